@@ -1,0 +1,74 @@
+"""What the person at the keyboard sees: a progress bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def console() -> Console:
+    """The console for progress and messages (stderr, so that results on stdout can be piped)."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One plain line to the person at the keyboard."""
+    console().print(message, markup=False)
+
+
+class Task:
+    """A piece of long work with a known number of steps; made by `progress`."""
+
+    def __init__(self, title: str, total: int, bar: Progress | None) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self._bar = bar
+        self._id = bar.add_task(title, total=total, note="") if bar else None
+        self._start = self._last = time.monotonic()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Report `steps` more as done, with a word on where the work stands (loss, group, …)."""
+        self.done += steps
+        if self._bar is not None and self._id is not None:
+            self._bar.update(self._id, advance=steps, note=note)
+            return
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN_LINES or self.done == self.total:
+            self._last = now
+            remaining = (now - self._start) / max(self.done, 1) * (self.total - self.done)
+            eta = timedelta(seconds=round(remaining))
+            say(f"{self.title} {self.done}/{self.total}{' ' + note if note else ''} eta {eta}")
+
+    def log(self, message: str) -> None:
+        """One line above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(message, markup=False, highlight=False)
+        else:
+            say(message)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Task]:
+    """A bar with ETA on a terminal; elsewhere a line every ten seconds and at the end."""
+    out = console()
+    if not out.is_terminal:
+        yield Task(title, total, None)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out) as bar:
+        yield Task(title, total, bar)

@@ -1,0 +1,53 @@
+"""Every error that paddleprune raises on purpose.
+
+A message is one line for the person at the keyboard: the value, the place, the way out.
+The command line prints it and exits with code 2.
+"""
+
+
+class PaddlePruneError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ConfigError(PaddlePruneError):
+    """An option, a run file or an argument has a value that can't be used."""
+
+
+class DataError(PaddlePruneError):
+    """A list, a label or an image of a dataset can't be used."""
+
+
+class PluginError(PaddlePruneError):
+    """A plugin can't be loaded, clashes with another, or returned the wrong thing."""
+
+
+class UnknownNameError(PaddlePruneError):
+    """A task, family, group or command that nobody registered."""
+
+
+class GraphError(PaddlePruneError):
+    """A network can't be traced, or a group in it can't be found."""
+
+
+class TableError(PaddlePruneError):
+    """A sensitivity table can't be read, or belongs to something else."""
+
+
+class PlanError(PaddlePruneError):
+    """A plan doesn't fit the model, or no plan meets the budget."""
+
+
+class CertificateError(PaddlePruneError):
+    """The shrunk model doesn't compute what the masked one does."""
+
+
+class CheckpointError(PaddlePruneError):
+    """A checkpoint can't be read, or doesn't fit."""
+
+
+class SaveError(PaddlePruneError):
+    """A file can't be written; whatever was there before is untouched."""
+
+
+class DependencyError(PaddlePruneError):
+    """An optional package is missing or can't be used."""

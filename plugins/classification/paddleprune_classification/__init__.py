@@ -1,0 +1,1 @@
+"""The classification task: its data, loss, metric, predictor and families."""
