@@ -1,0 +1,8 @@
+"""Layer -> channel graph -> groups."""
+
+from paddleprune.graph.build import build_graph as build_graph
+from paddleprune.graph.channels import FLOP as FLOP
+from paddleprune.graph.channels import ChannelGraph as ChannelGraph
+from paddleprune.graph.channels import Cost as Cost
+from paddleprune.graph.channels import Group as Group
+from paddleprune.graph.mask import masked as masked

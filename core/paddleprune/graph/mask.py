@@ -1,0 +1,46 @@
+"""Masking: the same shapes, and the removed channels are worth nothing to whoever reads them.
+
+Masking where consumers *read* is exact whatever lies between producer and consumer (sigmoid(0) is not 0).
+A consumer that reads zero times a channel's value is a consumer with that slice of its weights at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.graph.channels import ChannelGraph
+from paddleprune.graph.tensors import named_tensors, overwrite
+
+
+@contextmanager
+def masked(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Iterator[None]:
+    """While open, the layer computes what it would without these units; then it is restored bit for bit.
+
+    Args:
+        layer: the dense network that the graph was built from.
+        graph: its channel graph.
+        removed: units of the graph's groups.
+    """
+    gone = np.fromiter(removed, np.int64)
+    tensors = named_tensors(layer)
+    saved = {}
+    try:
+        for axis in graph.axes:
+            if axis.role != "read":
+                continue
+            cut = np.isin(axis.units, gone)
+            if cut.any():
+                tensor = tensors[axis.parameter]
+                array = tensor.numpy()
+                saved.setdefault(axis.parameter, array)
+                array = array.copy()
+                array[(slice(None),) * axis.axis + (cut,)] = 0
+                overwrite(tensor, array)
+        yield
+    finally:
+        for name, array in saved.items():
+            overwrite(tensors[name], array)

@@ -1,0 +1,23 @@
+"""A layer's parameters and buffers by structured name, and changing their contents or shape in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+
+from paddleprune.interfaces import Array
+
+
+def named_tensors(layer: nn.Layer) -> dict[str, Tensor]:
+    """Every parameter and buffer once, by its structured name (`features.3.conv.0.weight`)."""
+    return dict(layer.named_parameters()) | dict(layer.named_buffers())
+
+
+def overwrite(tensor: Tensor, array: Array) -> None:
+    """Give a parameter or buffer new contents of any shape, in place: references to it stay valid.
+
+    (`Tensor.set_value` refuses another shape.)
+    """
+    place = paddle.CUDAPlace(tensor.place.gpu_device_id()) if tensor.place.is_gpu_place() else paddle.CPUPlace()
+    tensor.value().get_tensor().set(np.ascontiguousarray(array), place)

@@ -1,0 +1,141 @@
+"""Evaluation is *forward* + *metric*, kept apart, so that a faster exact forward can take the first one's place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddleprune.console import say
+from paddleprune.errors import DataError
+from paddleprune.interfaces import Array, Batch, Dataset, Metric
+
+Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
+"""(the inputs of a batch) -> the model's outputs, flattened in order."""
+
+
+def flatten(outputs: Any) -> tuple[Any, ...]:
+    """A model's outputs (a tensor, or lists, tuples and dicts of them) as one tuple, in order.
+
+    None is left out: several networks return it for a head that is off.
+    """
+    if outputs is None:
+        return ()
+    if isinstance(outputs, dict):
+        outputs = list(outputs.values())
+    if isinstance(outputs, (list, tuple)):
+        return tuple(leaf for part in outputs for leaf in flatten(part))
+    return (outputs,)
+
+
+def eager_forward(layer: nn.Layer) -> Forward:
+    """The layer itself in evaluation mode, without gradients. The layer is left in evaluation mode."""
+
+    def forward(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        layer.eval()
+        with paddle.no_grad():
+            outputs = flatten(layer(*(paddle.to_tensor(x) for x in inputs)))
+        return tuple(np.asarray(y.astype("float32") if y.dtype == paddle.bfloat16 else y) for y in outputs)
+
+    return forward
+
+
+class Batches:
+    """The batches of a dataset, in order; each sample is decoded once and kept while memory allows.
+
+    Args:
+        dataset: what to read.
+        batch_size: samples a batch; the last one may be smaller.
+        memory: bytes of decoded samples to keep; by default a quarter of the memory that is free now.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, memory: int | None = None) -> None:
+        if len(dataset) == 0:
+            raise DataError("the evaluation dataset has no samples")
+        self.dataset, self.batch_size = dataset, batch_size
+        self.memory = free_memory() // 4 if memory is None else memory
+        self._kept: list[Batch] = []
+        self._kept_bytes = 0
+        self._digest: str | None = None
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from self._kept
+        for start in range(len(self._kept) * self.batch_size, len(self.dataset), self.batch_size):
+            batch = self._decode(start)
+            self._keep(start, batch)
+            yield batch
+
+    def _decode(self, start: int) -> Batch:
+        stop = min(start + self.batch_size, len(self.dataset))
+        return self.dataset.collate([self.dataset[i] for i in range(start, stop)])
+
+    def _keep(self, start: int, batch: Batch) -> None:
+        if start != len(self._kept) * self.batch_size:
+            return
+        size = sum(array.nbytes for array in batch[0])
+        if self._kept_bytes + size <= self.memory:
+            self._kept.append(batch)
+            self._kept_bytes += size
+        elif self._kept_bytes <= self.memory:
+            self._kept_bytes = self.memory + 1
+            say(f"{len(self._kept)} of {len(self)} batches fit in memory; the others are decoded again each time")
+
+    def digest(self) -> str:
+        """What the data is: a hash of every decoded input and target, so of images, labels and preprocessing."""
+        if self._digest is None:
+            total = hashlib.sha256()
+            for inputs, targets in self:
+                _update(total, inputs)
+                _update(total, targets)
+            self._digest = total.hexdigest()
+        return self._digest
+
+
+def _update(total: Any, value: Any) -> None:
+    """Feed arrays, or nests of them, to a hash."""
+    if isinstance(value, dict):
+        for key in value:
+            total.update(str(key).encode())
+            _update(total, value[key])
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            _update(total, part)
+    else:
+        array = np.ascontiguousarray(value)
+        total.update(f"{array.dtype}{array.shape}".encode())
+        total.update(array.tobytes() if array.dtype != object else repr(array.tolist()).encode())
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free now."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def evaluate(
+    forward: Forward, metric: Metric, batches: Batches | Sequence[Batch], on_batch: Callable[[], None] | None = None
+) -> dict[str, float]:
+    """Run every batch through the forward and the metric.
+
+    Args:
+        forward: gives a batch's outputs.
+        metric: is reset first.
+        batches: what to run.
+        on_batch: called after each batch (progress).
+
+    Returns:
+        Each value of the metric by its name.
+    """
+    metric.reset()
+    for inputs, targets in batches:
+        metric.update(forward(inputs), targets)
+        if on_batch is not None:
+            on_batch()
+    return dict(zip(metric.name(), (float(value) for value in metric.accumulate()), strict=True))

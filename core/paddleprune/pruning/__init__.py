@@ -1,0 +1,7 @@
+"""Table + budget -> plan -> shrunk layer, with a certificate."""
+
+from paddleprune.pruning.certificate import prune as prune
+from paddleprune.pruning.plan import Plan as Plan
+from paddleprune.pruning.plan import make_plan as make_plan
+from paddleprune.pruning.surgery import resize as resize
+from paddleprune.pruning.surgery import shrink as shrink

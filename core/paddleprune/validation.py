@@ -1,0 +1,44 @@
+"""Turning what a user wrote into a contract, and a wrong name into a helpful line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from paddleprune.errors import ConfigError
+from paddleprune.files import first_problem
+from paddleprune.specs import Contract
+
+Model = TypeVar("Model", bound=Contract)
+_LISTED_AT_MOST = 12
+
+
+def did_you_mean(name: str, choices: Collection[str]) -> str:
+    """`; did you mean 'scale'?`, or nothing where no choice is near."""
+    near = get_close_matches(name, choices, n=1) or [c for c in choices if c.lower() == name.lower()]
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def choose_from(name: str, choices: Collection[str]) -> str:
+    """The way out of a wrong name: the near one, and all of them where they fit on a line."""
+    listed = f" (choose from {', '.join(sorted(choices))})" if 0 < len(choices) <= _LISTED_AT_MOST else ""
+    return did_you_mean(name, choices) + listed
+
+
+def validated(model: type[Model], values: Mapping[str, Any], of: str, noun: str = "option") -> Model:
+    """The contract that `values` make; `of` says whose they are ("mobilenet_v2", "the training settings").
+
+    Raises:
+        ConfigError: a field is unknown (with the near name), is missing or has a value that can't be used.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        unknown = [name for name in values if name not in model.model_fields]
+        if unknown:
+            way_out = choose_from(str(unknown[0]), model.model_fields.keys())
+            raise ConfigError(f"unknown {noun} {str(unknown[0])!r} of {of}{way_out}") from error
+        raise ConfigError(f"bad {noun} of {of}: {first_problem(error)}") from error
