@@ -18,7 +18,7 @@ from paddleprune.errors import PaddlePruneError, UnknownNameError
 from paddleprune.hooks import Hooks
 from paddleprune.interfaces import Predictor
 from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
-from paddleprune.validation import choose_from, validated
+from paddleprune.validation import validated
 
 if TYPE_CHECKING:
     from paddle import nn
@@ -52,9 +52,7 @@ class Registry:
                     error = str(refusal)
             if error is not None:
                 registry._catalog.add_broken(
-                    PluginRecord(
-                        name=found.name, distribution=found.distribution, version=found.version, error=error
-                    )
+                    PluginRecord(name=found.name, distribution=found.distribution, version=found.version, error=error)
                 )
         return registry
 
@@ -68,11 +66,113 @@ class Registry:
         record = PluginRecord(name=name, distribution=distribution, version=version)
         self._hooks.add(plugin, record.package)
         try:
-            tasks, families = (
-                hookresults.instances(self._hooks.registered(record.package, hook), kind, f"{hook} of {record.package}")
-                for hook, kind in (("register_tasks", TaskInfo), ("register_families", FamilyInfo))
-            )
+            tasks = self._registered(record.package, "paddleprune_register_tasks", TaskInfo)
+            families = self._registered(record.package, "paddleprune_register_families", FamilyInfo)
             self._catalog.add(record, tasks, families)
         except PaddlePruneError:
             self._hooks.remove(record.package)
             raise
+
+    def plugins(self) -> list[PluginRecord]:
+        """Every plugin that was found, with what it registers and all that is wrong with it."""
+        return self._catalog.plugins()
+
+    def tasks(self) -> dict[str, TaskInfo]:
+        """The tasks by name, without those that two packages register."""
+        return self._catalog.tasks()
+
+    def families(self, task: str) -> dict[str, FamilyInfo]:
+        """A task's families by name, without those that two packages register."""
+        return self._catalog.families(task)
+
+    def task(self, name: str) -> TaskInfo:
+        """A task by its name."""
+        return self._catalog.task(name)[0]
+
+    def family(self, task: str, name: str) -> FamilyInfo:
+        """A task's family by its name."""
+        return self._catalog.family(task, name)[0]
+
+    def options(self, task: str, family: str, values: Mapping[str, Any]) -> FamilyOptions:
+        """A family's options, as a user wrote them, checked.
+
+        Raises:
+            ConfigError: an option is unknown or has a value that can't be used.
+        """
+        return validated(self.family(task, family).options, values, family)
+
+    def dataset_config(self, task: str, values: Mapping[str, Any]) -> DatasetConfig:
+        """What a user wrote about the data of a split, checked; ConfigError as for `options`."""
+        return validated(self.task(task).dataset, values, f"the {task} dataset", "field")
+
+    def loss_config(self, task: str, values: Mapping[str, Any]) -> Contract:
+        """What a user wrote about a task's loss, checked; ConfigError as for `options`."""
+        return validated(self.task(task).loss, values, f"the {task} loss", "field")
+
+    def metric_config(self, task: str, values: Mapping[str, Any]) -> Contract:
+        """What a user wrote about a task's metric, checked; ConfigError as for `options`."""
+        return validated(self.task(task).metric, values, f"the {task} metric", "field")
+
+    def build_model(self, task: str, family: str, options: FamilyOptions) -> nn.Layer:
+        """A family's network, freshly initialised.
+
+        Raises:
+            DependencyError: Paddle isn't installed.
+        """
+        owner = self._catalog.family(task, family)[1]
+        require("paddle", f"building {family}")
+        hook = "paddleprune_build_model"
+        model = self._hooks.call(owner, hook, task=task, family=family, options=options)
+        return hookresults.layer(model, self._hooks.origin(owner, hook))
+
+    def list_prunable(self, task: str, family: str, options: FamilyOptions, graph: ChannelGraph) -> dict[str, str]:
+        """The groups that the family's plugin wants whole, each with its reason; none where it has no such hook."""
+        owner, hook = self._catalog.family(task, family)[1], "paddleprune_list_prunable"
+        if not self._hooks.implements(owner, hook):
+            return {}
+        protected = self._hooks.call(owner, hook, task=task, family=family, options=options, graph=graph)
+        groups = [group.name for group in graph.groups]
+        return hookresults.reasons(protected, groups, self._hooks.origin(owner, hook))
+
+    def build_dataset(self, task: str, config: DatasetConfig, split: Split, options: FamilyOptions) -> Dataset:
+        """The data of a split."""
+        owner, hook = self._catalog.task(task)[1], "paddleprune_build_dataset"
+        dataset = self._hooks.call(owner, hook, task=task, config=config, split=split, options=options)
+        return hookresults.dataset(dataset, self._hooks.origin(owner, hook))
+
+    def build_loss(self, task: str, config: Contract, options: FamilyOptions) -> Loss:
+        """What training minimises."""
+        owner, hook = self._catalog.task(task)[1], "paddleprune_build_loss"
+        loss = self._hooks.call(owner, hook, task=task, config=config, options=options)
+        return hookresults.loss(loss, self._hooks.origin(owner, hook))
+
+    def build_metric(self, task: str, config: Contract, labels: Sequence[str]) -> Metric:
+        """What evaluation reports."""
+        owner, hook = self._catalog.task(task)[1], "paddleprune_build_metric"
+        metric = self._hooks.call(owner, hook, task=task, config=config, labels=labels)
+        return hookresults.metric(metric, self._hooks.origin(owner, hook))
+
+    def build_predictor(
+        self, task: str, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
+    ) -> Predictor:
+        """What turns one image into a result."""
+        owner, hook = self._catalog.task(task)[1], "paddleprune_build_predictor"
+        predictor = self._hooks.call(owner, hook, task=task, options=options, labels=labels, transforms=transforms)
+        return hookresults.instance(predictor, Predictor, self._hooks.origin(owner, hook))  # type: ignore[type-abstract]
+
+    def demo(self, task: str, directory: Path) -> Demo:
+        """Write a task's demo data below `directory`; its recipe.
+
+        Raises:
+            UnknownNameError: the task has no demo.
+        """
+        owner, hook = self._catalog.task(task)[1], "paddleprune_demo"
+        if not self._hooks.implements(owner, hook):
+            raise UnknownNameError(f"the task {task!r} has no demo: {owner} doesn't implement {hook}")
+        demo = self._hooks.call(owner, hook, task=task, directory=directory)
+        return hookresults.instance(demo, Demo, self._hooks.origin(owner, hook))
+
+    def _registered(self, owner: str, hook: str, kind: type[Any]) -> tuple[Any, ...]:
+        if not self._hooks.implements(owner, hook):
+            return ()
+        return hookresults.instances(self._hooks.ask(owner, hook), kind, self._hooks.origin(owner, hook))

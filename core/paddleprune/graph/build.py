@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from paddle import nn
@@ -37,8 +38,10 @@ def build_graph(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> ChannelGr
         Axis(name, axis, role, walker.table.find(atoms)) for (name, axis), (role, atoms) in walker.axes.items()
     ]
     return ChannelGraph(
+        inputs=tuple(tuple(shape) for shape in shapes),
         groups=_groups(axes, walker.table.reasons()),
         axes=tuple(axes),
+        reads=tuple(replace(read, units=walker.table.find(read.units)) for read in walker.reads),
         shapes=sizes,
         trainable=frozenset(name for name, tensor in layer.named_parameters()),
         uses=walker.uses,

@@ -38,6 +38,23 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Read:
+    """One place where a consumer reads channels: what masking multiplies by 0 or 1.
+
+    Attributes:
+        parameter: the consumer's weight.
+        use: which use of that weight, counted from 0 in the order of the forward.
+        axis: the channel axis of the activation that is read.
+        units: [channels], the unit at each position of that axis.
+    """
+
+    parameter: str
+    use: int
+    axis: int
+    units: Atoms
+
+
+@dataclass(frozen=True)
 class Group:
     """The units that one decision ranks against each other.
 
@@ -79,8 +96,10 @@ class ChannelGraph:
     """What may be cut from a network, and what goes with it.
 
     Attributes:
+        inputs: the shape of each input that was traced, batch axis included.
         groups: in the network's order, the protected ones included.
         axes: every parameter axis that a unit lives on.
+        reads: every place where a consumer reads channels.
         shapes: structured name -> shape, of every parameter and buffer of the dense network.
         trainable: the names that count as parameters.
         uses: structured name -> FLOPs of its operations per number in it (output positions, for one image).
@@ -88,8 +107,10 @@ class ChannelGraph:
         uncounted: kinds of operations that were not counted, though they compute.
     """
 
+    inputs: tuple[Shape, ...]
     groups: tuple[Group, ...]
     axes: tuple[Axis, ...]
+    reads: tuple[Read, ...]
     shapes: Mapping[str, Shape]
     trainable: frozenset[str]
     uses: Mapping[str, int]

@@ -51,6 +51,7 @@ def convolution(walker: Walker, op: Op) -> None:
         if transposed and count_out != count_in:
             walker.table.fix(read, f"a transposed depthwise convolution with a multiplier at {op.where}")
     else:
+        walker.read(weight, channel, read)
         made = walker.table.fresh(count_out)
         walker.table.tie_rows(made, groups)
         walker.table.tie_rows(read, groups)
@@ -73,7 +74,9 @@ def linear(walker: Walker, op: Op) -> None:
     if op.attrs.get("transpose_x") or len(_shape(weight)) != 2:
         return unknown(walker, op)
     row, column = (1, 0) if op.attrs.get("transpose_y") else (0, 1)
-    walker.note(weight, row, "read", walker.vector(x, -1, op))
+    read = walker.vector(x, -1, op)
+    walker.note(weight, row, "read", read)
+    walker.read(weight, len(_shape(x)) - 1, read)
     made = walker.table.fresh(_shape(weight)[column])
     walker.note(weight, column, "own", made)
     walker.use(weight, math.prod(_shape(x)[1:-1]))

@@ -65,8 +65,31 @@ class Trace:
     outputs: tuple[Value, ...]
 
 
-def trace(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Trace:
-    """Trace a layer in evaluation mode; the layer is left as it was.
+@dataclass(frozen=True)
+class Capture:
+    """Paddle's own program of one forward pass.
+
+    Attributes:
+        ops: PIR operations, in order, those that declare parameters included.
+        outputs: PIR values that the network returns.
+        names: Paddle's name of a parameter or buffer -> its structured name.
+        program: what owns them all.
+    """
+
+    ops: list[Any]
+    outputs: list[Any]
+    names: Mapping[str, str]
+    program: Any
+
+    def parameter(self, raw: Any) -> str | None:
+        """The structured name of the parameter that an operation declares; None for any other operation."""
+        if raw.name() != "builtin.parameter":
+            return None
+        return self.names.get(raw.attrs()["parameter_name"])
+
+
+def capture(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Capture:
+    """Run a layer's forward through Paddle's tracer in evaluation mode; the layer is left as it was.
 
     Args:
         layer: any layer whose forward takes tensors.
@@ -80,8 +103,7 @@ def trace(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Trace:
     layer.eval()
     traced = paddle.jit.to_static(layer, input_spec=specs, full_graph=True)
     try:
-        program = traced.forward.main_program
-        outputs = traced.forward.outputs
+        program, outputs = traced.forward.main_program, list(traced.forward.outputs)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise GraphError(
@@ -94,15 +116,20 @@ def trace(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Trace:
         if was_training:
             layer.train()
     names = {tensor.name: name for name, tensor in named_tensors(layer).items()}
+    return Capture(list(program.global_block().ops), outputs, names, program)
+
+
+def trace(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Trace:
+    """Capture a layer and describe its operations; arguments and errors as for `capture`."""
+    captured = capture(layer, shapes)
     ops, parameters = [], {}
-    for raw in program.global_block().ops:
-        if raw.name() == "builtin.parameter":
-            counter = raw.attrs()["parameter_name"]
-            if counter in names:
-                parameters[raw.results()[0].id] = names[counter]
-        else:
+    for raw in captured.ops:
+        name = captured.parameter(raw)
+        if name is not None:
+            parameters[raw.results()[0].id] = name
+        elif raw.name() != "builtin.parameter":
             ops.append(_op(raw))
-    return Trace(tuple(ops), parameters, tuple(v for v in map(_value, outputs) if v is not None))
+    return Trace(tuple(ops), parameters, tuple(v for v in map(_value, captured.outputs) if v is not None))
 
 
 def _op(raw: Any) -> Op:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from paddleprune.graph.atoms import FIXED, Atoms, AtomTable, along, collapse
-from paddleprune.graph.channels import Role, Shape
+from paddleprune.graph.channels import Read, Role, Shape
 from paddleprune.graph.trace import Op, Value
 
 
@@ -24,6 +24,7 @@ class Walker:
         lists: value id -> the values of a list.
         constants: value id -> the number or numbers that an operation made out of nothing.
         axes: (parameter, axis) -> role and atoms.
+        reads: where consumers read channels.
         uses: parameter -> FLOPs of its operations per number in it.
         fixed_flops: FLOPs of operations without parameters.
     """
@@ -36,6 +37,7 @@ class Walker:
     parts: dict[str, tuple[Value, int]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     axes: dict[tuple[str, int], tuple[Role, Atoms]] = field(default_factory=dict)
+    reads: list[Read] = field(default_factory=list)
     uses: dict[str, int] = field(default_factory=dict)
     fixed_flops: int = 0
     uncounted: set[str] = field(default_factory=set)
@@ -97,6 +99,12 @@ class Walker:
         self.table.unite(old_atoms, atoms, reason)
         if old_role != role:
             self.table.fix(old_atoms, f"{key[0]} is used twice, in different roles")
+
+    def read(self, value: Value, channel: int, atoms: Atoms) -> None:
+        """Record that a consumer with this weight reads channels."""
+        name = self.parameters[value.id]
+        use = sum(read.parameter == name for read in self.reads)
+        self.reads.append(Read(name, use, channel, atoms))
 
     def use(self, value: Value, positions: int) -> None:
         """Count FLOPs: each number of the parameter is multiplied and added `positions` times an image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,7 +46,7 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
             certificate = compare(expected, forward(inputs))
         except Exception as error:
             undo(layer)
-            raise CertificateError(f"the shrunk network doesn't run: {_last_line(error)}; nothing was changed") from error
+            raise CertificateError(f"the shrunk network doesn't run: {last_line(error)}; nothing was changed") from error
         if not certificate.passed:
             undo(layer)
             raise CertificateError(
@@ -75,6 +76,8 @@ def compare(expected: Sequence[Array], got: Sequence[Array]) -> Certificate:
     return Certificate(max_difference=worst, scale=scale, tolerance=TOLERANCE, batch=len(expected[0]))
 
 
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
+    """What an error of Paddle says, without its stack and its own source lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]
-    return lines[-1] if lines else type(error).__name__
+    text = lines[-1] if lines else type(error).__name__
+    return re.sub(r"\s*\(at /paddle/.*\)|\[Hint: |\]$|^\(\w+\) ", "", text).rstrip(".] ")

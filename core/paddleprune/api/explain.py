@@ -1,0 +1,34 @@
+"""What may be cut from a model, and why the rest may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paddleprune.api.loading import graph_of, graph_of_loaded, open_model
+from paddleprune.graph import Explanation
+from paddleprune.graph import explain as describe
+from paddleprune.registry import Registry
+
+
+def explain(
+    target: str | Path, *, model: str | None = None, options: Mapping[str, Any] | None = None
+) -> Explanation:
+    """List every group of a model: its size, the parameters that it touches, its share of the FLOPs, or why it stays.
+
+    Args:
+        target: a checkpoint folder; or, with `model`, a task's name.
+        model: a family of the task; nothing needs to be trained.
+        options: the family's options.
+
+    Raises:
+        UnknownNameError: nobody registered the task or family.
+        CheckpointError: the folder isn't a checkpoint.
+    """
+    registry = Registry.discover()
+    if model is None:
+        return describe(graph_of_loaded(registry, open_model(registry, target)))
+    task = str(target)
+    chosen = registry.options(task, model, options or {})
+    return describe(graph_of(registry, registry.build_model(task, model, chosen), task, model, chosen))

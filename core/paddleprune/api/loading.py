@@ -1,0 +1,79 @@
+"""What most calls start with: a checkpoint, its channel graph, its metric and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paddle import nn
+
+from paddleprune.api.data import Data, open_dataset
+from paddleprune.errors import ConfigError
+from paddleprune.graph import ChannelGraph, build_graph
+from paddleprune.interfaces import Dataset, Metric
+from paddleprune.pruning import protect_hard_coded
+from paddleprune.registry import Registry
+from paddleprune.specs import FamilyOptions
+from paddleprune.training import LoadedModel, load_model
+
+
+def open_model(registry: Registry, path: str | Path) -> LoadedModel:
+    """Load a checkpoint; its network is in evaluation mode."""
+    loaded = load_model(Path(path), registry)
+    loaded.layer.eval()
+    return loaded
+
+
+def graph_of(
+    registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions
+) -> ChannelGraph:
+    """The channel graph of a family's network, with what the network and its plugin protect."""
+    graph = build_graph(layer, [(1, *shape) for shape in options.input_shapes()])
+    graph = graph.protecting(registry.list_prunable(task, family, options, graph))
+    return protect_hard_coded(layer, graph)
+
+
+def graph_of_loaded(registry: Registry, loaded: LoadedModel) -> ChannelGraph:
+    """The channel graph of a checkpoint's network."""
+    return graph_of(registry, loaded.layer, loaded.info.task, loaded.info.family, loaded.options)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What evaluating a checkpoint takes."""
+
+    dataset: Dataset
+    metric: Metric
+
+
+def evaluation_of(registry: Registry, loaded: LoadedModel, data: Data) -> Evaluation:
+    """Open evaluation data for a checkpoint, with its own preprocessing and metric.
+
+    Raises:
+        ConfigError: the data has other classes than the checkpoint.
+    """
+    info = loaded.info
+    dataset = open_dataset(registry, info.task, data, "eval", loaded.options, info.transforms)
+    check_labels(dataset, info.labels, "the checkpoint")
+    return Evaluation(dataset, metric_of(registry, info.task, info.metric, info.labels))
+
+
+def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: Any) -> Metric:
+    """Build a task's metric from what the user or a checkpoint says of it."""
+    return registry.build_metric(task, registry.metric_config(task, values), labels)
+
+
+def check_labels(dataset: Dataset, labels: Any, whose: str) -> None:
+    """Refuse data whose classes aren't those expected.
+
+    Raises:
+        ConfigError: naming the first difference.
+    """
+    mine, theirs = list(dataset.labels), list(labels)
+    if len(mine) != len(theirs):
+        raise ConfigError(f"the data has {len(mine)} classes, but {whose} has {len(theirs)}")
+    for number, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+        if a != b:
+            raise ConfigError(f"class {number} is {a!r} in the data, but {b!r} in {whose}")

@@ -1,0 +1,68 @@
+"""What may be cut, what goes with it, and why the rest may not."""
+
+from __future__ import annotations
+
+from paddleprune.graph.channels import ChannelGraph, Group
+from paddleprune.specs import Contract
+
+
+class GroupReport(Contract):
+    """What there is to know about a group.
+
+    Attributes:
+        name: the group's name.
+        units: how many units may go, all but one of them at once; 0 if it is protected.
+        filters: how many filters these units are, over all layers that produce them.
+        parameters: the parameters and buffers that get smaller.
+        parameter_share: share of the network's parameters that would go with all of its units.
+        flop_share: share of the network's FLOPs that would.
+        protected: why it may not be pruned; None if it may.
+    """
+
+    name: str
+    units: int
+    filters: int
+    parameters: tuple[str, ...]
+    parameter_share: float
+    flop_share: float
+    protected: str | None
+
+
+class Explanation(Contract):
+    """A network's groups and totals.
+
+    Attributes:
+        groups: in the network's order.
+        total_parameters: numbers that training may change.
+        total_flops: FLOPs of one forward pass of one image; one FLOP is one multiply-add.
+        uncounted: kinds of operations that have no rule: they protect what they touch and count no FLOPs.
+    """
+
+    groups: tuple[GroupReport, ...]
+    total_parameters: int
+    total_flops: int
+    uncounted: tuple[str, ...]
+
+
+def explain(graph: ChannelGraph) -> Explanation:
+    """Describe every group of a graph, the protected ones included."""
+    cost = graph.cost()
+    return Explanation(
+        groups=tuple(_report(graph, group, cost.parameters, cost.flops) for group in graph.groups),
+        total_parameters=cost.parameters,
+        total_flops=cost.flops,
+        uncounted=tuple(sorted(graph.uncounted)),
+    )
+
+
+def _report(graph: ChannelGraph, group: Group, parameters: int, flops: int) -> GroupReport:
+    rest = graph.cost(group.units)
+    return GroupReport(
+        name=group.name,
+        units=group.size,
+        filters=graph.filters([group]),
+        parameters=tuple(dict.fromkeys(axis.parameter for axis in graph.axes_of[group.name])),
+        parameter_share=1 - rest.parameters / max(parameters, 1),
+        flop_share=1 - rest.flops / max(flops, 1),
+        protected=group.protected,
+    )

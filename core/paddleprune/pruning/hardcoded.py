@@ -1,0 +1,72 @@
+"""Widths that a network's forward hard-codes: found before anything is cut, and named.
+
+All prunable groups are shrunk together, by different shares, and the network runs on a probe. If it fails or
+its outputs aren't the masked network's, halves of the groups are tried until the culprits stand alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.graph import ChannelGraph, Group, masked
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import Forward, eager_forward
+from paddleprune.pruning.certificate import compare, last_line
+from paddleprune.pruning.surgery import shrink
+
+
+def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
+    """Protect the groups that the network doesn't survive the loss of, each with what Paddle said.
+
+    Args:
+        layer: the dense network that the graph was built from; left as it was.
+        graph: its channel graph.
+
+    Returns:
+        The graph, with more groups protected or the same.
+    """
+    generator = np.random.default_rng(0)
+    probe = tuple(generator.standard_normal((2, *shape[1:]), np.float32) for shape in graph.inputs)
+    was_training = layer.training
+    try:
+        return graph.protecting(_culprits(layer, graph, graph.prunable, eager_forward(layer), probe))
+    finally:
+        layer.train() if was_training else layer.eval()
+
+
+def _culprits(
+    layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], forward: Forward, probe: tuple[Array, ...]
+) -> dict[str, str]:
+    problem = _problem(layer, graph, groups, forward, probe)
+    if problem is None:
+        return {}
+    if len(groups) == 1:
+        return {groups[0].name: f"the forward hard-codes its width ({problem})"}
+    middle = len(groups) // 2
+    halves = (groups[:middle], groups[middle:])
+    found = {name: why for half in halves for name, why in _culprits(layer, graph, half, forward, probe).items()}
+    if found:
+        return found
+    return {group.name: f"the forward relates its width to another group's ({problem})" for group in groups}
+
+
+def _problem(
+    layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], forward: Forward, probe: tuple[Array, ...]
+) -> str | None:
+    """What goes wrong when each group loses a different share of its units; None if nothing does."""
+    gone = [unit for i, group in enumerate(groups) for unit in group.units[: max(1, group.count(0.2 + 0.1 * (i % 5)))]]
+    if not gone:
+        return None
+    with masked(layer, graph, gone):
+        expected = forward(probe)
+    undo = shrink(layer, graph, gone)
+    try:
+        certificate = compare(expected, forward(probe))
+    except Exception as error:
+        return last_line(error)
+    finally:
+        undo(layer)
+    return None if certificate.passed else "its outputs change"

@@ -1,0 +1,142 @@
+"""The network compiled once, with the masks as inputs: exact, and far faster on a CPU than eager Paddle.
+
+The traced program is cloned with a multiplication by a mask wherever a consumer reads channels that could
+be removed, and run by Paddle Inference with oneDNN. Masking where consumers read is exact.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.base.libpaddle import pir
+
+from paddleprune.graph import ChannelGraph
+from paddleprune.graph.channels import Read
+from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.trace import Capture, capture
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import Forward
+from paddleprune.measure.inference import create_predictor
+
+
+class CompiledNetwork:
+    """A network whose masks are inputs.
+
+    Args:
+        layer: the dense network that the graph was built from; it must be traceable.
+        graph: its channel graph.
+        batch: images a run; a smaller batch is padded.
+    """
+
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, batch: int) -> None:
+        self.batch = batch
+        self._inputs = len(graph.inputs)
+        free = [unit for group in graph.prunable for unit in group.units]
+        self._reads = [read for read in graph.reads if np.isin(read.units, free).any()]
+        captured = capture(layer, [(batch, *shape[1:]) for shape in graph.inputs])
+        with tempfile.TemporaryDirectory() as folder:
+            _save(layer, captured, self._reads, Path(folder) / "network")
+            self._predictor = create_predictor(Path(folder) / "network")
+        self._set_masks(())
+
+    def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Outputs of a batch, under the masks that are set."""
+        size = len(inputs[0])
+        for i, array in enumerate(inputs):
+            padded = array if size == self.batch else np.resize(array, (self.batch, *array.shape[1:]))
+            self._predictor.get_input_handle(f"input_{i}").copy_from_cpu(np.ascontiguousarray(padded))
+        self._predictor.run()
+        names = self._predictor.get_output_names()
+        return tuple(self._predictor.get_output_handle(name).copy_to_cpu()[:size] for name in names)
+
+    @contextmanager
+    def removing(self, removed: Iterable[int]) -> Iterator[Forward]:
+        """While open, a forward that computes what the network would without these units."""
+        self._set_masks(removed)
+        try:
+            yield self.forward
+        finally:
+            self._set_masks(())
+
+    def _set_masks(self, removed: Iterable[int]) -> None:
+        gone = np.fromiter(removed, np.int64)
+        for i, read in enumerate(self._reads):
+            mask = (~np.isin(read.units, gone)).astype(np.float32)
+            self._predictor.get_input_handle(f"mask_{i}").copy_from_cpu(mask)
+
+
+def _save(layer: nn.Layer, captured: Capture, reads: Sequence[Read], path: Path) -> None:
+    """Write the masked program and the layer's weights for Paddle Inference."""
+    weights = {name: tensor.numpy() for name, tensor in _by_paddle_name(layer, captured).items()}
+    paddle.enable_static()
+    try:
+        program, feeds, outputs = _masked_program(captured, reads)
+        scope = paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            for name, array in weights.items():
+                scope.var(name).get_tensor().set(array, paddle.CPUPlace())
+            executor = paddle.static.Executor(paddle.CPUPlace())
+            paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
+    finally:
+        paddle.disable_static()
+
+
+def _by_paddle_name(layer: nn.Layer, captured: Capture) -> dict[str, Any]:
+    tensors = named_tensors(layer)
+    return {name: tensors[structured] for name, structured in captured.names.items()}
+
+
+def _masked_program(captured: Capture, reads: Sequence[Read]) -> tuple[Any, list[Any], list[Any]]:
+    wanted = {(read.parameter, read.use): (i, read) for i, read in enumerate(reads)}
+    options, mapping = pir.CloneOptions(False, True, True), pir.IrMapping()
+    weights, uses = {}, dict.fromkeys((read.parameter for read in reads), 0)
+    program, feeds = paddle.static.Program(), []
+    with paddle.static.program_guard(program):
+        masks = []
+        for i, read in enumerate(reads):
+            masks.append(paddle.static.data(f"mask_{i}", [len(read.units)], "float32"))
+        feeds.extend(masks)
+        for raw in captured.ops:
+            name = captured.parameter(raw)
+            if name is not None:
+                weights[raw.results()[0].id] = name
+            if raw.name() == "pd_op.data":
+                value = raw.results()[0]
+                feed = paddle.static.data(raw.attrs()["name"], value.shape, "float32")
+                feeds.append(feed)
+                mapping.add(value, feed)
+                continue
+            consumer = _weight_of(raw, weights)
+            if consumer not in uses:
+                raw.clone(mapping, options)
+                continue
+            index, read = wanted.get((consumer, uses[consumer]), (None, None))
+            uses[consumer] += 1
+            if read is None:
+                raw.clone(mapping, options)
+                continue
+            source = raw.operands_source()[0]
+            plain = mapping.look_up(source)
+            shape = [1] * len(source.shape)
+            shape[read.axis] = len(read.units)
+            mapping.add(source, plain * masks[index].reshape(shape))
+            raw.clone(mapping, options)
+            mapping.add(source, plain)
+        outputs = [mapping.look_up(value) for value in captured.outputs]
+    return program, feeds, outputs
+
+
+def _weight_of(raw: Any, weights: dict[str, str]) -> str | None:
+    if raw.num_operands() < 2 or raw.name().startswith("builtin."):
+        return None
+    try:
+        return weights.get(raw.operands_source()[1].id)
+    except Exception:  # a null value, as optional inputs are
+        return None

@@ -1,0 +1,73 @@
+"""Which units of a group matter least, by their weights alone.
+
+L1 and L2: the mean magnitude of a unit's filters (Li et al. 2017, "Pruning Filters for Efficient ConvNets").
+FPGM: the distance of a filter to all others of its layer, so that redundant filters go first
+(He et al. 2019, "Filter Pruning via Geometric Median").
+Where several layers produce a group's channels, each layer's scores are divided by their mean and the
+layers' scores are averaged, so that every layer has the same say whatever its scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph.tensors import named_tensors
+from paddleprune.interfaces import Array
+
+Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
+Rankings: TypeAlias = Mapping[str, list[int]]
+"""Group name -> indices of its units, least important first."""
+
+
+def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> dict[str, list[int]]:
+    """Rank the units of every prunable group; ties keep the channels' order.
+
+    Args:
+        layer: the dense network that the graph was built from.
+        graph: its channel graph.
+        criterion: what makes a unit matter.
+    """
+    tensors = named_tensors(layer)
+    weights = {axis.parameter: tensors[axis.parameter].numpy() for axis in graph.axes if axis.role == "own"}
+    return {group.name: _rank_group(graph, group, weights, SCORES[criterion]) for group in graph.prunable}
+
+
+def _rank_group(
+    graph: ChannelGraph, group: Group, weights: Mapping[str, Array], score: Callable[[Array], Array]
+) -> list[int]:
+    index = {unit: i for i, unit in enumerate(group.units)}
+    total = np.zeros(len(index))
+    for axis in graph.axes_of[group.name]:
+        if axis.role != "own":
+            continue
+        filters = np.moveaxis(weights[axis.parameter], axis.axis, 0)
+        scores = score(filters.reshape(len(filters), -1).astype(np.float64))
+        scores = scores / max(float(scores.mean()), 1e-30)
+        places = [(index[unit], i) for i, unit in enumerate(axis.units.tolist()) if unit in index]
+        mine, theirs = np.array([p[0] for p in places]), np.array([p[1] for p in places])
+        counts = np.bincount(mine, minlength=len(total))
+        total += np.bincount(mine, scores[theirs], minlength=len(total)) / np.maximum(counts, 1)
+    return [int(i) for i in np.argsort(total, kind="stable")]
+
+
+def _l1(filters: Array) -> Array:
+    return np.asarray(np.abs(filters).mean(axis=1))
+
+
+def _l2(filters: Array) -> Array:
+    return np.asarray(np.sqrt(np.square(filters).mean(axis=1)))
+
+
+def _fpgm(filters: Array) -> Array:
+    squares = np.square(filters).sum(axis=1)
+    distances = squares[:, None] + squares[None, :] - 2 * filters @ filters.T
+    return np.asarray(np.sqrt(np.maximum(distances, 0)).sum(axis=1))
+
+
+SCORES: Mapping[Criterion, Callable[[Array], Array]] = {"l1": _l1, "l2": _l2, "fpgm": _fpgm}
+"""Each criterion's score of the rows of [filters, weights a filter]; a higher one matters more."""

@@ -1,0 +1,153 @@
+"""The sensitivity table: group -> ratio -> metric and metric loss. A file that grows safely."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddle import nn
+from pydantic import Field
+
+from paddleprune.errors import TableError
+from paddleprune.files import read_json, write_json
+from paddleprune.graph.tensors import named_tensors
+from paddleprune.sensitivity.criteria import Criterion
+from paddleprune.specs import Contract
+
+SCHEMA_VERSION = 1
+
+
+class Identity(Contract):
+    """What a table belongs to.
+
+    Attributes:
+        model: hash of the measured network's weights.
+        data: hash of the decoded evaluation data.
+        samples: how many samples it has.
+        metric: name of the primary metric.
+        higher_is_better: its direction.
+        criterion: what ranked the units.
+    """
+
+    model: str
+    data: str
+    samples: int
+    metric: str
+    higher_is_better: bool
+    criterion: Criterion
+
+
+class Point(Contract):
+    """One measurement.
+
+    Attributes:
+        ratio: share of the group's units that were masked.
+        metric: the primary metric then.
+        loss: (baseline - metric) / baseline; negative where masking helped.
+    """
+
+    ratio: float = Field(gt=0, lt=1)
+    metric: float
+    loss: float
+
+
+class SensitivityTable(Contract):
+    """How much the metric drops for every group and ratio.
+
+    Attributes:
+        identity: what the table belongs to.
+        baseline: the dense network's metric.
+        groups: group name -> points, by ascending ratio; in the network's order.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    identity: Identity
+    baseline: float
+    groups: dict[str, tuple[Point, ...]]
+
+    def with_point(self, group: str, point: Point) -> SensitivityTable:
+        """The table with one more measurement."""
+        points = sorted([*self.groups.get(group, ()), point], key=lambda p: p.ratio)
+        return self.model_copy(update={"groups": {**self.groups, group: tuple(points)}})
+
+    def point(self, group: str, ratio: float) -> Point | None:
+        """The measurement at a ratio, if there is one."""
+        return next((p for p in self.groups.get(group, ()) if abs(p.ratio - ratio) < 1e-9), None)
+
+    def check(self, identity: Identity, place: str) -> None:
+        """Refuse a table of something else.
+
+        Raises:
+            TableError: naming the first difference.
+        """
+        words = {
+            "model": "another model (the weights differ)",
+            "samples": f"{self.identity.samples} samples, not {identity.samples}",
+            "data": "other data (the decoded images or labels differ)",
+            "metric": f"the metric {self.identity.metric}, not {identity.metric}",
+            "higher_is_better": "a metric of the other direction",
+            "criterion": f"the criterion {self.identity.criterion}, not {identity.criterion}",
+        }
+        for field, what in words.items():
+            if getattr(self.identity, field) != getattr(identity, field):
+                raise TableError(f"{place} was measured with {what}; choose another file or analyze again")
+
+    def ratios_for(self, eval_metric_loss: float) -> dict[str, float]:
+        """For each group alone, the largest ratio whose loss stays within the tolerance.
+
+        As the original: the largest measured ratio whose loss is within it, interpolated linearly toward
+        the next one. A group whose smallest ratio already loses more is left whole.
+        """
+        found: dict[str, float] = {}
+        for name, points in self.groups.items():
+            within = [i for i, p in enumerate(points) if p.loss <= eval_metric_loss]
+            if not within:
+                continue
+            last = points[within[-1]]
+            found[name] = last.ratio
+            if within[-1] + 1 < len(points):
+                after = points[within[-1] + 1]
+                share = (eval_metric_loss - last.loss) / (after.loss - last.loss)
+                found[name] += share * (after.ratio - last.ratio)
+        return found
+
+    def loss_at(self, group: str, ratio: float) -> float:
+        """The loss that the table expects of a group at a ratio, interpolated; 0 at ratio 0."""
+        points = self.groups.get(group, ())
+        below, loss = 0.0, 0.0
+        for point in points:
+            if ratio <= point.ratio:
+                return loss + (point.loss - loss) * (ratio - below) / (point.ratio - below)
+            below, loss = point.ratio, point.loss
+        return loss
+
+    def missing(self, groups: Sequence[str], ratios: Sequence[float]) -> list[tuple[str, float]]:
+        """What hasn't been measured yet."""
+        return [(name, ratio) for name in groups for ratio in ratios if self.point(name, ratio) is None]
+
+    def save(self, path: Path) -> None:
+        """Replace the file, atomically."""
+        write_json(path, self)
+
+    @classmethod
+    def load(cls, path: Path) -> SensitivityTable:
+        """Read a table.
+
+        Raises:
+            TableError: the file isn't one, or a newer version wrote it.
+        """
+        table = read_json(path, cls, TableError)
+        if table.schema_version != SCHEMA_VERSION:
+            raise TableError(f"{path} has format {table.schema_version}; this version reads {SCHEMA_VERSION}")
+        return table
+
+
+def model_digest(layer: nn.Layer) -> str:
+    """A hash of every parameter and buffer: which model this is, to the bit."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(named_tensors(layer).items()):
+        array = tensor.numpy()
+        total.update(f"{name}{array.dtype}{array.shape}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

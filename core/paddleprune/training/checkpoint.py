@@ -1,0 +1,205 @@
+"""The checkpoint folder: all that a model needs to be used anywhere, without code of the user's.
+
+    checkpoint.json      CheckpointInfo
+    weights.safetensors  parameters and buffers, by structured name
+    plan.json            if the model is pruned
+    training.json        TrainState         } only in a folder that training can go on from
+    optimizer.safetensors                   }
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paddle import nn
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_safetensors
+from safetensors.numpy import save as dump_safetensors
+
+from paddleprune import __version__
+from paddleprune.errors import CheckpointError
+from paddleprune.files import read_json
+from paddleprune.interfaces import Array
+from paddleprune.pruning.plan import Plan
+from paddleprune.specs import Contract
+from paddleprune.training.folder import existing, replacing, write_synced
+from paddleprune.training.state import TrainState
+from paddleprune.training.weights import weights_of
+
+INFO, WEIGHTS, PLAN = "checkpoint.json", "weights.safetensors", "plan.json"
+STATE, OPTIMIZER = "training.json", "optimizer.safetensors"
+_SCHEMA = 1
+
+
+class CheckpointInfo(Contract):
+    """What a checkpoint is: enough to build the model again, to feed it and to judge it.
+
+    Attributes:
+        options: the family's options.
+        labels: names of the classes, in the order of their numbers.
+        transforms: preprocessing of the evaluation split.
+        metric: the metric's config.
+        loss: the loss's config.
+        metrics: what evaluation gave for these weights.
+        primary_metric: the one that decided about `best_model`.
+        completed_epochs: epochs of training behind these weights.
+        weights_sha256: of weights.safetensors.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    schema_version: int = _SCHEMA
+    paddleprune_version: str = __version__
+    task: str
+    family: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    transforms: tuple[dict[str, Any], ...] = ()
+    metric: dict[str, Any] = Field(default_factory=dict)
+    loss: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    primary_metric: str = ""
+    higher_is_better: bool = True
+    completed_epochs: int = 0
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read: `weights` maps structured names to arrays."""
+
+    folder: Path
+    info: CheckpointInfo
+    plan: Plan | None
+    weights: Mapping[str, Array]
+
+
+def save_checkpoint(
+    folder: Path,
+    layer: nn.Layer,
+    info: CheckpointInfo,
+    plan: Plan | None = None,
+    state: TrainState | None = None,
+    optimizer: Mapping[str, Array] | None = None,
+) -> None:
+    """Write a checkpoint, replacing one that is there only when the new one is complete.
+
+    Args:
+        folder: where.
+        layer: whose weights.
+        info: what it is; `weights_sha256` is filled in here.
+        plan: how the model was pruned, if it was.
+        state: where training stands, for a checkpoint that it can go on from.
+        optimizer: the optimizer's state, with `state`.
+
+    Raises:
+        SaveError: the disk is full or the place can't be written; a checkpoint that was there is untouched.
+    """
+    write_checkpoint(folder, weights_of(layer), info, plan, state, optimizer)
+
+
+def write_checkpoint(
+    folder: Path,
+    weights: Mapping[str, Array],
+    info: CheckpointInfo,
+    plan: Plan | None = None,
+    state: TrainState | None = None,
+    optimizer: Mapping[str, Array] | None = None,
+) -> None:
+    """`save_checkpoint`, of weights by structured name."""
+    content = dump_safetensors(dict(weights))
+    info = info.model_copy(update={"weights_sha256": _sha256(content)})
+    with replacing(folder, INFO) as fresh:
+        write_synced(fresh / WEIGHTS, content)
+        if plan is not None:
+            write_synced(fresh / PLAN, _json(plan))
+        if state is not None:
+            accumulators = dump_safetensors(dict(optimizer or {}))
+            write_synced(fresh / OPTIMIZER, accumulators)
+            write_synced(fresh / STATE, _json(state.model_copy(update={"optimizer_sha256": _sha256(accumulators)})))
+        write_synced(fresh / INFO, _json(info))
+
+
+def read_info(folder: Path) -> CheckpointInfo:
+    """What a checkpoint is, without its weights.
+
+    Raises:
+        CheckpointError: there is none, or a newer paddleprune wrote it.
+    """
+    place = existing(folder)
+    if not (place / INFO).is_file():
+        raise CheckpointError(_no_checkpoint(folder))
+    version = read_json(place / INFO, _Version, CheckpointError).schema_version
+    if version > _SCHEMA:
+        raise CheckpointError(
+            f"{folder} has checkpoint format {version}, and this paddleprune {__version__} reads up to {_SCHEMA}; "
+            "upgrade paddleprune"
+        )
+    return read_json(place / INFO, CheckpointInfo, CheckpointError)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint and check that it is whole.
+
+    Raises:
+        CheckpointError: it isn't there, isn't whole, or a newer paddleprune wrote it.
+    """
+    info, place = read_info(folder), existing(folder)
+    weights = _read_tensors(place / WEIGHTS, info.weights_sha256)
+    plan = read_json(place / PLAN, Plan, CheckpointError) if (place / PLAN).exists() else None
+    return Checkpoint(folder, info, plan, weights)
+
+
+def read_state(folder: Path) -> tuple[TrainState, dict[str, Array]]:
+    """Where training stood, and the optimizer's state.
+
+    Raises:
+        CheckpointError: the checkpoint has none (as `best_model`), or isn't whole.
+    """
+    place = existing(folder)
+    if not (place / STATE).exists():
+        raise CheckpointError(
+            f"{folder} holds no {STATE}, so training can't resume from it; give an epoch_N folder beside it"
+        )
+    state = read_json(place / STATE, TrainState, CheckpointError)
+    return state, _read_tensors(place / OPTIMIZER, state.optimizer_sha256)
+
+
+class _Version(BaseModel):
+    schema_version: int
+
+
+def _json(content: BaseModel) -> bytes:
+    return (content.model_dump_json(indent=2) + "\n").encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_tensors(path: Path, sha256: str) -> dict[str, Array]:
+    way_out = "use another checkpoint, such as an earlier epoch_N, or copy this one again"
+    try:
+        content = path.read_bytes()
+        if _sha256(content) != sha256:
+            raise CheckpointError(f"{path} is damaged or truncated (its SHA-256 isn't what was saved); {way_out}")
+        return dict(parse_safetensors(content))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist, so the checkpoint isn't whole; {way_out}") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    except (SafetensorError, KeyError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file ({error}); {way_out}") from error
+
+
+def _no_checkpoint(folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder} does not exist; give a folder that training wrote, such as output/best_model"
+    inside = next((f for f in ("best_model", "epoch_1") if (folder / f / INFO).exists()), None)
+    way_out = f"give {folder / inside}" if inside else "give a folder that training wrote, such as output/best_model"
+    return f"{folder} is not a checkpoint (it holds no {INFO}); {way_out}"

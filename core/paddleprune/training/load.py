@@ -1,0 +1,114 @@
+"""From a checkpoint folder to a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddle import nn
+
+from paddleprune.errors import CheckpointError
+from paddleprune.pruning.plan import Plan
+from paddleprune.pruning.surgery import resize
+from paddleprune.specs import FamilyOptions
+from paddleprune.training.checkpoint import Checkpoint, CheckpointInfo, read_checkpoint
+from paddleprune.training.weights import misfits, set_weights
+
+if TYPE_CHECKING:
+    from paddleprune.registry import Registry
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model out of a checkpoint; `layer` is in training mode, as freshly built ones are."""
+
+    layer: nn.Layer
+    info: CheckpointInfo
+    options: FamilyOptions
+    plan: Plan | None
+
+
+def load_model(folder: Path, registry: Registry) -> LoadedModel:
+    """Build the checkpoint's family and give it the checkpoint's weights, pruned or not.
+
+    Raises:
+        CheckpointError: the checkpoint isn't whole or doesn't fit its family.
+        UnknownNameError: no plugin registers its task or family.
+    """
+    checkpoint = read_checkpoint(folder)
+    info = checkpoint.info
+    options = registry.options(info.task, info.family, info.options)
+    layer = registry.build_model(info.task, info.family, options)
+    restore_weights(layer, checkpoint)
+    return LoadedModel(layer, info, options, checkpoint.plan)
+
+
+def restore_weights(layer: nn.Layer, checkpoint: Checkpoint) -> None:
+    """Make a layer of the checkpoint's family exactly what was saved, shrinking it if the checkpoint is pruned.
+
+    Raises:
+        CheckpointError: names or shapes don't fit.
+    """
+    _check_names(layer, checkpoint)
+    if checkpoint.plan is not None:
+        shapes = {name: array.shape for name, array in checkpoint.weights.items()}
+        resize(layer, shapes, checkpoint.plan.convolution_groups)
+    wrong = misfits(layer, checkpoint.weights)
+    if wrong:
+        raise CheckpointError(
+            f"{_shapes(wrong[0], layer, checkpoint)} and no plan says that it is pruned; "
+            "give the options that the checkpoint was trained with"
+        )
+    set_weights(layer, checkpoint.weights)
+
+
+def load_weights(layer: nn.Layer, checkpoint: Checkpoint, strict: bool = False) -> tuple[str, ...]:
+    """Start a layer from a checkpoint's weights where they fit (`pretrain_weights`).
+
+    Args:
+        layer: changed in place.
+        checkpoint: where the weights come from; it may have another number of classes.
+        strict: refuse anything that doesn't fit, instead of leaving it as it is.
+
+    Returns:
+        The layer's names that kept their own weights, since the checkpoint lacks them or has another shape.
+
+    Raises:
+        CheckpointError: nothing fits, or, if `strict`, not everything does.
+    """
+    if strict:
+        _check_names(layer, checkpoint)
+    skipped = misfits(layer, checkpoint.weights)
+    if strict and skipped:
+        raise CheckpointError(f"{_shapes(skipped[0], layer, checkpoint)}; give the options that it was trained with")
+    if len(skipped) == len(layer.state_dict()):
+        raise CheckpointError(
+            f"none of the weights of {checkpoint.folder} ({checkpoint.info.family}) fit this model; "
+            "give a checkpoint of the same family and options"
+        )
+    kept_out = set(skipped)
+    fitting = layer.state_dict().keys() - kept_out
+    set_weights(layer, {name: array for name, array in checkpoint.weights.items() if name in fitting})
+    return tuple(skipped)
+
+
+def _shapes(name: str, layer: nn.Layer, checkpoint: Checkpoint) -> str:
+    ours, theirs = list(layer.state_dict()[name].shape), list(checkpoint.weights[name].shape)
+    return f"{name!r} of {checkpoint.folder} has shape {theirs}, the model's {ours}"
+
+
+def _check_names(layer: nn.Layer, checkpoint: Checkpoint) -> None:
+    names = layer.state_dict().keys()
+    missing = [name for name in names if name not in checkpoint.weights]
+    unexpected = [name for name in checkpoint.weights if name not in names]
+    if missing or unexpected:
+        what = f"lacks {_first(missing)}" if missing else f"has {_first(unexpected)}, which the model lacks"
+        raise CheckpointError(
+            f"{checkpoint.folder} {what}; it was saved from another version of {checkpoint.info.family!r}"
+        )
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(repr(name) for name in names[:3]) + more

@@ -1,0 +1,43 @@
+"""What a user may choose about training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from paddleprune.specs import Contract
+
+
+class TrainSettings(Contract):
+    """How a model is trained: momentum with L2 weight decay, a learning rate per step, checkpoints per epoch."""
+
+    num_epochs: int = Field(10, ge=1, description="passes over the training images")
+    train_batch_size: int = Field(64, ge=1, description="images a training step; a last incomplete batch is left out")
+    eval_batch_size: int = Field(64, ge=1, description="images a batch in evaluation; changes the speed, not the result")
+    learning_rate: float = Field(0.025, gt=0, allow_inf_nan=False, description="the highest learning rate")
+    lr_schedule: Literal["piecewise", "cosine"] = Field("piecewise", description="how the learning rate falls")
+    lr_decay_epochs: tuple[int, ...] = Field(
+        (30, 60, 90), description="piecewise: completed epochs after which the learning rate falls"
+    )
+    lr_decay_gamma: float = Field(0.1, gt=0, le=1, description="piecewise: what each fall multiplies it by")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate first rises, linearly")
+    warmup_start_lr: float = Field(0.0, ge=0, allow_inf_nan=False, description="where the rise starts")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(1e-4, ge=0, allow_inf_nan=False, description="L2, on every parameter")
+    save_interval_epochs: int = Field(1, ge=1, description="epochs between evaluations, each with a checkpoint")
+    log_interval_steps: int = Field(10, ge=1, description="steps between lines of the log")
+    early_stop: bool = Field(False, description="stop when the primary metric no longer improves")
+    early_stop_patience: int = Field(5, ge=1, description="evaluations in a row without improvement that stop it")
+    use_vdl: bool = Field(False, description="write VisualDL scalars into save_dir/vdl_log")
+    device: str = Field("auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:N")
+    amp: bool = Field(False, description="mixed precision, float16; needs a GPU")
+    seed: int = Field(0, ge=0, lt=2**32, description="decides initial weights, order of images and augmentation")
+    num_workers: int = Field(2, ge=0, description="threads that decode images ahead; 0 decodes between the steps")
+
+    @field_validator("lr_decay_epochs")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(epoch < 1 for epoch in value) or any(b <= a for a, b in zip(value, value[1:], strict=False)):
+            raise ValueError("must be positive and ascending, such as 30, 60, 90")
+        return value

@@ -1,0 +1,85 @@
+"""Where training stands: everything beside the weights that going on needs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from paddleprune.specs import Contract
+from paddleprune.training.settings import TrainSettings
+
+
+class EpochRecord(Contract):
+    """One epoch of training.
+
+    Attributes:
+        epoch: counts from 1.
+        loss: mean over the epoch's steps.
+        learning_rate: of the epoch's last step.
+        seconds: that the epoch took, without evaluation.
+        metrics: what evaluation gave after it; empty if there was none.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class Best(Contract):
+    """The best evaluation so far, and how many have passed since."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    epoch: int
+    value: float
+    since: int = 0
+
+    def after(self, epoch: int, value: float, higher_is_better: bool) -> Best:
+        """The best once an evaluation gave `value`. A tie keeps the earlier; NaN never beats a number."""
+        better = value > self.value if higher_is_better else value < self.value
+        if better or (math.isnan(self.value) and not math.isnan(value)):
+            return Best(epoch=epoch, value=value)
+        return self.model_copy(update={"since": self.since + 1})
+
+
+class TrainState(Contract):
+    """What `training.json` holds.
+
+    Attributes:
+        epoch: completed epochs.
+        samples: size of the training dataset.
+        schedule: state of the learning rate schedule.
+        scaler: state of the loss scaling of mixed precision; empty without it.
+        optimizer_sha256: of optimizer.safetensors.
+    """
+
+    schema_version: int = 1
+    epoch: int
+    samples: int
+    settings: TrainSettings
+    best: Best
+    history: tuple[EpochRecord, ...]
+    schedule: dict[str, float]
+    scaler: dict[str, Any] = Field(default_factory=dict)
+    optimizer_sha256: str = ""
+
+    def differences(self, settings: TrainSettings, samples: int) -> list[str]:
+        """What about a resumed run would make it another run than the one saved: `name=now (was then)`."""
+        now = {**settings.model_dump(), "training images": samples}
+        then = {**self.settings.model_dump(), "training images": self.samples}
+        if settings.lr_schedule == "piecewise":
+            now.pop("num_epochs")
+        return [f"{k}={v} (was {then[k]})" for k, v in now.items() if k not in _HARMLESS and v != then[k]]
+
+
+_HARMLESS = {"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers", "early_stop"} | {
+    "early_stop_patience",
+    "save_interval_epochs",
+}
+"""Settings that don't change the weights of an epoch."""
