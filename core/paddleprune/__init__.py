@@ -1,3 +1,57 @@
-"""paddleprune prunes the channels of any Paddle model, and proves that what it cut is what it measured."""
+"""paddleprune prunes the channels of any Paddle model, and proves that what it cut is what it measured.
+
+Names are imported when they are first used, so that importing this package is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from paddleprune.api.analyze import analyze as analyze
+    from paddleprune.api.catalog import families as families
+    from paddleprune.api.catalog import plugins as plugins
+    from paddleprune.api.catalog import tasks as tasks
+    from paddleprune.api.compare import compare as compare
+    from paddleprune.api.demo import demo as demo
+    from paddleprune.api.evaluate import evaluate as evaluate
+    from paddleprune.api.explain import explain as explain
+    from paddleprune.api.export import export as export
+    from paddleprune.api.predict import predict as predict
+    from paddleprune.api.train import train as train
+    from paddleprune.api.visualize import visualize as visualize
+    from paddleprune.errors import PaddlePruneError as PaddlePruneError
+    from paddleprune.hookspecs import hookimpl as hookimpl
+    from paddleprune.interfaces import Dataset as Dataset
+    from paddleprune.interfaces import Metric as Metric
+    from paddleprune.interfaces import Predictor as Predictor
+    from paddleprune.specs import Contract as Contract
+    from paddleprune.specs import DatasetConfig as DatasetConfig
+    from paddleprune.specs import Demo as Demo
+    from paddleprune.specs import FamilyInfo as FamilyInfo
+    from paddleprune.specs import FamilyOptions as FamilyOptions
+    from paddleprune.specs import TaskInfo as TaskInfo
+
+_HOMES = {
+    **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export", "predict")},
+    **{name: f"api.{name}" for name in ("train", "visualize")},
+    **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
+    **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
+    **dict.fromkeys(("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "TaskInfo"), "specs"),
+    "PaddlePruneError": "errors",
+    "hookimpl": "hookspecs",
+}
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'paddleprune' has no attribute {name!r}")
+    value = getattr(import_module(f"paddleprune.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -127,9 +127,7 @@ def paddleprune_build_model(task: str, family: str, options: FamilyOptions) -> n
 
 
 @hookspec(firstresult=True)
-def paddleprune_list_prunable(
-    task: str, family: str, options: FamilyOptions, graph: ChannelGraph
-) -> Mapping[str, str]:
+def paddleprune_list_prunable(task: str, family: str, options: FamilyOptions, graph: ChannelGraph) -> Mapping[str, str]:
     """Say which groups must stay whole: group name -> reason. *(since 0.1)*
 
     Called on the plugin that registered the family. Optional: everything that the graph itself
@@ -226,8 +224,7 @@ def paddleprune_build_loss(task: str, config: Contract, options: FamilyOptions) 
 
     @hookimpl
     def paddleprune_register_tasks():
-        task = TaskInfo(name="brightness", description="how bright an image is", dataset=DatasetConfig, loss=HuberConfig)
-        return [task]
+        return [TaskInfo(name="brightness", description="how bright it is", dataset=DatasetConfig, loss=HuberConfig)]
 
 
     @hookimpl

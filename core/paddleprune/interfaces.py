@@ -66,7 +66,8 @@ class Metric(ABC):
     higher_is_better: bool = True
 
     @abstractmethod
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget everything; called before each pass."""
 
     @abstractmethod
     def update(self, outputs: tuple[Array, ...], targets: Any) -> None:
@@ -77,7 +78,8 @@ class Metric(ABC):
         """The values over everything since `reset`, in the order of `name()`."""
 
     @abstractmethod
-    def name(self) -> list[str]: ...
+    def name(self) -> list[str]:
+        """The names of the values."""
 
 
 class Predictor(ABC):

@@ -15,13 +15,13 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from paddleprune_classification import plugin as classification
 
 from paddleprune import hookspecs
 from paddleprune.errors import UnknownNameError
 from paddleprune.interfaces import Dataset, Metric, Predictor
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
+from paddleprune_classification import plugin as classification
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("paddleprune_")}
@@ -90,7 +90,7 @@ def check_loss(registry: Registry) -> None:
     import paddle
 
     loss = registry.build_loss("brightness", registry.loss_config("brightness", {"delta": 2.0}), FamilyOptions())
-    assert float(loss((paddle.ones([2, 1]),), paddle.zeros([2, 1]))) == pytest.approx(0.5 * 1 * 1, rel=1)
+    assert float(loss((paddle.ones([2, 1]),), paddle.zeros([2, 1]))) == pytest.approx(0.5)
 
 
 def check_metric(registry: Registry) -> None:

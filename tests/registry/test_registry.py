@@ -246,5 +246,5 @@ def test_a_refused_plugin_leaves_nothing_behind(refused):
 def test_the_same_plugin_twice_is_refused():
     plugin = Sorting()
     registry = registry_of(plugin)
-    with pytest.raises(PluginError, match="is the plugin .*'p0'.* again"):
+    with pytest.raises(PluginError, match=r"is the plugin .*'p0'.* again"):
         registry.register(plugin, "again")

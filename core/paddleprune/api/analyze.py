@@ -9,7 +9,8 @@ from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
 from paddleprune.measure.evaluation import Batches
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import RATIOS, Criterion, SensitivityTable, sweep
+from paddleprune.sensitivity import SensitivityTable, sweep
+from paddleprune.settings import RATIOS, Criterion
 from paddleprune.training import select_device
 
 

@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from paddle import nn
 
-from paddleprune import __version__
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
-from paddleprune.interfaces import Array, Dataset
-from paddleprune.pruning import Plan, make_plan, prune
+from paddleprune.interfaces import Dataset
+from paddleprune.pruning import Plan, prune, solve
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable, model_digest, rank
+from paddleprune.settings import TrainSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
     CheckpointInfo,
-    LoadedModel,
     TrainResult,
-    TrainSettings,
     fit,
     load_weights,
+    prepare_save_dir,
     read_checkpoint,
+    resume_folder,
     seed_everything,
     select_device,
 )
@@ -74,41 +74,29 @@ def train(
         DataError, CheckpointError, TableError: what was given can't be used.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
-    chosen = validated(TrainSettings, settings, "training")
-    device = select_device(chosen.device)
+    chosen = validated(TrainSettings, settings, "training", "setting")
+    select_device(chosen.device)
+    prepare_save_dir(Path(save_dir), resuming=resume_checkpoint is not None)
     registry = Registry.discover()
     registry.task(task)
-    start = resume_checkpoint or pretrain_weights
-    family, family_options = _family(registry, task, model, options, start)
-    training = open_dataset(registry, task, train_dataset, "train", family_options)
-    evaluation = open_dataset(registry, task, eval_dataset, "eval", family_options)
-    family_options = _with_classes(registry, task, family, family_options, options, training)
+    start = resume_folder(Path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
+    family, given = _family(task, model, options, start)
+    provisional = registry.options(task, family, given)
+    training = open_dataset(registry, task, train_dataset, "train", provisional)
+    evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
-    loss_config = registry.loss_config(task, loss or {})
+    chosen_options = _with_classes(registry, task, family, given, training)
     built_metric = metric_of(registry, task, metric or {}, training.labels)
     seed_everything(chosen.seed, 0)
-    if sensitivities_file is not None:
-        if pretrain_weights is None:
-            raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
-        loaded = _same(open_model(registry, pretrain_weights), family, family_options)
-        plan: Plan | None = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, evaluation)
-        assert plan is not None
+    if sensitivities_file is not None and resume_checkpoint is None:
+        layer, plan = _pruned(registry, pretrain_weights, sensitivities_file, eval_metric_loss, evaluation)
         plan.save(Path(save_dir) / "plan.json")
-    elif start is not None and _fits(start, family, family_options):
-        loaded = open_model(registry, start)
-        plan = loaded.plan
     else:
-        loaded, plan = None, None
-    layer = loaded.layer if loaded else registry.build_model(task, family, family_options)
-    if loaded is None and start is not None:
-        skipped = load_weights(layer, read_checkpoint(Path(start)))
-        if skipped:
-            say(f"{len(skipped)} weights of {start} have another shape here and start afresh: {', '.join(skipped[:4])}")
+        layer, plan = _started(registry, task, family, chosen_options, start)
     info = CheckpointInfo(
-        paddleprune_version=__version__,
         task=task,
         family=family,
-        options=family_options.model_dump(mode="json"),
+        options=chosen_options.model_dump(mode="json"),
         labels=tuple(training.labels),
         transforms=tuple(t.model_dump(mode="json") for t in evaluation.transforms),
         metric=dict(metric or {}),
@@ -118,14 +106,92 @@ def train(
     )
     return fit(
         layer,
-        loss=registry.build_loss(task, loss_config, family_options),
-        metric=built_metric,
-        train_dataset=training,
-        eval_dataset=evaluation,
-        settings=chosen,
-        save_dir=Path(save_dir),
-        info=info,
-        plan=plan,
-        resume=None if resume_checkpoint is None else Path(resume_checkpoint),
-        device=device,
+        registry.build_loss(task, registry.loss_config(task, loss or {}), chosen_options),
+        built_metric,
+        training,
+        evaluation,
+        chosen,
+        Path(save_dir),
+        info,
+        plan,
+        None if resume_checkpoint is None else Path(resume_checkpoint),
     )
+
+
+def _family(
+    task: str, model: str | None, options: Mapping[str, Any] | None, start: str | Path | None
+) -> tuple[str, dict[str, Any]]:
+    """The family and its options as the user gave them, or else as the starting checkpoint has them.
+
+    Raises:
+        ConfigError: neither says it, or they contradict each other.
+    """
+    if start is None:
+        if model is None:
+            raise ConfigError("say which model to train: model, a family's name (`paddleprune families` lists them)")
+        return model, dict(options or {})
+    info = read_checkpoint(Path(start)).info
+    if info.task != task:
+        raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
+    if model is not None and model != info.family:
+        raise ConfigError(f"{start} is a {info.family}, not a {model}; leave model out, or start from another checkpoint")
+    return info.family, {**info.options, **(options or {})}
+
+
+def _with_classes(
+    registry: Registry, task: str, family: str, given: Mapping[str, Any], training: Dataset
+) -> FamilyOptions:
+    """The options, with as many classes as the data has.
+
+    Raises:
+        ConfigError: the user asked for another number.
+    """
+    return registry.options(task, family, {**given, "num_classes": len(training.labels)})
+
+
+def _started(
+    registry: Registry, task: str, family: str, options: FamilyOptions, start: str | Path | None
+) -> tuple[nn.Layer, Plan | None]:
+    """A fresh network, or one that starts from a checkpoint: pruned as that is, or with the weights that fit."""
+    if start is None:
+        return registry.build_model(task, family, options), None
+    checkpoint = read_checkpoint(Path(start))
+    if registry.options(task, family, checkpoint.info.options) == options:
+        loaded = open_model(registry, start)
+        return loaded.layer, loaded.plan
+    layer = registry.build_model(task, family, options)
+    skipped = load_weights(layer, checkpoint)
+    if skipped:
+        say(f"{len(skipped)} weights of {start} have another shape here and start afresh: {', '.join(skipped[:4])}")
+    return layer, None
+
+
+def _pruned(
+    registry: Registry,
+    weights: str | Path | None,
+    sensitivities_file: str | Path,
+    eval_metric_loss: float,
+    evaluation: Dataset,
+) -> tuple[nn.Layer, Plan]:
+    """The analyzed network, shrunk as its table and the tolerance say, with a certificate.
+
+    Raises:
+        ConfigError: there are no weights to prune.
+        TableError: the table belongs to another model.
+        CertificateError: the shrunk network doesn't compute what the masked one does.
+    """
+    if weights is None:
+        raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
+    table = SensitivityTable.load(Path(sensitivities_file))
+    loaded = open_model(registry, weights)
+    table.check_model(model_digest(loaded.layer), str(sensitivities_file))
+    graph = graph_of_loaded(registry, loaded)
+    plan = solve(graph, table, rank(loaded.layer, graph, table.identity.criterion), eval_metric_loss)
+    samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
+    plan = prune(loaded.layer, graph, plan, evaluation.collate(samples)[0])
+    before = loaded.plan.convolution_groups if loaded.plan else {}
+    plan = plan.model_copy(update={"convolution_groups": {**before, **plan.convolution_groups}})
+    say(plan.summary())
+    if plan.certificate is not None:
+        say(f"certificate: {plan.certificate.describe()}")
+    return loaded.layer, plan

@@ -31,7 +31,7 @@ class Xception(nn.Layer):
         self.channels = (entry[2], entry[3], middle, last)
         self.stem = nn.Sequential(
             ConvNorm(in_channels, entry[0], 3, stride=2, activation=nn.ReLU()),
-            ConvNorm(entry[0], entry[1], 3),
+            ConvNorm(entry[0], entry[1], 3, activation=nn.ReLU()),
         )
         middle_flow = [_Block(middle, [middle] * 3) for _ in range(_MIDDLE_BLOCKS[depth])]
         self.stages = nn.LayerList(

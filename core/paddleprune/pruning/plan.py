@@ -56,6 +56,13 @@ class Certificate(Contract):
         """Is the difference within the tolerance?"""
         return self.max_difference <= self.tolerance * max(self.scale, 1e-12)
 
+    def describe(self) -> str:
+        """One line: masked and shrunk give the same outputs, to which precision."""
+        return (
+            f"masked and shrunk outputs differ by at most {self.max_difference:.1e} "
+            f"(they reach {self.scale:.3g}; {self.batch} images)"
+        )
+
 
 class Plan(Contract):
     """Group -> the units that stay, with what was asked for and what it gives.

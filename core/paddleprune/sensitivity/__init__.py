@@ -1,8 +1,6 @@
 """Groups -> sensitivity table."""
 
-from paddleprune.sensitivity.criteria import Criterion as Criterion
 from paddleprune.sensitivity.criteria import rank as rank
-from paddleprune.sensitivity.sweep import RATIOS as RATIOS
 from paddleprune.sensitivity.sweep import sweep as sweep
 from paddleprune.sensitivity.table import SensitivityTable as SensitivityTable
 from paddleprune.sensitivity.table import model_digest as model_digest

@@ -10,7 +10,7 @@ layers' scores are averaged, so that every layer has the same say whatever its s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from paddle import nn
@@ -18,8 +18,8 @@ from paddle import nn
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
+from paddleprune.settings import Criterion
 
-Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
 Rankings: TypeAlias = Mapping[str, list[int]]
 """Group name -> indices of its units, least important first."""
 

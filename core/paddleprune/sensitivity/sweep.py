@@ -13,11 +13,10 @@ from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, evaluate
-from paddleprune.sensitivity.criteria import Criterion, rank
+from paddleprune.sensitivity.criteria import rank
 from paddleprune.sensitivity.evaluators import choose_evaluator
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable, model_digest
-
-RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+from paddleprune.settings import RATIOS, Criterion
 
 
 def sweep(

@@ -12,7 +12,7 @@ from pydantic import Field
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.sensitivity.criteria import Criterion
+from paddleprune.settings import Criterion
 from paddleprune.specs import Contract
 
 SCHEMA_VERSION = 1
@@ -92,6 +92,15 @@ class SensitivityTable(Contract):
         for field, what in words.items():
             if getattr(self.identity, field) != getattr(identity, field):
                 raise TableError(f"{place} was measured with {what}; choose another file or analyze again")
+
+    def check_model(self, digest: str, place: str) -> None:
+        """Refuse a table of another model, by the hash of its weights.
+
+        Raises:
+            TableError: it was measured with other weights.
+        """
+        if self.identity.model != digest:
+            raise TableError(f"{place} was measured with other weights than this model's; analyze this model")
 
     def ratios_for(self, eval_metric_loss: float) -> dict[str, float]:
         """For each group alone, the largest ratio whose loss stays within the tolerance.

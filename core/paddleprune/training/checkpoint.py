@@ -1,10 +1,9 @@
 """The checkpoint folder: all that a model needs to be used anywhere, without code of the user's.
 
-    checkpoint.json      CheckpointInfo
-    weights.safetensors  parameters and buffers, by structured name
-    plan.json            if the model is pruned
-    training.json        TrainState         } only in a folder that training can go on from
-    optimizer.safetensors                   }
+- `checkpoint.json`: CheckpointInfo
+- `weights.safetensors`: parameters and buffers, by structured name
+- `plan.json`: if the model is pruned
+- `training.json` (TrainState) and `optimizer.safetensors`: only in a folder that training can go on from
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from paddle import nn
 
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.training.settings import TrainSettings
+from paddleprune.settings import TrainSettings
 from paddleprune.training.weights import set_tensor, to_array
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from paddle.optimizer.lr import LambdaDecay
 
 from paddleprune.errors import ConfigError
-from paddleprune.training.settings import TrainSettings
+from paddleprune.settings import TrainSettings
 
 
 def learning_rate_at(settings: TrainSettings, steps_per_epoch: int, step: int) -> float:

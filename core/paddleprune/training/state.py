@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from paddleprune.settings import TrainSettings
 from paddleprune.specs import Contract
-from paddleprune.training.settings import TrainSettings
 
 
 class EpochRecord(Contract):
@@ -40,11 +40,11 @@ class Best(Contract):
     value: float
     since: int = 0
 
-    def after(self, epoch: int, value: float, higher_is_better: bool) -> Best:
-        """The best once an evaluation gave `value`. A tie keeps the earlier; NaN never beats a number."""
-        better = value > self.value if higher_is_better else value < self.value
-        if better or (math.isnan(self.value) and not math.isnan(value)):
-            return Best(epoch=epoch, value=value)
+    def or_later(self, later: Best, higher_is_better: bool) -> Best:
+        """The better of the two. A tie keeps the earlier; NaN never beats a number."""
+        better = later.value > self.value if higher_is_better else later.value < self.value
+        if better or (math.isnan(self.value) and not math.isnan(later.value)):
+            return later
         return self.model_copy(update={"since": self.since + 1})
 
 
@@ -78,8 +78,16 @@ class TrainState(Contract):
         return [f"{k}={v} (was {then[k]})" for k, v in now.items() if k not in _HARMLESS and v != then[k]]
 
 
-_HARMLESS = {"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers", "early_stop"} | {
-    "early_stop_patience",
-    "save_interval_epochs",
-}
+_HARMLESS = frozenset(
+    {
+        "eval_batch_size",
+        "save_interval_epochs",
+        "log_interval_steps",
+        "early_stop",
+        "early_stop_patience",
+        "use_vdl",
+        "device",
+        "num_workers",
+    }
+)
 """Settings that don't change the weights of an epoch."""

@@ -1,12 +1,19 @@
-"""What a user may choose about training."""
+"""What a user may choose about training and analysis. Imports no Paddle, so that `--help` is instant."""
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field, field_validator
 
 from paddleprune.specs import Contract
+
+Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
+"""What ranks the units of a group."""
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
+RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""The shares of a group's units that a sweep removes, unless the user says otherwise."""
 
 
 class TrainSettings(Contract):
@@ -14,7 +21,7 @@ class TrainSettings(Contract):
 
     num_epochs: int = Field(10, ge=1, description="passes over the training images")
     train_batch_size: int = Field(64, ge=1, description="images a training step; a last incomplete batch is left out")
-    eval_batch_size: int = Field(64, ge=1, description="images a batch in evaluation; changes the speed, not the result")
+    eval_batch_size: int = Field(64, ge=1, description="images a batch of evaluation; changes speed, not results")
     learning_rate: float = Field(0.025, gt=0, allow_inf_nan=False, description="the highest learning rate")
     lr_schedule: Literal["piecewise", "cosine"] = Field("piecewise", description="how the learning rate falls")
     lr_decay_epochs: tuple[int, ...] = Field(
@@ -38,6 +45,6 @@ class TrainSettings(Contract):
     @field_validator("lr_decay_epochs")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(epoch < 1 for epoch in value) or any(b <= a for a, b in zip(value, value[1:], strict=False)):
+        if any(epoch < 1 for epoch in value) or any(b <= a for a, b in pairwise(value)):
             raise ValueError("must be positive and ascending, such as 30, 60, 90")
         return value

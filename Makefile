@@ -1,0 +1,64 @@
+# VENV is where everything is installed; PYTHON makes it (3.10 or newer).
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+PIP := -m pip -qq --disable-pip-version-check
+# Paddle's own threads and pytest's processes fight for the cores: one thread each is fastest.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+PADDLES := 3.1.1 3.2.2 3.3.1
+
+.PHONY: help setup demo test lint format test-slow test-paddles clean
+
+help:
+	@echo "make setup         install everything into $(VENV)"
+	@echo "make demo          train, analyze, prune, retrain and compare, on real data"
+	@echo "make test          lint, check types and contracts, run the tests"
+	@echo "make lint          the checks without the tests"
+	@echo "make format        format the code, fix what ruff can fix"
+	@echo "make test-slow     the proofs that take minutes"
+	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
+	@echo "make clean         remove $(VENV), caches and outputs"
+
+setup: $(VENV)/.installed-dev
+
+$(VENV)/.installed-dev: pyproject.toml
+	@echo "Installing everything into $(VENV): a few minutes, once"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,dev]'
+	@touch $@
+
+$(VENV)/.installed-demo: pyproject.toml
+	@echo "Installing into $(VENV): a few minutes, once"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) install -e '.[cpu,demo]'
+	@touch $@
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/paddleprune demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(PYTEST)
+
+test-slow: setup
+	$(PYTEST) -m slow
+
+test-paddles: $(PADDLES:%=test-paddle-%)
+
+test-paddle-%:
+	$(PYTHON) -m venv $(VENV)-paddle-$*
+	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,dev]' paddlepaddle==$*
+	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

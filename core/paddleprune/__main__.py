@@ -1,0 +1,5 @@
+"""`python -m paddleprune`."""
+
+from paddleprune.cli import main
+
+main()

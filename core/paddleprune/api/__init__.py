@@ -1,0 +1,1 @@
+"""What users call: one function for each thing that they want to do."""

@@ -1,0 +1,113 @@
+"""A task end to end on real data: train, analyze, prune, retrain, compare with a dense control."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from paddleprune.api.analyze import analyze
+from paddleprune.api.compare import compare
+from paddleprune.api.train import train
+from paddleprune.api.visualize import visualize
+from paddleprune.console import say
+from paddleprune.errors import ConfigError
+from paddleprune.files import write_text
+from paddleprune.pruning import Plan
+from paddleprune.registry import Registry
+from paddleprune.report import ComparisonRow
+from paddleprune.specs import Contract, Demo
+
+POINT = 0.01
+"""How far below the dense control the pruned model may stay."""
+_MARK = ".paddleprune-demo"
+
+
+class DemoResult(Contract):
+    """What a demo gave.
+
+    Attributes:
+        rows: the dense model, the dense control of equal epochs and the pruned model.
+        summary: what goes, the certificate, and the verdict.
+        passed: whether the pruned model is at most one point below the control.
+    """
+
+    rows: tuple[ComparisonRow, ...]
+    summary: str
+    passed: bool
+
+
+def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") -> DemoResult:
+    """Show a task end to end, in minutes on a CPU.
+
+    Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
+    `comparison.json` and `comparison.md`. An earlier demo there is replaced.
+
+    Args:
+        task: a task whose plugin has a demo.
+        save_dir: where everything goes.
+
+    Raises:
+        UnknownNameError: there is no such task, or it has no demo.
+        ConfigError: `save_dir` holds something else.
+        CertificateError: the shrunk model doesn't compute what the masked one does.
+    """
+    folder = Path(save_dir)
+    registry = Registry.discover()
+    registry.task(task)
+    _clear(folder)
+    recipe = registry.demo(task, folder / "data")
+    dense, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in ("", "_prune", "_control"))
+    epochs, more = recipe.settings["num_epochs"], recipe.retrain_settings["num_epochs"]
+
+    say(f"[1/5] train {recipe.family} for {epochs} epochs")
+    _train(task, recipe, dense, recipe.settings, model=recipe.family, options=recipe.options)
+    say("[2/5] analyze: the metric without each group, at every ratio")
+    table = folder / "sensitivities.json"
+    analyze(dense / "best_model", eval_dataset=recipe.eval_dataset, save_file=table)
+    visualize(table, model=dense / "best_model")
+    say(f"[3/5] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
+    again = {**recipe.settings, **recipe.retrain_settings}
+    tolerance = {"sensitivities_file": table, "eval_metric_loss": recipe.eval_metric_loss}
+    _train(task, recipe, pruned, again, pretrain_weights=dense / "best_model", **tolerance)
+    plan = Plan.load(pruned / "plan.json")
+    plan.save(folder / "plan.json")
+    say(f"[4/5] train the dense model for {more} more epochs too, as a control")
+    _train(task, recipe, control, again, pretrain_weights=dense / "best_model")
+    say("[5/5] compare")
+    models = [place / "best_model" for place in (dense, control, pruned)]
+    rows = tuple(compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder))
+    return _verdict(rows, plan, registry.build_metric(task, registry.metric_config(task, {}), ()).higher_is_better)
+
+
+def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **what: Any) -> None:
+    train(
+        task,
+        train_dataset=recipe.train_dataset,
+        eval_dataset=recipe.eval_dataset,
+        save_dir=folder,
+        **what,
+        **settings,
+    )
+
+
+def _verdict(rows: tuple[ComparisonRow, ...], plan: Plan, higher_is_better: bool) -> DemoResult:
+    control, pruned = rows[1].metric, rows[2].metric
+    behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
+    passed = behind <= POINT + 1e-9
+    certificate = plan.certificate.describe() if plan.certificate else "none"
+    verdict = "passed" if passed else f"failed: more than {POINT:g} behind the dense control"
+    summary = (
+        f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: pruned {pruned.value:.4f}, dense control of equal "
+        f"epochs {control.value:.4f}: {verdict}"
+    )
+    return DemoResult(rows=rows, summary=summary, passed=passed)
+
+
+def _clear(folder: Path) -> None:
+    """Make room for a demo, without ever removing anything but an earlier one."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            raise ConfigError(f"{folder} holds something that no demo left there; choose another --save-dir")
+        shutil.rmtree(folder)
+    write_text(folder / _MARK, "paddleprune demo replaces this folder\n")

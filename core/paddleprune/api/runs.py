@@ -1,0 +1,71 @@
+"""What a command may be told: by flags of these names, or by a YAML or JSON run file with these fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from paddleprune.settings import CRITERIA, RATIOS, Criterion, TrainSettings
+from paddleprune.specs import Contract
+
+_DATASET = "the fields of the task's dataset (run file), or a folder"
+
+
+class _DataRun(Contract):
+    data: Path | None = Field(None, description="folder with the data, in the task's conventional layout")
+    eval_dataset: Path | dict[str, Any] | None = Field(None, description=f"evaluation data: {_DATASET}; instead of data")
+
+    def eval_data(self) -> Any:
+        """What evaluates: `eval_dataset`, or `data`."""
+        return self.data if self.eval_dataset is None else self.eval_dataset
+
+
+class _ModelRun(_DataRun):
+    model: str | None = Field(None, description="a family of the task; `paddleprune families TASK` lists them")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
+    train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}; instead of data")
+    save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
+    pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
+    sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")
+    eval_metric_loss: float = Field(
+        0.05, ge=0, allow_inf_nan=False, description="share of the metric that each group alone may lose"
+    )
+    resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
+    loss: dict[str, Any] = Field(default_factory=dict, description="options of the task's loss, as name=value")
+    metric: dict[str, Any] = Field(default_factory=dict, description="options of the task's metric, as name=value")
+
+
+class TrainRun(TrainSettings, _ModelRun):
+    """`paddleprune train`."""
+
+    def train_data(self) -> Any:
+        """What trains: `train_dataset`, or `data`."""
+        return self.data if self.train_dataset is None else self.train_dataset
+
+
+class AnalyzeRun(_DataRun):
+    """`paddleprune analyze`."""
+
+    save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
+    criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
+    ratios: tuple[float, ...] = Field(RATIOS, description="shares of a group's units to remove")
+    batch_size: int = Field(64, ge=1, description="images a forward pass; changes the speed, not the result")
+    device: str = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+
+class EvaluateRun(_DataRun):
+    """`paddleprune evaluate`."""
+
+    batch_size: int = Field(64, ge=1, description="images a forward pass")
+    device: str = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+
+class CompareRun(_DataRun):
+    """`paddleprune compare`."""
+
+    save_dir: Path = Field(Path("output/comparison"), description="folder for comparison.json and comparison.md")
+    batch_size: int = Field(64, ge=1, description="images a forward pass, for the metric")
+    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
+    device: str = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")

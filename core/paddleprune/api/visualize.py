@@ -1,0 +1,66 @@
+"""The picture of a sensitivity table: what a tolerance would remove, and where the network is sensitive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paddleprune.api.loading import graph_of_loaded, open_model
+from paddleprune.graph import ChannelGraph
+from paddleprune.pruning import solve
+from paddleprune.registry import Registry
+from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
+from paddleprune.sensitivity import SensitivityTable, model_digest, rank
+from paddleprune.sensitivity.criteria import Rankings
+
+TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
+
+
+def visualize(table: str | Path | SensitivityTable, *, model: str | Path, save_dir: str | Path | None = None) -> list[Path]:
+    """Draw a table: tolerance against the share of parameters and FLOPs removed, and a heat map.
+
+    Args:
+        table: a table, or its file.
+        model: the checkpoint folder that it was measured of.
+        save_dir: where the files go: by default beside the table's file.
+
+    Returns:
+        The files: `NAME.png`, its data `NAME.curve.json`, and `NAME.heatmap.png`.
+
+    Raises:
+        TableError: the table can't be read, or belongs to another model.
+    """
+    place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else Path(table)
+    loaded_table = table if isinstance(table, SensitivityTable) else SensitivityTable.load(place)
+    folder = Path(save_dir) if save_dir is not None else place.parent
+    registry = Registry.discover()
+    loaded = open_model(registry, model)
+    loaded_table.check_model(model_digest(loaded.layer), str(place))
+    graph = graph_of_loaded(registry, loaded)
+    rankings = rank(loaded.layer, graph, loaded_table.identity.criterion)
+    curve = Curve(
+        model=loaded.info.family,
+        metric=loaded_table.identity.metric,
+        baseline=loaded_table.baseline,
+        points=[_point(graph, loaded_table, rankings, tolerance) for tolerance in TOLERANCES],
+    )
+    stem = place.name.removesuffix(".json")
+    pictures = [folder / f"{stem}.png", folder / f"{stem}.curve.json", folder / f"{stem}.heatmap.png"]
+    draw_curve(curve, pictures[0], pictures[1])
+    ratios = sorted({p.ratio for points in loaded_table.groups.values() for p in points})
+    losses = [[_loss(loaded_table, name, ratio) for ratio in ratios] for name in loaded_table.groups]
+    draw_heatmap(list(loaded_table.groups), ratios, losses, pictures[2], title=f"{loaded.info.family}: metric loss")
+    return pictures
+
+
+def _loss(table: SensitivityTable, group: str, ratio: float) -> float | None:
+    point = table.point(group, ratio)
+    return None if point is None else point.loss
+
+
+def _point(graph: ChannelGraph, table: SensitivityTable, rankings: Rankings, tolerance: float) -> CurvePoint:
+    plan = solve(graph, table, rankings, tolerance)
+    return CurvePoint(
+        eval_metric_loss=tolerance,
+        parameters_removed=1 - plan.after.parameters / plan.before.parameters,
+        flops_removed=1 - plan.after.flops / max(plan.before.flops, 1),
+    )

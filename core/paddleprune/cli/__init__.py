@@ -1,0 +1,27 @@
+"""The command line: a thin layer over the Python calls."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run `paddleprune`. Bad input gives one line on stderr and exit code 2; Ctrl-C gives 130."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    from paddleprune.cli.app import app
+    from paddleprune.console import say
+    from paddleprune.dependencies import missing
+    from paddleprune.errors import PaddlePruneError
+
+    try:
+        app()
+    except PaddlePruneError as error:
+        say(f"error: {' '.join(str(error).split())}")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        say(f"error: {missing(error, 'this command')}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("interrupted; what was saved is whole")
+        sys.exit(130)

@@ -1,0 +1,175 @@
+"""Every command, in the order in which a user meets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import paddleprune
+from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
+from paddleprune.cli import show
+from paddleprune.cli.flags import parse_pairs, resolve, takes
+from paddleprune.errors import ConfigError
+
+app = typer.Typer(
+    name="paddleprune",
+    help="Prunes the channels of any Paddle model, and proves that what it cut is what it measured.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+Checkpoint = Annotated[Path, typer.Argument(help="checkpoint folder, such as output/mobilenetv2/best_model")]
+Task = Annotated[str, typer.Argument(help="task, such as classification; `paddleprune tasks` lists them")]
+NEW = {"show_default": False}
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"paddleprune {paddleprune.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+@takes(TrainRun)
+def train(task: Task, *, values: dict[str, Any]) -> None:
+    """Train a model; with --sensitivities-file, prune it first and retrain."""
+    run = resolve(TrainRun, values, "train")
+    data = _required(run.train_data(), run.eval_data())
+    said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
+    result = paddleprune.train(task, train_dataset=data[0], eval_dataset=data[1], save_dir=run.save_dir, **said)
+    show.trained(result)
+
+
+@app.command()
+@takes(AnalyzeRun)
+def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
+    run = resolve(AnalyzeRun, values, "analyze")
+    said = run.model_dump(exclude={"data", "eval_dataset"})
+    table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], **said)
+    show.analyzed(table, run.save_file)
+
+
+@app.command()
+def visualize(
+    table: Annotated[Path, typer.Argument(help="sensitivity table, as analyze wrote it")],
+    model: Annotated[Path, typer.Option(help="checkpoint folder that the table was measured of", **NEW)],
+    save_dir: Annotated[Path | None, typer.Option(help="folder for the pictures; beside the table if unset")] = None,
+) -> None:
+    """Draw a table: what a tolerance would remove, and where the network is sensitive."""
+    for path in paddleprune.visualize(table, model=model, save_dir=save_dir):
+        typer.echo(path)
+
+
+@app.command()
+@takes(CompareRun)
+def compare(
+    checkpoints: Annotated[list[Path], typer.Argument(help="checkpoint folders; the first is what others are set against")],
+    *,
+    values: dict[str, Any],
+) -> None:
+    """Compare checkpoints: parameters, FLOPs, size, latency on this CPU, metric."""
+    run = resolve(CompareRun, values, "compare")
+    said = run.model_dump(exclude={"data", "eval_dataset"})
+    show.compared(paddleprune.compare(checkpoints, eval_dataset=_required(run.eval_data())[0], **said))
+
+
+@app.command()
+@takes(EvaluateRun)
+def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Print the metric of a checkpoint."""
+    run = resolve(EvaluateRun, values, "evaluate")
+    said = run.model_dump(exclude={"data", "eval_dataset"})
+    show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(run.eval_data())[0], **said))
+
+
+@app.command()
+def predict(
+    checkpoint: Checkpoint,
+    images: Annotated[Path, typer.Argument(help="an image, or a folder of images")],
+    save_dir: Annotated[Path | None, typer.Option(help="folder for pictures and predictions.json")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N")] = "auto",
+) -> None:
+    """Run a checkpoint on images; one JSON object a line."""
+    show.json_lines(paddleprune.predict(checkpoint, images, save_dir=save_dir, device=device))
+
+
+@app.command()
+def explain(
+    target: Annotated[str, typer.Argument(help="checkpoint folder; or, with --model, a task")],
+    model: Annotated[str | None, typer.Option(help="a family of the task; nothing needs to be trained")] = None,
+    options: Annotated[list[str] | None, typer.Option(help="options of the family, as name=value (repeatable)")] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON, with the parameters of every group")] = False,
+) -> None:
+    """List the groups of a model: size, share of parameters and FLOPs, or why a group is protected."""
+    explanation = paddleprune.explain(target, model=model, options=parse_pairs(options or [], "options"))
+    show.json_lines([explanation.model_dump(mode="json")]) if json else show.explained(explanation)
+
+
+@app.command()
+def export(
+    checkpoint: Checkpoint,
+    save_dir: Annotated[Path, typer.Option(help="folder for model.json and model.pdiparams", **NEW)],
+) -> None:
+    """Export a checkpoint for Paddle Inference and Paddle Lite."""
+    for path in paddleprune.export(checkpoint, save_dir=save_dir):
+        typer.echo(path)
+
+
+@app.command()
+def demo(
+    task: Annotated[str, typer.Option(help="the task to show")] = "classification",
+    save_dir: Annotated[Path, typer.Option(help="folder for everything that the demo leaves")] = Path("output/demo"),
+) -> None:
+    """Show a task end to end on real data: train, analyze, prune, retrain, compare."""
+    show.demonstrated(paddleprune.demo(task, save_dir=save_dir))
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks that installed plugins bring."""
+    show.table(("task", "what it does"), [(t.name, t.description) for t in paddleprune.tasks().values()])
+
+
+@app.command()
+def families(task: Task) -> None:
+    """List a task's model families and their options."""
+    rows = [(f.name, f.description, show.options_of(f.options)) for f in paddleprune.families(task).values()]
+    show.table(("family", "what it is", "options (defaults)"), rows)
+
+
+@app.command()
+def plugins() -> None:
+    """List every plugin that was found, with what is wrong with it."""
+    rows = [
+        (p.name, f"{p.distribution} {p.version}".strip(), ", ".join(p.tasks), str(len(p.families)), p.error or "ok")
+        for p in paddleprune.plugins()
+    ]
+    show.table(("plugin", "package", "tasks", "families", "state"), rows)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: Python, Paddle, devices, optional packages, plugins. Exits with 2 on a problem."""
+    from paddleprune.cli.doctor import examine
+
+    rows, healthy = examine()
+    show.table(("what", "found", "state"), rows)
+    if not healthy:
+        raise typer.Exit(2)
+
+
+def _required(*data: Any) -> tuple[Any, ...]:
+    if any(part is None for part in data):
+        raise ConfigError("say where the data is: --data DIR, or train_dataset and eval_dataset in the run file")
+    return data

@@ -1,0 +1,131 @@
+"""A command's flags from the pydantic model of its run file: one source for both."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import typer
+import yaml
+from pydantic.fields import FieldInfo
+
+from paddleprune.errors import ConfigError
+from paddleprune.specs import Contract
+from paddleprune.validation import validated
+
+Run = TypeVar("Run", bound=Contract)
+CONFIG = "config"
+
+
+def takes(model: type[Contract]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command a flag for every field of a model, and `--config FILE` for a run file.
+
+    The command's last parameter, `values`, gets what was said, by field name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "values"]
+        names = {p.name for p in own}
+
+        def run(**given: Any) -> None:
+            values = {name: value for name, value in given.items() if name not in names}
+            command(**{name: given[name] for name in names}, values=values)
+
+        flags = [_parameter(name, info) for name, info in model.model_fields.items()]
+        config = _optional(CONFIG, Path, "--config", "run file (YAML or JSON); flags override its fields", "Run file")
+        parameters = [*own, config, *flags]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
+
+def resolve(model: type[Run], values: Mapping[str, Any], of: str) -> Run:
+    """The run file's fields, overridden by the flags that were given, checked.
+
+    Raises:
+        ConfigError: naming the file or flag, the field and the value.
+    """
+    said = dict(read_run_file(values[CONFIG])) if values.get(CONFIG) else {}
+    for name, info in model.model_fields.items():
+        value = values.get(name)
+        if value is None or value == []:
+            continue
+        kind = _kind(info)
+        said[name] = parse_pairs(value, name) if kind is dict else _split(value) if kind is tuple else value
+    return validated(model, said, of, "setting")
+
+
+def read_run_file(path: Path) -> Mapping[str, Any]:
+    """A run file's fields (JSON is YAML).
+
+    Raises:
+        ConfigError: the file is missing, or isn't a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the run file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML or JSON: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{path} must hold fields and their values, such as `num_epochs: 10`")
+    return content
+
+
+def parse_pairs(pairs: list[str], flag: str) -> dict[str, Any]:
+    """`name=value` words to a mapping; values are read as YAML does (0.25, true, [1, 2], text).
+
+    Raises:
+        ConfigError: a word has no `=`.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--{flag.replace('_', '-')} takes name=value, got {pair!r}")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--{flag.replace('_', '-')} {name}: {value!r} can't be read") from error
+    return found
+
+
+def _split(text: str) -> list[str]:
+    return [part for part in text.replace(",", " ").split() if part]
+
+
+def _kind(info: FieldInfo) -> Any:
+    """What a flag holds: dict, tuple, bool, int, float or str."""
+    annotation = info.annotation
+    if get_origin(annotation) in (Union, types.UnionType):
+        choices = [arg for arg in get_args(annotation) if arg is not type(None)]
+        annotation = choices[0]
+    base = get_origin(annotation) or annotation
+    return base if base in (dict, tuple, bool, int, float) else str
+
+
+def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
+    kind = _kind(info)
+    default = info.get_default(call_default_factory=True, validated_data={})
+    help_text = info.description or ""
+    if kind is dict:
+        help_text += " (repeatable)"
+    elif default is not None:
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        help_text += f" [default: {str(shown).lower() if kind is bool else shown}]"
+    annotation: Any = {dict: list[str], tuple: str}.get(kind, kind)
+    return _optional(name, annotation, f"--{name.replace('_', '-')}", help_text, None)
+
+
+def _optional(name: str, annotation: Any, flag: str, help_text: str, panel: str | None) -> inspect.Parameter:
+    flags = [f"{flag}/--no-{flag[2:]}"] if annotation is bool else [flag]
+    option = typer.Option(*flags, help=help_text, show_default=False, rich_help_panel=panel)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
+    )

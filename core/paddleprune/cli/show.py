@@ -1,0 +1,107 @@
+"""Results on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from paddleprune.specs import FamilyOptions
+
+if TYPE_CHECKING:
+    from paddleprune.api.demo import DemoResult
+    from paddleprune.graph import Explanation
+    from paddleprune.report import ComparisonRow
+    from paddleprune.sensitivity import SensitivityTable
+    from paddleprune.training import TrainResult
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table; wide as it needs to be where it isn't read on a terminal."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=200)
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for title in head:
+        drawn.add_column(title, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(str(cell) for cell in row))
+    out.print(drawn)
+
+
+def json_lines(items: Iterable[Any]) -> None:
+    """One JSON value a line."""
+    for item in items:
+        typer.echo(json.dumps(item))
+
+
+def values(metrics: Mapping[str, float]) -> None:
+    """Names and numbers."""
+    for name, value in metrics.items():
+        typer.echo(f"{name} {value:.6g}")
+
+
+def trained(result: TrainResult) -> None:
+    """Where the model is, and how good."""
+    typer.echo(f"best model: {result.best_model} (epoch {result.best_epoch})")
+    values(result.metrics)
+
+
+def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
+    """Where the table is, and what the usual tolerances would leave."""
+    typer.echo(f"table: {path} ({len(sensitivities.groups)} groups, baseline {sensitivities.baseline:.4f})")
+    worst = sorted(
+        ((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True
+    )[:5]
+    typer.echo("most sensitive groups: " + ", ".join(f"{name} ({loss:.1%})" for loss, name in worst))
+
+
+def explained(explanation: Explanation) -> None:
+    """A row a group, and the totals."""
+    table(
+        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because"),
+        [
+            (
+                group.name,
+                group.units or "-",
+                group.filters,
+                f"{group.parameter_share:.1%}",
+                f"{group.flop_share:.1%}",
+                f"{len(group.parameters)} tensors",
+                group.protected or "",
+            )
+            for group in explanation.groups
+        ],
+    )
+    typer.echo(f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs an image (multiply-adds)")
+    if explanation.uncounted:
+        typer.echo(f"operations without a rule, not counted: {', '.join(explanation.uncounted)}")
+
+
+def options_of(options: type[FamilyOptions]) -> str:
+    """A family's options with their defaults, on one line."""
+    shown = []
+    for name, info in options.model_fields.items():
+        default = info.get_default(call_default_factory=True, validated_data={})
+        shown.append(f"{name}={'x'.join(map(str, default)) if isinstance(default, tuple) else default}")
+    return " ".join(shown)
+
+
+def compared(rows: Sequence[ComparisonRow]) -> None:
+    """The comparison's table."""
+    from paddleprune.report import comparison_table
+
+    typer.echo(comparison_table(rows))
+
+
+def demonstrated(result: DemoResult) -> None:
+    """What the demo proved."""
+    compared(result.rows)
+    typer.echo(result.summary)
+    if not result.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""The folders of a training run, and which of them it goes on from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from paddleprune.console import say
+from paddleprune.errors import CheckpointError, ConfigError
+from paddleprune.files import write_text
+from paddleprune.training.checkpoint import INFO, Checkpoint, read_checkpoint, read_info, write_checkpoint
+from paddleprune.training.folder import existing
+from paddleprune.training.state import Best
+
+BEST = "best_model"
+
+
+def epoch_folder(save_dir: Path, epoch: int) -> Path:
+    """Where the checkpoint after an epoch lies."""
+    return save_dir / f"epoch_{epoch}"
+
+
+def saved_epochs(save_dir: Path) -> list[int]:
+    """The epochs with a checkpoint, ascending."""
+    names = (re.fullmatch(r"\.?epoch_(\d+)(\.previous)?", path.name) for path in save_dir.glob("*epoch_*"))
+    epochs = {int(match[1]) for match in names if match}
+    return sorted(e for e in epochs if (existing(epoch_folder(save_dir, e)) / INFO).exists())
+
+
+def resume_folder(path: Path) -> Path:
+    """The checkpoint to go on from: `path` itself, or the latest epoch of a whole run's `save_dir`.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if (existing(path) / INFO).exists():
+        return path
+    epochs = saved_epochs(path) if path.is_dir() else []
+    if not epochs:
+        raise CheckpointError(f"{path} holds no checkpoint to resume from; give a save_dir or an epoch_N folder in it")
+    return epoch_folder(path, epochs[-1])
+
+
+def prepare_save_dir(save_dir: Path, resuming: bool) -> None:
+    """Make sure, before hours of training, that results can be written and overwrite nobody's.
+
+    Raises:
+        ConfigError: an earlier run is there, and this one doesn't resume it.
+        SaveError: the place can't be written.
+    """
+    if not resuming and ((existing(save_dir / BEST)).exists() or saved_epochs(save_dir)):
+        epochs = saved_epochs(save_dir)
+        go_on = f", or go on with resume_checkpoint={epoch_folder(save_dir, epochs[-1])}" if epochs else ""
+        raise ConfigError(f"{save_dir} already holds a trained model; choose another save_dir{go_on}")
+    probe = save_dir / ".writable"
+    write_text(probe, "")
+    probe.unlink()
+
+
+def restore_best(save_dir: Path, resumed: Checkpoint, best: Best) -> Best:
+    """Make `best_model` that of the run as it stood at the checkpoint that is resumed.
+
+    It differs when an earlier epoch than the last is resumed, or one of another `save_dir`.
+
+    Returns:
+        `best`; or, where its weights are gone, the resumed checkpoint's own evaluation.
+    """
+    beside = resumed.folder.parent
+    for place in (save_dir / BEST, beside / BEST, epoch_folder(beside, best.epoch)):
+        if (existing(place) / INFO).exists() and read_info(place).completed_epochs == best.epoch:
+            if place != save_dir / BEST:
+                _copy(read_checkpoint(place), save_dir / BEST)
+            return best
+    _copy(resumed, save_dir / BEST)
+    info = resumed.info
+    if info.completed_epochs != best.epoch:
+        say(f"the best model, of epoch {best.epoch}, is not beside {resumed.folder}; best_model starts from that one")
+    return Best(epoch=info.completed_epochs, value=info.metrics[info.primary_metric])
+
+
+def _copy(checkpoint: Checkpoint, folder: Path) -> None:
+    """Without the training state, as every `best_model`."""
+    write_checkpoint(folder, checkpoint.weights, checkpoint.info, checkpoint.plan)

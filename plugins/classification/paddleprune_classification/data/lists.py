@@ -1,0 +1,101 @@
+"""Which images there are, and the class of each; every mistake found here names its file and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddleprune.errors import DataError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image: its file, its class, and where the user named it, for messages."""
+
+    path: Path
+    label: int
+    origin: str
+
+
+def read_labels(label_list: Path) -> tuple[str, ...]:
+    """The names of the classes, one in each line.
+
+    Raises:
+        DataError: the file can't be read, names no class, leaves a line empty or repeats a name.
+    """
+    lines = _lines(label_list, "label list")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    names = [line.strip() for line in lines]
+    if not names:
+        raise DataError(f"label list {label_list} is empty; write one class name in each line")
+    for number, name in enumerate(names):
+        if not name:
+            raise DataError(f"{label_list}:{number + 1} is empty, but its line number is the number of a class")
+        if names.index(name) != number:
+            raise DataError(f"{label_list}:{number + 1}: class {name!r} is already in line {names.index(name) + 1}")
+    return tuple(names)
+
+
+def read_items(file_list: Path, data_dir: Path, classes: int) -> tuple[Item, ...]:
+    """The images of a list of `path number` lines (blank lines are skipped).
+
+    Raises:
+        DataError: the list can't be read or is empty, a line isn't of that form, its number is no class,
+            or its image does not exist.
+    """
+    lines = enumerate(_lines(file_list, "file list"), start=1)
+    items = tuple(_item(line, f"{file_list}:{n}", data_dir, classes) for n, line in lines if line.strip())
+    if not items:
+        raise DataError(f"file list {file_list} is empty; write `path number` in each line")
+    return items
+
+
+def scan_folders(data_dir: Path) -> tuple[tuple[str, ...], tuple[Item, ...]]:
+    """The classes and images of a folder that has one sub-folder for each class, both sorted by name.
+
+    Raises:
+        DataError: there is no such folder, it has no sub-folder, or one of them has no image.
+    """
+    if not data_dir.is_dir():
+        raise DataError(f"data folder {data_dir} does not exist")
+    folders = sorted((f for f in data_dir.iterdir() if f.is_dir() and not f.name.startswith(".")), key=lambda f: f.name)
+    if not folders:
+        raise DataError(f"{data_dir} has no sub-folders; make one for each class, or give file_list and label_list")
+    items: list[Item] = []
+    for label, folder in enumerate(folders):
+        images = sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
+        if not images:
+            raise DataError(f"class folder {folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        items += [Item(image, label, f"class folder {folder.name}") for image in images]
+    return tuple(folder.name for folder in folders), tuple(items)
+
+
+def _item(line: str, origin: str, data_dir: Path, classes: int) -> Item:
+    try:
+        name, number = line.rsplit(maxsplit=1)
+    except ValueError:
+        raise DataError(f"{origin}: expected `path number`, got {line.strip()!r}") from None
+    try:
+        label = int(number)
+    except ValueError:
+        raise DataError(f"{origin}: the label must be a whole number, got {number!r}") from None
+    if not 0 <= label < classes:
+        raise DataError(f"{origin}: label {label} is out of range, there are {classes} classes (0 to {classes - 1})")
+    path = data_dir / name.strip()
+    if not path.is_file():
+        raise DataError(f"{origin}: image {path} does not exist")
+    return Item(path, label, origin)
+
+
+def _lines(path: Path, what: str) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{what} {path} does not exist") from None
+    except OSError as error:
+        raise DataError(f"cannot read {what} {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{what} {path} is not UTF-8 text (byte {error.start})") from error

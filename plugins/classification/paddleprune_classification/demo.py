@@ -1,0 +1,89 @@
+"""Real data that needs no download: scikit-learn's 1797 handwritten digits, as PNG files in ImageNet layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from paddleprune.dependencies import require
+from paddleprune.files import write_bytes, write_text
+from paddleprune.interfaces import Array
+from paddleprune.specs import Demo
+from paddleprune_classification.config import ClassificationData
+from paddleprune_classification.transform_specs import Normalize, RandomCrop, Resize, Transform
+
+_SIZE = 64
+_BRIGHTEST = 16
+_EVERY = 5
+"""One digit in so many, of each class, is for evaluation."""
+_NORMALIZE = Normalize(mean=(0.5,), std=(0.5,))
+
+
+def digits_demo(directory: Path) -> Demo:
+    """Write the digits to `directory` and say how MobileNetV2 learns them in minutes on two CPU cores.
+
+    Raises:
+        DependencyError: scikit-learn is not installed.
+        SaveError: a file can't be written.
+    """
+    images, labels = _digits()
+    write_digits(directory, images, labels)
+    return Demo(
+        family="mobilenet_v2",
+        options={"num_classes": 10, "input_size": _SIZE, "scale": 0.5},
+        train_dataset=_data(
+            directory, "train", RandomCrop(crop_size=_SIZE, lower_scale=0.85, lower_ratio=0.9, upper_ratio=1.1)
+        ),
+        eval_dataset=_data(directory, "val", Resize(target_size=_SIZE)),
+        settings={
+            "num_epochs": 4,
+            "train_batch_size": 32,
+            "eval_batch_size": 64,
+            "learning_rate": 0.05,
+            "lr_schedule": "cosine",
+            "warmup_steps": 20,
+            "warmup_start_lr": 0.005,
+        },
+        retrain_settings={"num_epochs": 3, "learning_rate": 0.02},
+    )
+
+
+def write_digits(directory: Path, images: Array, labels: Array) -> None:
+    """`images/<class>/<index>.png`, `train_list.txt`, `val_list.txt` and `labels.txt`.
+
+    Images are [N, 8, 8] with values 0 to 16; the files are 64x64, 8 bits grey. Every fifth of each class is
+    for evaluation, in the order given.
+    """
+    lists: dict[str, list[str]] = {"train": [], "val": []}
+    for number in np.unique(labels):
+        for position, index in enumerate(np.flatnonzero(labels == number)):
+            name = f"images/{number}/{index:04d}.png"
+            write_bytes(directory / name, _png(images[index]))
+            lists["val" if position % _EVERY == 0 else "train"].append(f"{name} {number}\n")
+    for split, lines in lists.items():
+        write_text(directory / f"{split}_list.txt", "".join(lines))
+    write_text(directory / "labels.txt", "".join(f"{number}\n" for number in np.unique(labels)))
+
+
+def _data(directory: Path, split: str, step: Transform) -> ClassificationData:
+    return ClassificationData(
+        data_dir=directory,
+        file_list=directory / f"{split}_list.txt",
+        label_list=directory / "labels.txt",
+        transforms=(step, _NORMALIZE),
+    )
+
+
+def _digits() -> tuple[Array, Array]:
+    data = require("sklearn.datasets", "the demo").load_digits()
+    return data.images, data.target
+
+
+def _png(image: Array) -> bytes:
+    import cv2
+
+    pixels = np.rint(image * (255 / _BRIGHTEST)).astype(np.uint8)
+    enlarged = cv2.resize(pixels, (_SIZE, _SIZE), interpolation=cv2.INTER_CUBIC)
+    content: bytes = cv2.imencode(".png", enlarged)[1].tobytes()
+    return content
