@@ -42,7 +42,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> Sample:
-        """Decode and preprocess one sample.
+        """Decode and preprocess one sample. Called from several threads at once.
 
         Raises:
             DataError: naming the file and the line of the list that named it.

@@ -20,7 +20,13 @@ from paddleprune_classification.families import families
 INFOS = {info.name: info for info in families()}
 AUXILIARY = {"googlenet": 2}
 SMALL = {"scale": 0.25, "width": 8}
-HEAVY = {"densenet264", "densenet201", "resnext101_64x4d", "resnext152_32x4d", "resnext152_64x4d", "vgg16", "vgg19"}
+# Deeper and wider siblings of families that the quick tests build.
+HEAVY = {
+    *(f"densenet{depth}" for depth in (161, 169, 201, 264)),
+    *(f"resnext{variant}" for variant in ("50_64x4d", "101_32x4d", "101_64x4d", "152_32x4d", "152_64x4d")),
+    *("resnet101", "resnet152", "resnet101_vd", "wide_resnet50_2", "wide_resnet101_2"),
+    *("vgg13", "vgg16", "vgg19", "xception65"),
+}
 
 
 def options_of(name: str, **more: Any) -> Any:

@@ -128,7 +128,7 @@ def test_unknown_names_get_the_near_one_and_the_plugins_that_failed(install, tas
 
 def test_listing_is_cheap():
     code = """
-import sys, paddleprune
+import sys, paddleprune, paddleprune.cli
 from paddleprune.registry import Registry
 registry = Registry.discover()
 for task in registry.tasks(): registry.families(task)

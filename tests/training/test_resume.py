@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from paddle import nn
 
-from paddleprune.errors import CheckpointError
+from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.pruning.plan import Plan
 from paddleprune.training import TrainResult, fit, read_checkpoint, read_info, seed_everything
 from paddleprune.training.checkpoint import read_state
@@ -118,19 +118,27 @@ def test_resuming_an_earlier_epoch_elsewhere_takes_its_best_along(
 
 
 def test_a_pruned_run_resumes_on_a_dense_layer(tiny: ModuleType, tmp_path: Path) -> None:
-    def train(
-        name: str, layer: nn.Layer, plan: Plan | None, resume: Path | None = None, epochs: int = 3
-    ) -> TrainResult:
+    def train(name: str, start: tuple[nn.Layer, Plan | None], epochs: int, resume: Path | None = None) -> TrainResult:
         chosen, data = tiny.settings(num_epochs=epochs), (tiny.Stripes(), tiny.Stripes(12))
-        return fit(layer, tiny.loss, tiny.Accuracy(), *data, chosen, tmp_path / name, tiny.info(), plan, resume)
+        save_dir, info = tmp_path / name, tiny.info()
+        return fit(start[0], tiny.loss, tiny.Accuracy(), *data, chosen, save_dir, info, start[1], resume)
 
     seed_everything(0, 0)
-    uninterrupted = train("whole", *tiny.pruned())
+    uninterrupted = train("whole", tiny.pruned(), 3)
     seed_everything(0, 0)
-    train("parts", *tiny.pruned(), epochs=1)
-    resumed = train("parts", tiny.net(), None, tmp_path / "parts")
+    train("parts", tiny.pruned(), 1)
+    resumed = train("parts", (tiny.net(), None), 3, tmp_path / "parts")
     assert_same(resumed.last_model, uninterrupted.last_model)
     assert read_checkpoint(resumed.last_model).plan == read_checkpoint(uninterrupted.last_model).plan is not None
+
+
+def test_resuming_into_the_folder_of_another_run_is_refused(
+    tiny: ModuleType, whole: TrainResult, tmp_path: Path
+) -> None:
+    tiny.train(tmp_path, num_epochs=1)
+    with pytest.raises(ConfigError, match="already holds a trained model"):
+        tiny.train(tmp_path, resume=whole.last_model.parent / "epoch_2")
+    assert read_info(tmp_path / "best_model").completed_epochs == 1
 
 
 def test_nothing_left_to_train(

@@ -84,12 +84,13 @@ def fit(
     batches = Batches(eval_dataset, settings.eval_batch_size)
     schedule = build_schedule(settings, len(loader))
     step = TrainStep(layer, loss, build_optimizer(layer, settings, schedule), schedule, settings.amp)
-    prepare_save_dir(save_dir, resuming=resume is not None)
+    folder = resume_folder(resume) if resume is not None else None
+    prepare_save_dir(save_dir, resuming=folder is not None and folder.resolve().parent == save_dir.resolve())
     scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
     run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars)
     try:
-        if resume is not None:
-            run.restore(resume_folder(resume))
+        if folder is not None:
+            run.restore(folder)
         run.train()
     finally:
         scalars.close()

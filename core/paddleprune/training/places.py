@@ -44,6 +44,10 @@ def resume_folder(path: Path) -> Path:
 def prepare_save_dir(save_dir: Path, resuming: bool) -> None:
     """Make sure, before hours of training, that results can be written and overwrite nobody's.
 
+    Args:
+        save_dir: where results go.
+        resuming: the run that is resumed is the one in `save_dir`.
+
     Raises:
         ConfigError: an earlier run is there, and this one doesn't resume it.
         SaveError: the place can't be written.

@@ -1,0 +1,151 @@
+"""A layer to the files that Paddle Inference runs, and to ONNX."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paddle
+from paddle import nn
+
+from paddleprune.dependencies import require
+from paddleprune.errors import GraphError, SaveError
+from paddleprune.files import saving, write_bytes
+
+_HEADER = 20  # bytes before each tensor of a .pdiparams file, at the least
+_OPSET = 13
+_CONVERT = """
+import sys
+from pathlib import Path
+import paddle2onnx
+program, weights, target, opset = sys.argv[1:]
+content = paddle2onnx.export(program, weights, opset_version=int(opset))
+Path(target).write_bytes(content)
+"""
+
+
+def export_model(
+    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None
+) -> list[Path]:
+    """Write a layer as it is in evaluation mode for Paddle Inference; the layer is left as it was.
+
+    Args:
+        layer: any layer that can be traced.
+        shapes: shape of each input, without the batch axis; all float32.
+        path: without suffix; the files are `PATH.json` (the program) and `PATH.pdiparams` (the weights).
+        batch: images a run; by default any number. Inputs are called `input_0`, `input_1`, …
+
+    Returns:
+        The files.
+
+    Raises:
+        GraphError: the layer can't be traced.
+        SaveError: the disk is full, or the place can't be written.
+    """
+    with saving(path), _evaluating(layer), _traced(layer, shapes, batch) as traced:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            _save(traced, Path(folder) / path.name, path)
+            files = [path.parent / file.name for file in sorted(Path(folder).iterdir(), reverse=True)]
+            for file in files:  # the weights before the program that needs them
+                os.replace(Path(folder) / file.name, file)
+    return sorted(files)
+
+
+def export_onnx(
+    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None, opset: int = _OPSET
+) -> Path:
+    """Write a layer as it is in evaluation mode as ONNX; the layer is left as it was.
+
+    Args:
+        layer: any layer that can be traced.
+        shapes: shape of each input, without the batch axis; all float32.
+        path: the file, `NAME.onnx`.
+        batch: images a run; by default any number.
+        opset: the least version of ONNX's operators; raised where the network needs more.
+
+    Raises:
+        DependencyError: paddle2onnx isn't installed.
+        GraphError: the layer can't be traced, or has an operation that ONNX lacks.
+        SaveError: the disk is full, or the place can't be written.
+    """
+    require("paddle2onnx", "ONNX export")
+    with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            program, weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
+            target = Path(folder) / "model.onnx"
+            _convert(program, weights, target, opset, path)
+            write_bytes(path, target.read_bytes())
+    return path
+
+
+def _convert(program: Path, weights: Path, target: Path, opset: int, path: Path) -> None:
+    """Run paddle2onnx in a process of its own: it prints from C++, and some failures end the process."""
+    command = [sys.executable, "-c", _CONVERT, str(program), str(weights), str(target), str(opset)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or [
+            f"paddle2onnx ended with code {done.returncode}"
+        ]
+        raise GraphError(f"cannot write {path}: {lines[0].strip()}; export for Paddle Inference instead")
+
+
+@contextmanager
+def _evaluating(layer: nn.Layer) -> Iterator[None]:
+    """Evaluation mode; afterwards every sublayer has its own mode back."""
+    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
+    layer.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def _traced(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], batch: int | None) -> Iterator[Any]:
+    """Paddle's traced layer; afterwards the layer runs its own forward again."""
+    specs = [paddle.static.InputSpec([batch, *shape], "float32", f"input_{i}") for i, shape in enumerate(shapes)]
+    had_forward = "forward" in vars(layer)
+    traced = paddle.jit.to_static(layer, input_spec=specs, full_graph=True)
+    static = traced.forward
+    try:
+        try:
+            static.concrete_program  # noqa: B018 (traces)
+        except Exception as error:
+            raise GraphError(
+                f"cannot export {type(layer).__name__} for inputs of shape {[tuple(s) for s in shapes]}: {_last_line(error)}"
+            ) from error
+        yield traced
+    finally:
+        static.rollback()
+        if not had_forward:
+            vars(layer).pop("forward", None)
+
+
+def _save(traced: Any, prefix: Path, path: Path) -> None:
+    try:
+        paddle.jit.save(traced, str(prefix))
+    except OSError:
+        raise
+    except Exception as error:
+        raise SaveError(f"cannot save {path}: {_last_line(error)}; what was there before is untouched") from error
+    file = prefix.with_name(f"{prefix.name}.pdiparams")
+    print(file.exists() and file.stat().st_size, [o.attrs()["parameter_name"] for o in traced.forward.concrete_program.main_program.global_block().ops if o.name()=="builtin.parameter"])
+    return
+    if file.stat().st_size < expected:  # Paddle doesn't notice that the disk is full
+        raise SaveError(
+            f"cannot save {path}: {file.stat().st_size:,} of at least {expected:,} bytes of weights could be written; "
+            "what was there before is untouched. Free some space or choose another place, and run the same command again"
+        )
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

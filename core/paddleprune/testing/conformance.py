@@ -1,0 +1,194 @@
+"""Every check that a third party's family or task should pass, as classes for pytest to collect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleprune.graph import ChannelGraph, build_graph
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import eager_forward, flatten
+from paddleprune.measure.export import export_model
+from paddleprune.measure.inference import create_predictor
+from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
+from paddleprune.registry import Registry
+from paddleprune.sensitivity import rank
+from paddleprune.specs import Contract, DatasetConfig, FamilyOptions
+from paddleprune.testing.exactness import check_exact, settle
+from paddleprune.training import CheckpointInfo, load_model, save_checkpoint
+from paddleprune.training.loader import to_tensors
+
+
+class FamilyConformance:
+    """What a family must do. Choose options that make it small: every group is pruned alone.
+
+    Attributes:
+        task: the family's task.
+        family: its name in the registry.
+        options: its options.
+        expect_protected: groups that may be protected besides those that feed an output.
+    """
+
+    task: ClassVar[str]
+    family: ClassVar[str]
+    options: ClassVar[dict[str, Any]] = {}
+    expect_protected: ClassVar[frozenset[str]] = frozenset()
+
+    @pytest.fixture(scope="class")
+    def registry(self) -> Registry:
+        """Every installed plugin."""
+        return Registry.discover()
+
+    @pytest.fixture(scope="class")
+    def chosen(self, registry: Registry) -> FamilyOptions:
+        """The family's options, checked."""
+        return registry.options(self.task, self.family, self.options)
+
+    @pytest.fixture(scope="class")
+    def probe(self, chosen: FamilyOptions) -> tuple[Array, ...]:
+        """Two random inputs."""
+        generator = np.random.default_rng(0)
+        return tuple(generator.standard_normal((2, *shape)).astype(np.float32) for shape in chosen.input_shapes())
+
+    @pytest.fixture
+    def layer(self, registry: Registry, chosen: FamilyOptions, probe: tuple[Array, ...]) -> Any:
+        """The network, fresh and settled."""
+        paddle.seed(0)
+        layer = registry.build_model(self.task, self.family, chosen)
+        settle(layer, probe)
+        return layer
+
+    @pytest.fixture
+    def graph(self, registry: Registry, chosen: FamilyOptions, layer: Any) -> ChannelGraph:
+        """The channel graph, with what the plugin protects."""
+        graph = build_graph(layer, [(1, *shape) for shape in chosen.input_shapes()])
+        return graph.protecting(registry.list_prunable(self.task, self.family, chosen, graph))
+
+    def test_nothing_is_protected_without_need(self, graph: ChannelGraph) -> None:
+        """Only groups that feed an output, and those that the test expects, are protected."""
+        assert graph.prunable
+        unexpected = {
+            group.name: group.protected
+            for group in graph.groups
+            if group.protected not in (None, "feeds an output of the model") and group.name not in self.expect_protected
+        }
+        assert not unexpected
+
+    def test_no_width_is_hard_coded(self, layer: Any, graph: ChannelGraph) -> None:
+        """The forward works at every width."""
+        assert [g.protected for g in protect_hard_coded(layer, graph).groups] == [g.protected for g in graph.groups]
+
+    def test_every_group_alone_is_exact(self, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> None:
+        """Half of each group alone: the masked network's outputs are the shrunk one's."""
+        rankings = rank(layer, graph, "l1")
+        for group in graph.prunable:
+            gone = [group.units[i] for i in rankings[group.name][: max(1, group.count(0.5))]]
+            check_exact(layer, graph, gone, probe)
+
+    def test_all_groups_together_are_exact(self, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> None:
+        """Random shares of all groups at once."""
+        generator = np.random.default_rng(1)
+        gone: list[int] = []
+        for group in graph.prunable:
+            count = group.count(float(generator.uniform(0.1, 0.9)))
+            gone.extend(generator.permutation(group.units)[:count].tolist())
+        check_exact(layer, graph, gone, probe)
+
+    def test_a_pruned_model_is_like_any_other(
+        self, registry: Registry, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...], tmp_path: Path
+    ) -> None:
+        """It takes a training step, and gives the same outputs after saving, reloading and exporting."""
+        plan = _prune_half(layer, graph, probe)
+        _training_step(layer, probe)
+        expected = eager_forward(layer)(probe)
+
+        info = CheckpointInfo(task=self.task, family=self.family, options=dict(self.options), primary_metric="none")
+        save_checkpoint(tmp_path / "model", layer, info, plan)
+        loaded = load_model(tmp_path / "model", registry)
+        for a, b in zip(expected, eager_forward(loaded.layer)(probe), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+        export_model(loaded.layer, [x.shape[1:] for x in probe], tmp_path / "exported")
+        for a, b in zip(expected, _inference(tmp_path / "exported", probe), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-4 * max(float(np.abs(a).max()), 1e-12))
+
+
+class TaskConformance:
+    """What a task must do, on the data of its own demo.
+
+    Attributes:
+        task: the task's name.
+    """
+
+    task: ClassVar[str]
+
+    @pytest.fixture(scope="class")
+    def registry(self) -> Registry:
+        """Every installed plugin."""
+        return Registry.discover()
+
+    @pytest.fixture(scope="class")
+    def opened(self, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+        """The demo's options, evaluation dataset and network."""
+        demo = registry.demo(self.task, tmp_path_factory.mktemp("demo"))
+        options = registry.options(self.task, demo.family, demo.options)
+        dataset = registry.build_dataset(self.task, demo.eval_dataset, "eval", options)
+        return options, dataset, registry.build_model(self.task, demo.family, options)
+
+    def test_data_flows_into_loss_and_metric(self, registry: Registry, opened: tuple[Any, ...]) -> None:
+        """A batch makes a finite loss with gradients, and the metric takes the model's outputs."""
+        options, dataset, layer = opened
+        inputs, targets = dataset.collate([dataset[i] for i in range(4)])
+        assert [x.shape[1:] for x in inputs] == list(options.input_shapes())
+        loss = registry.build_loss(self.task, registry.loss_config(self.task, {}), options)
+        layer.train()
+        value = loss(flatten(layer(*(paddle.to_tensor(x) for x in inputs))), to_tensors(targets))
+        value.backward()
+        assert np.isfinite(float(value))
+        assert any(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in layer.parameters())
+        metric = registry.build_metric(self.task, registry.metric_config(self.task, {}), dataset.labels)
+        metric.reset()
+        metric.update(eager_forward(layer)(inputs), targets)
+        assert metric.primary in metric.name()
+        assert np.isfinite(metric.accumulate()).all()
+
+    def test_data_is_the_same_each_time(self, opened: tuple[Any, ...]) -> None:
+        """A sample depends on nothing but its index (and, in training, the seed and epoch)."""
+        _, dataset, _ = opened
+        for a, b in zip(dataset[0][0], dataset[0][0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_transforms_survive_as_json(self, registry: Registry, opened: tuple[Any, ...]) -> None:
+        """A checkpoint stores the preprocessing as JSON; the dataset's config takes it back."""
+        _, dataset, _ = opened
+        said = [transform.model_dump(mode="json") for transform in dataset.transforms]
+        fields: type[DatasetConfig] = registry.task(self.task).dataset
+        assert tuple(fields.model_validate({"transforms": said}).transforms or ()) == tuple(dataset.transforms)
+        assert all(isinstance(transform, Contract) for transform in dataset.transforms)
+
+
+def _prune_half(layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> Plan:
+    ratios = {group.name: 0.5 for group in graph.prunable}
+    return prune(layer, graph, make_plan(graph, ratios, rank(layer, graph, "l1"), criterion="l1"), probe)
+
+
+def _training_step(layer: Any, probe: tuple[Array, ...]) -> None:
+    layer.train()
+    optimizer = paddle.optimizer.Momentum(1e-3, parameters=layer.parameters())
+    outputs = flatten(layer(*(paddle.to_tensor(x) for x in probe)))
+    sum((y.square().mean() for y in outputs), paddle.zeros([])).backward()
+    optimizer.step()
+    optimizer.clear_grad()
+    layer.eval()
+
+
+def _inference(prefix: Path, inputs: tuple[Array, ...]) -> list[Array]:
+    predictor = create_predictor(prefix)
+    for name, array in zip(predictor.get_input_names(), inputs, strict=True):
+        predictor.get_input_handle(name).copy_from_cpu(np.ascontiguousarray(array))
+    predictor.run()
+    return [predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names()]

@@ -1,0 +1,61 @@
+"""Masked equals shrunk: the proof that every plugin's networks are put to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddleprune.graph import ChannelGraph, masked
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import eager_forward
+from paddleprune.pruning.certificate import compare
+from paddleprune.pruning.surgery import shrink
+
+
+def settle(layer: nn.Layer, inputs: Sequence[Array], seed: int = 0) -> None:
+    """Give a fresh network's batch norms statistics of real activations and weights that aren't all alike.
+
+    Without it the outputs of a deep fresh network fade to nothing, and any comparison passes.
+    """
+    generator = np.random.default_rng(seed)
+    norms = [sub for sub in layer.sublayers() if isinstance(sub, nn.BatchNorm2D)]
+    momenta = [norm._momentum for norm in norms]
+    for norm in norms:
+        norm._momentum = 0.0
+        for tensor, low, high in ((norm.weight, 0.5, 1.5), (norm.bias, -0.5, 0.5)):
+            if tensor is not None:
+                tensor.set_value(generator.uniform(low, high, tensor.shape).astype(np.float32))
+    layer.train()
+    with paddle.no_grad():
+        layer(*(paddle.to_tensor(x) for x in inputs))
+    layer.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm._momentum = momentum
+
+
+def check_exact(layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], inputs: Sequence[Array]) -> float:
+    """Remove units twice, by masking and by shrinking, and compare; the layer is restored bit for bit.
+
+    Returns:
+        The largest difference, as a share of the largest output.
+
+    Raises:
+        AssertionError: the outputs differ, the sizes aren't those predicted, or the layer isn't restored.
+    """
+    forward, probe = eager_forward(layer), tuple(inputs)
+    dense = forward(probe)
+    with masked(layer, graph, removed):
+        expected = forward(probe)
+    undo = shrink(layer, graph, removed)
+    try:
+        certificate = compare(expected, forward(probe))
+        parameters = sum(int(np.prod(p.shape)) for p in layer.parameters())
+        assert certificate.passed, f"outputs differ by {certificate.max_difference} of {certificate.scale}"
+        assert parameters == graph.cost(removed).parameters, "the number of parameters isn't the predicted one"
+    finally:
+        undo(layer)
+    assert all(np.array_equal(a, b) for a, b in zip(dense, forward(probe), strict=True)), "the layer isn't restored"
+    return certificate.max_difference / max(certificate.scale, 1e-12)
