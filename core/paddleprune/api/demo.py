@@ -97,10 +97,8 @@ def _verdict(rows: tuple[ComparisonRow, ...], plan: Plan, higher_is_better: bool
     passed = behind <= POINT + 1e-9
     certificate = plan.certificate.describe() if plan.certificate else "none"
     verdict = "passed" if passed else f"failed: more than {POINT:g} behind the dense control"
-    summary = (
-        f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: pruned {pruned.value:.4f}, dense control of equal "
-        f"epochs {control.value:.4f}: {verdict}"
-    )
+    values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
+    summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
     return DemoResult(rows=rows, summary=summary, passed=passed)
 
 

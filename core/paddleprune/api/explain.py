@@ -12,9 +12,7 @@ from paddleprune.graph import explain as describe
 from paddleprune.registry import Registry
 
 
-def explain(
-    target: str | Path, *, model: str | None = None, options: Mapping[str, Any] | None = None
-) -> Explanation:
+def explain(target: str | Path, *, model: str | None = None, options: Mapping[str, Any] | None = None) -> Explanation:
     """List every group of a model: its size, the parameters that it touches, its share of the FLOPs, or why it stays.
 
     Args:

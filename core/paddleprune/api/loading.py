@@ -26,9 +26,7 @@ def open_model(registry: Registry, path: str | Path) -> LoadedModel:
     return loaded
 
 
-def graph_of(
-    registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions
-) -> ChannelGraph:
+def graph_of(registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions) -> ChannelGraph:
     """The channel graph of a family's network, with what the network and its plugin protect."""
     graph = build_graph(layer, [(1, *shape) for shape in options.input_shapes()])
     graph = graph.protecting(registry.list_prunable(task, family, options, graph))

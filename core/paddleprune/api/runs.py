@@ -15,7 +15,9 @@ _DATASET = "the fields of the task's dataset (run file), or a folder"
 
 class _DataRun(Contract):
     data: Path | None = Field(None, description="folder with the data, in the task's conventional layout")
-    eval_dataset: Path | dict[str, Any] | None = Field(None, description=f"evaluation data: {_DATASET}; instead of data")
+    eval_dataset: Path | dict[str, Any] | None = Field(
+        None, description=f"evaluation data: {_DATASET}; instead of data"
+    )
 
     def eval_data(self) -> Any:
         """What evaluates: `eval_dataset`, or `data`."""

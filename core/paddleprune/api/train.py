@@ -12,6 +12,7 @@ from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
+from paddleprune.files import write_json
 from paddleprune.interfaces import Dataset
 from paddleprune.pruning import Plan, prune, solve
 from paddleprune.registry import Registry
@@ -88,9 +89,10 @@ def train(
     chosen_options = _with_classes(registry, task, family, given, training)
     built_metric = metric_of(registry, task, metric or {}, training.labels)
     seed_everything(chosen.seed, 0)
+    plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:
         layer, plan = _pruned(registry, pretrain_weights, sensitivities_file, eval_metric_loss, evaluation)
-        plan.save(Path(save_dir) / "plan.json")
+        write_json(Path(save_dir) / "plan.json", plan)
     else:
         layer, plan = _started(registry, task, family, chosen_options, start)
     info = CheckpointInfo(
@@ -134,7 +136,9 @@ def _family(
     if info.task != task:
         raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
     if model is not None and model != info.family:
-        raise ConfigError(f"{start} is a {info.family}, not a {model}; leave model out, or start from another checkpoint")
+        raise ConfigError(
+            f"{start} is a {info.family}, not a {model}; leave model out, or start from another checkpoint"
+        )
     return info.family, {**info.options, **(options or {})}
 
 

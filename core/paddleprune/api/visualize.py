@@ -15,7 +15,9 @@ from paddleprune.sensitivity.criteria import Rankings
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 
 
-def visualize(table: str | Path | SensitivityTable, *, model: str | Path, save_dir: str | Path | None = None) -> list[Path]:
+def visualize(
+    table: str | Path | SensitivityTable, *, model: str | Path, save_dir: str | Path | None = None
+) -> list[Path]:
     """Draw a table: tolerance against the share of parameters and FLOPs removed, and a heat map.
 
     Args:

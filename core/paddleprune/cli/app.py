@@ -34,7 +34,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     """Options of every command."""
 
@@ -74,7 +76,9 @@ def visualize(
 @app.command()
 @takes(CompareRun)
 def compare(
-    checkpoints: Annotated[list[Path], typer.Argument(help="checkpoint folders; the first is what others are set against")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="checkpoint folders; the first is what others are set against")
+    ],
     *,
     values: dict[str, Any],
 ) -> None:

@@ -55,9 +55,9 @@ def trained(result: TrainResult) -> None:
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
     """Where the table is, and what the usual tolerances would leave."""
     typer.echo(f"table: {path} ({len(sensitivities.groups)} groups, baseline {sensitivities.baseline:.4f})")
-    worst = sorted(
-        ((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True
-    )[:5]
+    worst = sorted(((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True)[
+        :5
+    ]
     typer.echo("most sensitive groups: " + ", ".join(f"{name} ({loss:.1%})" for loss, name in worst))
 
 
@@ -68,8 +68,8 @@ def explained(explanation: Explanation) -> None:
         [
             (
                 group.name,
-                group.units or "-",
-                group.filters,
+                str(group.units or "-"),
+                str(group.filters),
                 f"{group.parameter_share:.1%}",
                 f"{group.flop_share:.1%}",
                 f"{len(group.parameters)} tensors",
@@ -78,7 +78,9 @@ def explained(explanation: Explanation) -> None:
             for group in explanation.groups
         ],
     )
-    typer.echo(f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs an image (multiply-adds)")
+    typer.echo(
+        f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs an image (multiply-adds)"
+    )
     if explanation.uncounted:
         typer.echo(f"operations without a rule, not counted: {', '.join(explanation.uncounted)}")
 

@@ -5,6 +5,6 @@ from paddleprune.graph.channels import FLOP as FLOP
 from paddleprune.graph.channels import ChannelGraph as ChannelGraph
 from paddleprune.graph.channels import Cost as Cost
 from paddleprune.graph.channels import Group as Group
-from paddleprune.graph.mask import masked as masked
 from paddleprune.graph.explain import Explanation as Explanation
 from paddleprune.graph.explain import explain as explain
+from paddleprune.graph.mask import masked as masked

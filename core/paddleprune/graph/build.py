@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from paddle import nn
 
 from paddleprune.graph import rules
@@ -34,9 +33,7 @@ def build_graph(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> ChannelGr
         rules.apply(walker, op)
     for value in traced.outputs:
         walker.fix(value, "feeds an output of the model")
-    axes = [
-        Axis(name, axis, role, walker.table.find(atoms)) for (name, axis), (role, atoms) in walker.axes.items()
-    ]
+    axes = [Axis(name, axis, role, walker.table.find(atoms)) for (name, axis), (role, atoms) in walker.axes.items()]
     return ChannelGraph(
         inputs=tuple(tuple(shape) for shape in shapes),
         groups=_groups(axes, walker.table.reasons()),

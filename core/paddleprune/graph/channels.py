@@ -181,7 +181,5 @@ class ChannelGraph:
         """The same graph with more groups protected: group name -> reason."""
         for name in reasons:
             self[name]
-        groups = tuple(
-            replace(group, protected=group.protected or reasons.get(group.name)) for group in self.groups
-        )
+        groups = tuple(replace(group, protected=group.protected or reasons.get(group.name)) for group in self.groups)
         return replace(self, groups=groups)

@@ -14,6 +14,7 @@ from paddle import nn
 
 from paddleprune.graph.channels import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
+from paddleprune.interfaces import Array
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def masked(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Iter
     """
     gone = np.fromiter(removed, np.int64)
     tensors = named_tensors(layer)
-    saved = {}
+    saved: dict[str, Array] = {}
     try:
         for axis in graph.axes:
             if axis.role != "read":

@@ -178,7 +178,7 @@ def _vector_follows(walker: Walker, op: Op, parameter: Value, x: Value) -> None:
     atoms = walker.get(x)
     for i, own in zip(long, own_long, strict=True):
         axis = i - len(_shape(parameter)) + len(_shape(x))
-        if axis < 0 or atoms.shape[axis] == 1 and atoms.size > 1:
+        if axis < 0 or (atoms.shape[axis] == 1 and atoms.size > 1):
             continue  # varies along an axis where the channels don't
         if _shape(x)[axis] == 1:
             walker.fix(x, f"{op.name} at {op.where} spreads it over all channels")
@@ -261,7 +261,7 @@ def concat(walker: Walker, op: Op) -> None:
         return unknown(walker, op)
     axis = _scalar(axis) % len(_shape(y))
     arrays = [walker.get(value) for value in values]
-    common = np.broadcast_shapes(*(a.shape[:axis] + (1,) + a.shape[axis + 1 :] for a in arrays))
+    common = np.broadcast_shapes(*((*a.shape[:axis], 1, *a.shape[axis + 1 :]) for a in arrays))
     parts = []
     for value, atoms in zip(values, arrays, strict=True):
         shape = list(common)

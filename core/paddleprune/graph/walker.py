@@ -60,14 +60,13 @@ class Walker:
 
     def fix(self, value: Value, reason: str) -> None:
         """Protect everything that a value carries, or that the parameter owns which it is."""
-        if value.id in self.parameters:
-            for axis in range(len(self.shapes[self.parameters[value.id]])):
-                role, atoms = self.axes.get((self.parameters[value.id], axis), ("follow", None))
-                size = self.shapes[self.parameters[value.id]][axis]
-                self.note(value, axis, role, np.zeros(size, np.int64) if atoms is None else atoms)
-                self.table.fix(self.axes[self.parameters[value.id], axis][1], reason)
         for part in self.lists.get(value.id, [value]):
             self.table.fix(self.get(part), reason)
+        if value.id in self.parameters:
+            for axis, size in enumerate(self.shapes[self.parameters[value.id]]):
+                if (self.parameters[value.id], axis) not in self.axes:
+                    self.note(value, axis, "follow", np.zeros(size, np.int64))
+                self.table.fix(self.axes[self.parameters[value.id], axis][1], reason)
 
     def vector(self, value: Value, axis: int, op: Op) -> Atoms:
         """The atoms along one axis; if they vary along another too, they are protected."""

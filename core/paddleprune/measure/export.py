@@ -18,7 +18,7 @@ from paddleprune.dependencies import require
 from paddleprune.errors import GraphError, SaveError
 from paddleprune.files import saving, write_bytes
 
-_HEADER = 20  # bytes before each tensor of a .pdiparams file, at the least
+_PROBE = 1 << 16
 _OPSET = 13
 _CONVERT = """
 import sys
@@ -91,10 +91,9 @@ def _convert(program: Path, weights: Path, target: Path, opset: int, path: Path)
     command = [sys.executable, "-c", _CONVERT, str(program), str(weights), str(target), str(opset)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or [
-            f"paddle2onnx ended with code {done.returncode}"
-        ]
-        raise GraphError(f"cannot write {path}: {lines[0].strip()}; export for Paddle Inference instead")
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        reason = next((line for line in lines if "ERROR" in line), lines[-1] if lines else f"code {done.returncode}")
+        raise GraphError(f"cannot write {path}: paddle2onnx says {reason!r}; export for Paddle Inference instead")
 
 
 @contextmanager
@@ -121,7 +120,7 @@ def _traced(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], batch: int | Non
             static.concrete_program  # noqa: B018 (traces)
         except Exception as error:
             raise GraphError(
-                f"cannot export {type(layer).__name__} for inputs of shape {[tuple(s) for s in shapes]}: {_last_line(error)}"
+                f"cannot export {type(layer).__name__} for inputs of {[tuple(s) for s in shapes]}: {_last_line(error)}"
             ) from error
         yield traced
     finally:
@@ -137,14 +136,18 @@ def _save(traced: Any, prefix: Path, path: Path) -> None:
         raise
     except Exception as error:
         raise SaveError(f"cannot save {path}: {_last_line(error)}; what was there before is untouched") from error
-    file = prefix.with_name(f"{prefix.name}.pdiparams")
-    print(file.exists() and file.stat().st_size, [o.attrs()["parameter_name"] for o in traced.forward.concrete_program.main_program.global_block().ops if o.name()=="builtin.parameter"])
-    return
-    if file.stat().st_size < expected:  # Paddle doesn't notice that the disk is full
-        raise SaveError(
-            f"cannot save {path}: {file.stat().st_size:,} of at least {expected:,} bytes of weights could be written; "
-            "what was there before is untouched. Free some space or choose another place, and run the same command again"
-        )
+    for file in prefix.parent.iterdir():
+        _prove_written(file)
+
+
+def _prove_written(file: Path) -> None:
+    """Write a little more and take it back: that fails where the disk was full, which Paddle doesn't notice."""
+    with file.open("r+b") as handle:
+        size = handle.seek(0, os.SEEK_END)
+        handle.write(bytes(_PROBE))
+        handle.flush()
+        handle.truncate(size)
+        os.fsync(handle.fileno())
 
 
 def _last_line(error: Exception) -> str:

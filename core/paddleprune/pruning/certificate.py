@@ -46,7 +46,9 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
             certificate = compare(expected, forward(inputs))
         except Exception as error:
             undo(layer)
-            raise CertificateError(f"the shrunk network doesn't run: {last_line(error)}; nothing was changed") from error
+            raise CertificateError(
+                f"the shrunk network doesn't run: {last_line(error)}; nothing was changed"
+            ) from error
         if not certificate.passed:
             undo(layer)
             raise CertificateError(

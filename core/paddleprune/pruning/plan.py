@@ -162,9 +162,7 @@ def make_plan(
         gone = set(rankings[name][: group.count(ratio)])
         if gone:
             keep = tuple(i for i in range(group.size) if i not in gone)
-            groups[name] = GroupPlan(
-                units=group.size, keep=keep, ratio=ratio, expected_loss=(expected or {}).get(name)
-            )
+            groups[name] = GroupPlan(units=group.size, keep=keep, ratio=ratio, expected_loss=(expected or {}).get(name))
     before = graph.cost()
     plan = Plan(
         eval_metric_loss=eval_metric_loss,

@@ -98,6 +98,8 @@ def _refit(layer: nn.Layer) -> None:
     """Make every layer's own idea of its widths agree with its parameters."""
     for sub in layer.sublayers(include_self=True):
         weight = getattr(sub, "weight", None)
+        if weight is None:
+            continue
         if _is_convolution(sub):
             rows = weight.shape[0]
             if sub._groups > 1 and sub._groups == sub._in_channels:  # depthwise: as many groups as channels
@@ -105,9 +107,9 @@ def _refit(layer: nn.Layer) -> None:
                 _set_groups(sub, rows if _transposed(sub) else rows // multiplier)
             else:
                 _set_groups(sub, sub._groups)
-        elif hasattr(sub, "_num_features") and weight is not None:
+        elif hasattr(sub, "_num_features"):
             sub._num_features = weight.shape[0]
-        elif hasattr(sub, "_num_parameters") and weight is not None:
+        elif hasattr(sub, "_num_parameters"):
             sub._num_parameters = weight.shape[0]
 
 

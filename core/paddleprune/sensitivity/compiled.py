@@ -94,46 +94,53 @@ def _by_paddle_name(layer: nn.Layer, captured: Capture) -> dict[str, Any]:
 
 
 def _masked_program(captured: Capture, reads: Sequence[Read]) -> tuple[Any, list[Any], list[Any]]:
-    wanted = {(read.parameter, read.use): (i, read) for i, read in enumerate(reads)}
-    options, mapping = pir.CloneOptions(False, True, True), pir.IrMapping()
-    weights, uses = {}, dict.fromkeys((read.parameter for read in reads), 0)
-    program, feeds = paddle.static.Program(), []
+    """The captured program with masks: the program, its inputs and its outputs."""
+    wanted = {(read.parameter, read.use): i for i, read in enumerate(reads)}
+    uses = dict.fromkeys((read.parameter for read in reads), 0)
+    weights: dict[str, str] = {}
+    mapping, program = pir.IrMapping(), paddle.static.Program()
     with paddle.static.program_guard(program):
-        masks = []
-        for i, read in enumerate(reads):
-            masks.append(paddle.static.data(f"mask_{i}", [len(read.units)], "float32"))
-        feeds.extend(masks)
+        masks = [paddle.static.data(f"mask_{i}", [len(read.units)], "float32") for i, read in enumerate(reads)]
+        feeds = list(masks)
         for raw in captured.ops:
+            if raw.name() == "pd_op.data":
+                feeds.append(_input(raw, mapping))
+                continue
             name = captured.parameter(raw)
             if name is not None:
                 weights[raw.results()[0].id] = name
-            if raw.name() == "pd_op.data":
-                value = raw.results()[0]
-                feed = paddle.static.data(raw.attrs()["name"], value.shape, "float32")
-                feeds.append(feed)
-                mapping.add(value, feed)
-                continue
             consumer = _weight_of(raw, weights)
-            if consumer not in uses:
-                raw.clone(mapping, options)
-                continue
-            index, read = wanted.get((consumer, uses[consumer]), (None, None))
-            uses[consumer] += 1
-            if read is None:
-                raw.clone(mapping, options)
-                continue
-            source = raw.operands_source()[0]
-            plain = mapping.look_up(source)
-            shape = [1] * len(source.shape)
-            shape[read.axis] = len(read.units)
-            mapping.add(source, plain * masks[index].reshape(shape))
-            raw.clone(mapping, options)
-            mapping.add(source, plain)
-        outputs = [mapping.look_up(value) for value in captured.outputs]
-    return program, feeds, outputs
+            index = None
+            if consumer in uses:
+                index = wanted.get((consumer, uses[consumer]))
+                uses[consumer] += 1
+            if index is None:
+                raw.clone(mapping, pir.CloneOptions(False, True, True))
+            else:
+                _clone_masked(raw, mapping, masks[index], reads[index])
+        return program, feeds, [mapping.look_up(value) for value in captured.outputs]
+
+
+def _input(raw: Any, mapping: Any) -> Any:
+    value = raw.results()[0]
+    feed = paddle.static.data(raw.attrs()["name"], value.shape, "float32")
+    mapping.add(value, feed)
+    return feed
+
+
+def _clone_masked(raw: Any, mapping: Any, mask: Any, read: Read) -> None:
+    """Clone a consumer so that it reads its activation times the mask."""
+    source = raw.operands_source()[0]
+    plain = mapping.look_up(source)
+    shape = [1] * len(source.shape)
+    shape[read.axis] = len(read.units)
+    mapping.add(source, plain * mask.reshape(shape))
+    raw.clone(mapping, pir.CloneOptions(False, True, True))
+    mapping.add(source, plain)
 
 
 def _weight_of(raw: Any, weights: dict[str, str]) -> str | None:
+    """The structured name of the weight that an operation reads its first input with, if it does."""
     if raw.num_operands() < 2 or raw.name().startswith("builtin."):
         return None
     try:

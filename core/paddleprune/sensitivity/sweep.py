@@ -107,7 +107,7 @@ def _open(save_file: Path | None, identity: Identity, baseline: float, names: Se
         table = SensitivityTable.load(save_file)
         table.check(identity, str(save_file))
         return table
-    table = SensitivityTable(identity=identity, baseline=baseline, groups={name: () for name in names})
+    table = SensitivityTable(identity=identity, baseline=baseline, groups=dict.fromkeys(names, ()))
     _save(table, save_file)
     return table
 

@@ -1,13 +1,13 @@
 """The conformance suite: subclass it in your plugin's tests, and pytest runs every check.
 
-    from paddleprune.testing import FamilyConformance, TaskConformance
+from paddleprune.testing import FamilyConformance, TaskConformance
 
-    class TestMyFamily(FamilyConformance):
-        task, family = "classification", "my_net"
-        options = {"num_classes": 4, "input_size": 64}
+class TestMyFamily(FamilyConformance):
+    task, family = "classification", "my_net"
+    options = {"num_classes": 4, "input_size": 64}
 
-    class TestMyTask(TaskConformance):
-        task = "my_task"
+class TestMyTask(TaskConformance):
+    task = "my_task"
 """
 
 from paddleprune.testing.conformance import FamilyConformance as FamilyConformance

@@ -1,0 +1,117 @@
+"""How long one image takes on the CPU, in Paddle Inference; pre- and post-processing excluded."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paddleprune.console import progress
+from paddleprune.errors import ConfigError
+from paddleprune.measure.inference import cpu_threads, create_predictor
+from paddleprune.specs import Contract
+
+MODES: Mapping[str, bool] = {"onednn_on": True, "onednn_off": False}
+"""How a model is run: the name in reports -> is oneDNN on?"""
+_TURNS = 10
+_WARM_UP_RUNS, _WARM_UP_SECONDS = 5, 0.2
+
+
+class Latency(Contract):
+    """Milliseconds that one run takes.
+
+    Attributes:
+        median_ms: half of the runs were faster.
+        p10_ms: a tenth of the runs were faster.
+        p90_ms: nine tenths of the runs were faster.
+        runs: how many were timed.
+        threads: CPU threads of the math library.
+    """
+
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    runs: int
+    threads: int
+
+
+def measure_latency(
+    models: Mapping[str, Path], *, threads: int | None = None, runs: int = 50, seconds: float = 1.0
+) -> dict[str, dict[str, Latency]]:
+    """Time exported models, each with oneDNN on and off.
+
+    The models take turns, forwards and backwards, so that a machine that is busy for a while is fair to all.
+    The first run of a turn isn't counted.
+
+    Args:
+        models: name -> path of the exported model without suffix, exported with `batch=1`.
+        threads: CPU threads; by default as many as there are cores.
+        runs: the least number of runs that are timed, of each model in each mode.
+        seconds: the least time that they take together.
+
+    Returns:
+        Name -> mode ("onednn_on", "onednn_off") -> latency of one run.
+
+    Raises:
+        ConfigError: a model was exported for any number of images.
+    """
+    threads = threads or cpu_threads()
+    runners = [_Runner(name, mode, path, threads) for name, path in models.items() for mode in MODES]
+    turns = [max(runs, runner.runs_in(seconds)) for runner in runners]
+    with progress("latency", _TURNS * len(runners)) as bar:
+        for turn in range(_TURNS):
+            for runner, total in list(zip(runners, turns, strict=True))[:: 1 if turn % 2 == 0 else -1]:
+                runner.take_turn(math.ceil(total / _TURNS))
+                bar.advance(note=f"{runner.name}, {runner.mode}")
+    result: dict[str, dict[str, Latency]] = {name: {} for name in models}
+    for runner in runners:
+        result[runner.name][runner.mode] = runner.latency()
+    return result
+
+
+class _Runner:
+    """One model in one mode, and the times of its runs."""
+
+    def __init__(self, name: str, mode: str, path: Path, threads: int) -> None:
+        self.name, self.mode, self.threads = name, mode, threads
+        self._times: list[float] = []
+        self._predictor = create_predictor(path, onednn=MODES[mode], threads=threads)
+        handles = [self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()]
+        self._inputs = [(handle, _image(handle, path)) for handle in handles]
+
+    def run(self) -> float:
+        """Seconds of one run. The input is copied first: the run may reuse its memory."""
+        for handle, image in self._inputs:
+            handle.copy_from_cpu(image)
+        start = time.perf_counter()
+        self._predictor.run()
+        return time.perf_counter() - start
+
+    def runs_in(self, seconds: float) -> int:
+        """Warm up, and say how many runs fit into some seconds."""
+        start, fastest, done = time.perf_counter(), math.inf, 0
+        while done < _WARM_UP_RUNS or time.perf_counter() - start < _WARM_UP_SECONDS:
+            fastest = min(fastest, self.run())
+            done += 1
+        return math.ceil(seconds / fastest)
+
+    def take_turn(self, runs: int) -> None:
+        """Time some runs, after one that brings the model back into the caches."""
+        self.run()
+        self._times.extend(self.run() for _ in range(runs))
+
+    def latency(self) -> Latency:
+        """What the times say."""
+        p10, median, p90 = (float(value) * 1e3 for value in np.percentile(self._times, [10, 50, 90]))
+        return Latency(median_ms=median, p10_ms=p10, p90_ms=p90, runs=len(self._times), threads=self.threads)
+
+
+def _image(handle: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    shape = handle.shape()
+    if min(shape, default=0) < 1:
+        raise ConfigError(f"{path} was exported for any number of images; export it with batch=1 to time one image")
+    return np.random.default_rng(0).standard_normal(shape, np.float32)

@@ -1,0 +1,117 @@
+"""Models side by side: what pruning gave, and what it cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import Field
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from paddleprune.files import write_json, write_text
+from paddleprune.report import format as text
+from paddleprune.report.rows import ComparisonRow, Conditions, Mode
+from paddleprune.specs import Contract
+
+_MODES: dict[Mode, str] = {"onednn_on": "oneDNN on", "onednn_off": "oneDNN off"}
+_WIDE = 200  # columns where the output is no terminal: nothing needs to be folded
+
+
+class Comparison(Contract):
+    """Rows and how they were measured; the first row is what the others are compared with."""
+
+    conditions: Conditions
+    rows: tuple[ComparisonRow, ...] = Field(min_length=1)
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write `comparison.json`, a list of the rows, and `comparison.md`, for people.
+
+        Raises:
+            SaveError: the disk is full, or the place can't be written.
+        """
+        files = [folder / "comparison.json", folder / "comparison.md"]
+        write_json(files[0], [row.model_dump(mode="json") for row in self.rows])
+        write_text(files[1], self.markdown())
+        return files
+
+    def markdown(self) -> str:
+        """The table, the spread of the latencies and the conditions."""
+        header, *lines = _cells(self.rows)
+        rule = [":---"] + ["---:"] * (len(header) - 1)
+        table = "\n".join("| " + " | ".join(_escaped(cells)) + " |" for cells in (header, rule, *lines))
+        notes = "\n".join(f"- {line}" for line in self.notes())
+        return f"{table}\n\n{notes}\n"
+
+    def show(self, file: TextIO | None = None) -> None:
+        """Print the table and the conditions to a terminal or a file, by default to stdout."""
+        out = Console(file=file or sys.stdout, highlight=False)
+        if not out.is_terminal:
+            out = Console(file=file or sys.stdout, highlight=False, width=_WIDE)
+        header, *lines = _cells(self.rows)
+        table = Table(box=box.SIMPLE_HEAD)
+        for i, title in enumerate(header):
+            table.add_column(title, justify="left" if i == 0 else "right", overflow="fold")
+        for cells in lines:
+            table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+        out.print(table)
+        for line in self.notes():
+            out.print(f"  {line}", markup=False)
+
+    def notes(self) -> list[str]:
+        """What the figures mean and how they were measured, a line each."""
+        how = self.conditions
+        return [
+            f"In brackets: the change against {self.rows[0].name}; of the metric, the difference.",
+            f"Latency: one image on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
+            f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
+            "10th to 90th percentile of the latency: " + "; ".join(_spread(row) for row in self.rows) + ".",
+            f"One FLOP is {how.flop}. One MB is a million bytes.",
+        ]
+
+
+def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
+    first = rows[0]
+    metrics = dict.fromkeys(row.metric.name for row in rows)
+    yield [
+        "model",
+        "parameters",
+        "FLOPs",
+        "weights file",
+        *(f"latency, {title}" for title in _MODES.values()),
+        ", ".join(metrics),
+    ]
+    for row in rows:
+        yield [
+            row.name,
+            _cell(row.parameters, first.parameters, text.count, row is first),
+            _cell(row.flops, first.flops, text.count, row is first),
+            _cell(row.file_bytes, first.file_bytes, text.megabytes, row is first),
+            *(_cell(row.latency_ms[m], first.latency_ms[m], text.milliseconds, row is first) for m in _MODES),
+            f"{row.metric.value:.4f}" + _metric_change(row, first),
+        ]
+
+
+def _cell(value: float, before: float, show: Callable[[float], str], is_first: bool) -> str:
+    return show(value) if is_first or not before else f"{show(value)} ({text.change(value, before)})"
+
+
+def _metric_change(row: ComparisonRow, first: ComparisonRow) -> str:
+    if row is first or row.metric.name != first.metric.name:
+        return ""
+    return f" ({text.difference(row.metric.value, first.metric.value)})"
+
+
+def _spread(row: ComparisonRow) -> str:
+    parts = []
+    for mode, title in _MODES.items():
+        low, high = (text.milliseconds(value).removesuffix(" ms") for value in row.latency_spread_ms[mode])
+        parts.append(f"{low}–{high} ms with {title}")
+    return f"{row.name} {' and '.join(parts)}"
+
+
+def _escaped(cells: Sequence[str]) -> list[str]:
+    return [cell.replace("|", r"\|") for cell in cells]

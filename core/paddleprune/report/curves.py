@@ -1,0 +1,85 @@
+"""The picture of a table: what each tolerance would remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pydantic import Field
+
+from paddleprune.files import write_json
+from paddleprune.report.labels import place_labels
+from paddleprune.report.pictures import BLUE, ORANGE, check_suffix, save_figure
+from paddleprune.specs import Contract
+
+
+class CurvePoint(Contract):
+    """What one tolerance would remove; both shares from 0 to 1, of the whole network."""
+
+    eval_metric_loss: float
+    parameters_removed: float
+    flops_removed: float
+
+
+class Curve(Contract):
+    """Tolerance against what it removes.
+
+    Attributes:
+        model: title of the picture.
+        metric: the metric whose loss is tolerated.
+        baseline: its value on the dense model.
+        points: by ascending tolerance.
+    """
+
+    schema_version: int = 1
+    model: str
+    metric: str
+    baseline: float
+    points: tuple[CurvePoint, ...] = Field(min_length=1)
+
+
+def draw_curve(curve: Curve, picture: Path, data: Path) -> None:
+    """Write the picture (by suffix PNG, SVG or PDF), and beside it its points as JSON.
+
+    Raises:
+        ConfigError: an unknown suffix.
+        SaveError: the disk is full, or the place can't be written.
+    """
+    check_suffix(picture)
+    write_json(data, curve)
+    save_figure(curve_figure(curve), picture)
+
+
+def curve_figure(curve: Curve) -> Figure:
+    """The picture: two lines, each point labelled with its percentage."""
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.add_subplot()
+    x = [100 * point.eval_metric_loss for point in curve.points]
+    parameters = [100 * point.parameters_removed for point in curve.points]
+    flops = [100 * point.flops_removed for point in curve.points]
+    axes.plot(x, parameters, "o-", color=BLUE, label="parameters", markersize=4.5, linewidth=1.6)
+    axes.plot(x, flops, "s-", color=ORANGE, label="FLOPs", markersize=4, linewidth=1.6)
+    _frame(axes, curve, max(parameters + flops))
+    axes.legend(title="share removed", loc="lower right", framealpha=1)
+    place_labels(figure, axes, [(x, parameters, BLUE), (x, flops, ORANGE)])
+    return figure
+
+
+def _frame(axes: Axes, curve: Curve, highest: float) -> None:
+    top = max(highest, 1.0)
+    axes.set_ylim(-0.08 * top, 1.12 * top)
+    axes.set_xlim(left=min(0.0, 100 * curve.points[0].eval_metric_loss - 1))
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(10))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 100])
+    axes.set_title(f"{curve.model}: what a tolerance removes\n", fontsize=13, fontweight="bold")
+    axes.text(
+        0.5, 1.015, f"metric {curve.metric}, baseline {curve.baseline:.4g}", transform=axes.transAxes, ha="center"
+    )
+    axes.set_xlabel("tolerance: eval_metric_loss, % of the metric that each group alone may lose")
+    axes.set_ylabel("removed, % of the network")
+    axes.grid(color="#DDDDDD", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,105 @@
+"""Where a network is sensitive: groups × ratios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from paddleprune.errors import ConfigError
+from paddleprune.report.pictures import check_suffix, save_figure
+
+_ROWS = 60  # groups one below the other, before the next column begins
+_COLOURS = "RdBu_r"
+_UNMEASURED = "#D9D9D9"
+
+
+def draw_heatmap(
+    names: Sequence[str], ratios: Sequence[float], losses: Sequence[Sequence[float | None]], path: Path, *, title: str
+) -> None:
+    """Write the picture; by suffix PNG, SVG or PDF.
+
+    Args:
+        names: the groups, in the network's order.
+        ratios: shares of a group's units, ascending.
+        losses: metric loss by group and ratio, a share of the baseline; None where it wasn't measured.
+        path: the file.
+        title: what stands above.
+
+    Raises:
+        ConfigError: an unknown suffix, or nothing to draw.
+        SaveError: the disk is full, or the place can't be written.
+    """
+    check_suffix(path)
+    if not names or not ratios:
+        raise ConfigError(f"cannot draw {path}: the table has no measured group")
+    save_figure(heatmap_figure(names, ratios, losses, title=title), path)
+
+
+def heatmap_figure(
+    names: Sequence[str], ratios: Sequence[float], losses: Sequence[Sequence[float | None]], *, title: str
+) -> Figure:
+    """The picture: colour and number of a cell are the metric loss in %; many groups go into several columns."""
+    percent = 100 * np.array([[np.nan if loss is None else loss for loss in row] for row in losses], np.float64)
+    columns = math.ceil(len(names) / _ROWS)
+    rows = math.ceil(len(names) / columns)
+    label_width = 0.075 * max(map(len, names))
+    figure = Figure(
+        figsize=(columns * (label_width + 0.42 * len(ratios) + 0.3) + 1, 0.21 * rows + 1.6), layout="constrained"
+    )
+    panels = figure.subplots(1, columns, squeeze=False)[0]
+    norm = _norm(percent)
+    for i, axes in enumerate(panels):
+        part = slice(i * rows, (i + 1) * rows)
+        image = _panel(axes, names[part], ratios, percent[part], rows, norm)
+    _scale(figure, image, list(panels), percent)
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    return figure
+
+
+def _norm(percent: NDArray[np.float64]) -> Normalize:
+    """White is no loss; as dark red as blue is the same loss as gain. One wild value doesn't wash out the rest."""
+    measured = np.abs(percent[np.isfinite(percent)])
+    span = float(np.clip(measured.max(initial=0.0), 1.0, 100.0))
+    return Normalize(-span, span)
+
+
+def _panel(
+    axes: Axes, names: Sequence[str], ratios: Sequence[float], percent: NDArray[np.float64], rows: int, norm: Normalize
+) -> AxesImage:
+    axes.set_facecolor(_UNMEASURED)
+    image = axes.imshow(np.ma.masked_invalid(percent), cmap=_COLOURS, norm=norm, aspect="auto")
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(ratios)), [f"{100 * ratio:g}" for ratio in ratios], fontsize=8)
+    axes.set_xlabel("units removed, %", fontsize=9)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(percent):
+        if np.isfinite(value):
+            dark = abs(norm(value) - 0.5) > 0.3
+            axes.text(
+                column, row, _number(value), ha="center", va="center", fontsize=7, color="white" if dark else "black"
+            )
+    return image
+
+
+def _number(value: float) -> str:
+    digits = 0 if abs(value) >= 9.95 else 1
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def _scale(figure: Figure, image: AxesImage, panels: list[Axes], percent: NDArray[np.float64]) -> None:
+    bar = figure.colorbar(image, ax=panels, fraction=0.03, pad=0.02, aspect=30)
+    bar.set_label("metric loss, % of the baseline (negative: better than the baseline)", fontsize=9)
+    measured = percent[np.isfinite(percent)]
+    low = max(float(measured.min(initial=0.0)), image.norm.vmin or 0.0)
+    bar.ax.set_ylim(low, image.norm.vmax)
+    bar.outline.set_visible(False)

@@ -1,0 +1,86 @@
+"""What a comparison says about each model, and under which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import paddle
+
+from paddleprune.graph import FLOP
+from paddleprune.measure.latency import Latency
+from paddleprune.measure.machine import cpu_name
+from paddleprune.specs import Contract
+
+Mode = Literal["onednn_on", "onednn_off"]
+
+
+class MetricValue(Contract):
+    """The primary metric of the task."""
+
+    name: str
+    value: float
+
+
+class ComparisonRow(Contract):
+    """One model.
+
+    Attributes:
+        name: what the user calls it.
+        parameters: numbers that training may change.
+        flops: of one forward pass of one image.
+        file_bytes: size of the checkpoint's weights file.
+        latency_ms: mode -> median milliseconds that one image takes on the CPU.
+        latency_spread_ms: mode -> the 10th and the 90th percentile.
+        metric: the primary metric.
+    """
+
+    name: str
+    parameters: int
+    flops: int
+    file_bytes: int
+    latency_ms: dict[Mode, float]
+    latency_spread_ms: dict[Mode, tuple[float, float]]
+    metric: MetricValue
+
+
+class Conditions(Contract):
+    """How a comparison was measured."""
+
+    cpu: str
+    threads: int
+    runs: int
+    paddle: str
+    flop: str = FLOP
+
+
+def comparison_row(
+    name: str,
+    *,
+    parameters: int,
+    flops: int,
+    file_bytes: int,
+    latency: Mapping[Mode, Latency],
+    metric: tuple[str, float],
+) -> ComparisonRow:
+    """A row, from what was measured; arguments as the row's attributes, `metric` as (name, value)."""
+    return ComparisonRow(
+        name=name,
+        parameters=parameters,
+        flops=flops,
+        file_bytes=file_bytes,
+        latency_ms={mode: value.median_ms for mode, value in latency.items()},
+        latency_spread_ms={mode: (value.p10_ms, value.p90_ms) for mode, value in latency.items()},
+        metric=MetricValue(name=metric[0], value=metric[1]),
+    )
+
+
+def conditions(latencies: Iterable[Mapping[Mode, Latency]]) -> Conditions:
+    """How these latencies were measured, on this machine; `runs` is the least number of any of them."""
+    measured = [value for latency in latencies for value in latency.values()]
+    return Conditions(
+        cpu=cpu_name(),
+        threads=max(value.threads for value in measured),
+        runs=min(value.runs for value in measured),
+        paddle=paddle.__version__,
+    )
