@@ -15,7 +15,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.files import write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.report import ComparisonRow
+from paddleprune.report import Comparison
 from paddleprune.specs import Contract, Demo
 
 POINT = 0.01
@@ -27,12 +27,12 @@ class DemoResult(Contract):
     """What a demo gave.
 
     Attributes:
-        rows: the dense model, the dense control of equal epochs and the pruned model.
+        comparison: the dense model, the dense control of equal epochs and the pruned model.
         summary: what goes, the certificate, and the verdict.
         passed: whether the pruned model is at most one point below the control.
     """
 
-    rows: tuple[ComparisonRow, ...]
+    comparison: Comparison
     summary: str
     passed: bool
 
@@ -76,8 +76,10 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     _train(task, recipe, control, again, pretrain_weights=dense / "best_model")
     say("[5/5] compare")
     models = [place / "best_model" for place in (dense, control, pruned)]
-    rows = tuple(compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder))
-    return _verdict(rows, plan, registry.build_metric(task, registry.metric_config(task, {}), ()).higher_is_better)
+    comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder)
+    return _verdict(
+        comparison, plan, registry.build_metric(task, registry.metric_config(task, {}), ()).higher_is_better
+    )
 
 
 def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **what: Any) -> None:
@@ -91,15 +93,15 @@ def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **wh
     )
 
 
-def _verdict(rows: tuple[ComparisonRow, ...], plan: Plan, higher_is_better: bool) -> DemoResult:
-    control, pruned = rows[1].metric, rows[2].metric
+def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:
+    control, pruned = (row.metric for row in comparison.rows[1:])
     behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
     passed = behind <= POINT + 1e-9
     certificate = plan.certificate.describe() if plan.certificate else "none"
     verdict = "passed" if passed else f"failed: more than {POINT:g} behind the dense control"
     values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
     summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
-    return DemoResult(rows=rows, summary=summary, passed=passed)
+    return DemoResult(comparison=comparison, summary=summary, passed=passed)
 
 
 def _clear(folder: Path) -> None:

@@ -85,7 +85,7 @@ def compare(
     """Compare checkpoints: parameters, FLOPs, size, latency on this CPU, metric."""
     run = resolve(CompareRun, values, "compare")
     said = run.model_dump(exclude={"data", "eval_dataset"})
-    show.compared(paddleprune.compare(checkpoints, eval_dataset=_required(run.eval_data())[0], **said))
+    paddleprune.compare(checkpoints, eval_dataset=_required(run.eval_data())[0], **said).show()
 
 
 @app.command()

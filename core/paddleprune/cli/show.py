@@ -16,7 +16,6 @@ from paddleprune.specs import FamilyOptions
 if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.graph import Explanation
-    from paddleprune.report import ComparisonRow
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.training import TrainResult
 
@@ -94,16 +93,9 @@ def options_of(options: type[FamilyOptions]) -> str:
     return " ".join(shown)
 
 
-def compared(rows: Sequence[ComparisonRow]) -> None:
-    """The comparison's table."""
-    from paddleprune.report import comparison_table
-
-    typer.echo(comparison_table(rows))
-
-
 def demonstrated(result: DemoResult) -> None:
     """What the demo proved."""
-    compared(result.rows)
+    result.comparison.show()
     typer.echo(result.summary)
     if not result.passed:
         raise typer.Exit(1)

@@ -54,7 +54,7 @@ def export_model(
             _save(traced, Path(folder) / path.name, path)
             files = [path.parent / file.name for file in sorted(Path(folder).iterdir(), reverse=True)]
             for file in files:  # the weights before the program that needs them
-                os.replace(Path(folder) / file.name, file)
+                (Path(folder) / file.name).replace(file)
     return sorted(files)
 
 

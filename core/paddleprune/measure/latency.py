@@ -12,6 +12,7 @@ import numpy as np
 
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
+from paddleprune.interfaces import Array
 from paddleprune.measure.inference import cpu_threads, create_predictor
 from paddleprune.specs import Contract
 
@@ -110,8 +111,8 @@ class _Runner:
         return Latency(median_ms=median, p10_ms=p10, p90_ms=p90, runs=len(self._times), threads=self.threads)
 
 
-def _image(handle: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    shape = handle.shape()
+def _image(handle: Any, path: Path) -> Array:
+    shape: list[int] = handle.shape()
     if min(shape, default=0) < 1:
         raise ConfigError(f"{path} was exported for any number of images; export it with batch=1 to time one image")
     return np.random.default_rng(0).standard_normal(shape, np.float32)

@@ -11,6 +11,7 @@ from pydantic import Field
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from paddleprune.files import write_json, write_text
 from paddleprune.report import format as text
@@ -51,15 +52,13 @@ class Comparison(Contract):
         out = Console(file=file or sys.stdout, highlight=False)
         if not out.is_terminal:
             out = Console(file=file or sys.stdout, highlight=False, width=_WIDE)
-        header, *lines = _cells(self.rows)
-        table = Table(box=box.SIMPLE_HEAD)
-        for i, title in enumerate(header):
-            table.add_column(title, justify="left" if i == 0 else "right", overflow="fold")
-        for cells in lines:
-            table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+        lines = list(_cells(self.rows))
+        table = _table(lines)
+        if out.measure(table, options=out.options.update(max_width=_WIDE)).maximum > out.width:
+            table = _table(list(zip(*lines, strict=True)))  # models side by side
         out.print(table)
         for line in self.notes():
-            out.print(f"  {line}", markup=False)
+            out.print(f"  {line}", markup=False, soft_wrap=not out.is_terminal)
 
     def notes(self) -> list[str]:
         """What the figures mean and how they were measured, a line each."""
@@ -68,9 +67,19 @@ class Comparison(Contract):
             f"In brackets: the change against {self.rows[0].name}; of the metric, the difference.",
             f"Latency: one image on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
-            "10th to 90th percentile of the latency: " + "; ".join(_spread(row) for row in self.rows) + ".",
+            *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
             f"One FLOP is {how.flop}. One MB is a million bytes.",
         ]
+
+
+def _table(lines: Sequence[Sequence[str]]) -> Table:
+    """The first line is the header."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for i, title in enumerate(lines[0]):
+        table.add_column(Text(title), justify="left" if i == 0 else "right", overflow="fold")
+    for cells in lines[1:]:
+        table.add_row(*map(Text, cells))
+    return table
 
 
 def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
@@ -110,7 +119,7 @@ def _spread(row: ComparisonRow) -> str:
     for mode, title in _MODES.items():
         low, high = (text.milliseconds(value).removesuffix(" ms") for value in row.latency_spread_ms[mode])
         parts.append(f"{low}–{high} ms with {title}")
-    return f"{row.name} {' and '.join(parts)}"
+    return " and ".join(parts)
 
 
 def _escaped(cells: Sequence[str]) -> list[str]:

@@ -62,24 +62,23 @@ def curve_figure(curve: Curve) -> Figure:
     axes.plot(x, parameters, "o-", color=BLUE, label="parameters", markersize=4.5, linewidth=1.6)
     axes.plot(x, flops, "s-", color=ORANGE, label="FLOPs", markersize=4, linewidth=1.6)
     _frame(axes, curve, max(parameters + flops))
-    axes.legend(title="share removed", loc="lower right", framealpha=1)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=11)
     place_labels(figure, axes, [(x, parameters, BLUE), (x, flops, ORANGE)])
     return figure
 
 
 def _frame(axes: Axes, curve: Curve, highest: float) -> None:
-    top = max(highest, 1.0)
-    axes.set_ylim(-0.08 * top, 1.12 * top)
-    axes.set_xlim(left=min(0.0, 100 * curve.points[0].eval_metric_loss - 1))
-    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(10))
-    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 100])
-    axes.set_title(f"{curve.model}: what a tolerance removes\n", fontsize=13, fontweight="bold")
-    axes.text(
-        0.5, 1.015, f"metric {curve.metric}, baseline {curve.baseline:.4g}", transform=axes.transAxes, ha="center"
-    )
+    top = 100.0 if highest > 50 else max(1.25 * highest, 1.0)
+    axes.set_ylim(-0.06 * top, 1.08 * top)
+    axes.set_xlim(-3)
+    axes.xaxis.set_major_locator(MaxNLocator(10))
+    ticks = MaxNLocator(10).tick_values(0, top)
+    axes.set_yticks([tick for tick in ticks if 0 <= tick <= top])
+    axes.set_title(f"{curve.model}: what a tolerance removes\n", loc="left", fontsize=13, fontweight="bold")
+    subtitle = f"share of the network that goes; metric {curve.metric}, baseline {curve.baseline:.4g}"
+    axes.text(0, 1.02, subtitle, transform=axes.transAxes)
     axes.set_xlabel("tolerance: eval_metric_loss, % of the metric that each group alone may lose")
-    axes.set_ylabel("removed, % of the network")
+    axes.set_ylabel("removed, %")
     axes.grid(color="#DDDDDD", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

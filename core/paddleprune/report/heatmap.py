@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -17,8 +18,8 @@ from paddleprune.errors import ConfigError
 from paddleprune.report.pictures import check_suffix, save_figure
 
 _ROWS = 60  # groups one below the other, before the next column begins
-_COLOURS = "RdBu_r"
-_UNMEASURED = "#D9D9D9"
+_COLOURS = colormaps["RdBu_r"].with_extremes(bad="#D0D0D0")
+_LEAST_WIDTH = 6.5  # inches
 
 
 def draw_heatmap(
@@ -50,10 +51,8 @@ def heatmap_figure(
     percent = 100 * np.array([[np.nan if loss is None else loss for loss in row] for row in losses], np.float64)
     columns = math.ceil(len(names) / _ROWS)
     rows = math.ceil(len(names) / columns)
-    label_width = 0.075 * max(map(len, names))
-    figure = Figure(
-        figsize=(columns * (label_width + 0.42 * len(ratios) + 0.3) + 1, 0.21 * rows + 1.6), layout="constrained"
-    )
+    width = columns * (0.075 * max(map(len, names)) + 0.42 * len(ratios) + 0.3) + 1
+    figure = Figure(figsize=(max(width, _LEAST_WIDTH), 0.21 * rows + 1.7), layout="constrained")
     panels = figure.subplots(1, columns, squeeze=False)[0]
     norm = _norm(percent)
     for i, axes in enumerate(panels):
@@ -61,6 +60,9 @@ def heatmap_figure(
         image = _panel(axes, names[part], ratios, percent[part], rows, norm)
     _scale(figure, image, list(panels), percent)
     figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure.supxlabel(
+        "metric loss in % of the baseline; below 0: better than the baseline; grey: not measured", fontsize=9
+    )
     return figure
 
 
@@ -74,7 +76,6 @@ def _norm(percent: NDArray[np.float64]) -> Normalize:
 def _panel(
     axes: Axes, names: Sequence[str], ratios: Sequence[float], percent: NDArray[np.float64], rows: int, norm: Normalize
 ) -> AxesImage:
-    axes.set_facecolor(_UNMEASURED)
     image = axes.imshow(np.ma.masked_invalid(percent), cmap=_COLOURS, norm=norm, aspect="auto")
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names, fontsize=8)
@@ -98,8 +99,9 @@ def _number(value: float) -> str:
 
 def _scale(figure: Figure, image: AxesImage, panels: list[Axes], percent: NDArray[np.float64]) -> None:
     bar = figure.colorbar(image, ax=panels, fraction=0.03, pad=0.02, aspect=30)
-    bar.set_label("metric loss, % of the baseline (negative: better than the baseline)", fontsize=9)
-    measured = percent[np.isfinite(percent)]
-    low = max(float(measured.min(initial=0.0)), image.norm.vmin or 0.0)
-    bar.ax.set_ylim(low, image.norm.vmax)
+    bar.set_label("metric loss, %", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    span = image.norm.vmax or 0.0
+    lowest = float(percent[np.isfinite(percent)].min(initial=0.0))
+    bar.ax.set_ylim(max(lowest, -span), span)
     bar.outline.set_visible(False)

@@ -15,6 +15,7 @@ from matplotlib.transforms import Bbox
 Series: TypeAlias = tuple[Sequence[float], Sequence[float], str]
 """x, y and colour of a line."""
 _OFFSETS = (7, 14, 21, 28)  # points (1/72 inch) from the point to its label
+_ASIDE = 4  # points to the left above a line and to the right below: lines rise
 _MARKER = 4.0  # pixels around a point that stay free
 
 
@@ -61,7 +62,7 @@ def _place(axes: Axes, x: float, y: float, colour: str, side: int, taken: list[B
 
 
 def _moved(note: Annotation, offset: float) -> Bbox:
-    note.set_position((0, offset))
+    note.set_position((-_ASIDE if offset > 0 else _ASIDE, offset))
     return note.get_window_extent().padded(0.5)
 
 

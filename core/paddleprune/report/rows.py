@@ -69,8 +69,8 @@ def comparison_row(
         parameters=parameters,
         flops=flops,
         file_bytes=file_bytes,
-        latency_ms={mode: value.median_ms for mode, value in latency.items()},
-        latency_spread_ms={mode: (value.p10_ms, value.p90_ms) for mode, value in latency.items()},
+        latency_ms={mode: round(value.median_ms, 4) for mode, value in latency.items()},
+        latency_spread_ms={mode: (round(value.p10_ms, 4), round(value.p90_ms, 4)) for mode, value in latency.items()},
         metric=MetricValue(name=metric[0], value=metric[1]),
     )
 

@@ -1,6 +1,7 @@
 """The training loop and the checkpoint folders, for any task."""
 
 from paddleprune.settings import TrainSettings as TrainSettings
+from paddleprune.training.checkpoint import WEIGHTS as WEIGHTS
 from paddleprune.training.checkpoint import Checkpoint as Checkpoint
 from paddleprune.training.checkpoint import CheckpointInfo as CheckpointInfo
 from paddleprune.training.checkpoint import read_checkpoint as read_checkpoint

@@ -1,0 +1,96 @@
+"""What pruning gave, and what it cost: checkpoints side by side."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddleprune.api.data import Data
+from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.console import progress
+from paddleprune.errors import ConfigError
+from paddleprune.graph import build_graph
+from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
+from paddleprune.measure.export import export_model
+from paddleprune.measure.latency import measure_latency
+from paddleprune.registry import Registry
+from paddleprune.report import Comparison, comparison_row, conditions
+from paddleprune.training import WEIGHTS, LoadedModel, select_device
+
+
+def compare(
+    checkpoints: Sequence[str | Path],
+    *,
+    eval_dataset: Data,
+    save_dir: str | Path | None = None,
+    batch_size: int = 64,
+    threads: int | None = None,
+    device: str = "auto",
+) -> Comparison:
+    """Compare checkpoints: parameters, FLOPs, size of the weights file, latency on this CPU, metric.
+
+    Args:
+        checkpoints: checkpoint folders; the others are set against the first.
+        eval_dataset: the data for the metric.
+        save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
+        batch_size: images a forward pass, for the metric.
+        threads: CPU threads for the latency; all cores by default.
+        device: what evaluates the metric: "auto", "cpu", "gpu" or "gpu:N".
+
+    Raises:
+        ConfigError: no checkpoint, or the same one twice.
+        CheckpointError, DataError: what was given can't be used.
+    """
+    if not checkpoints:
+        raise ConfigError("give at least one checkpoint to compare")
+    select_device(device)
+    registry = Registry.discover()
+    paths = dict(zip(_names([Path(path) for path in checkpoints]), map(Path, checkpoints), strict=True))
+    models = {name: open_model(registry, path) for name, path in paths.items()}
+    metrics = {name: _metric(registry, model, eval_dataset, batch_size, name) for name, model in models.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(models)}
+        for name, model in models.items():
+            export_model(model.layer, model.options.input_shapes(), exported[name], batch=1)
+        latencies = measure_latency(exported, threads=threads)
+    rows = []
+    for name, model in models.items():
+        cost = build_graph(model.layer, [(1, *shape) for shape in model.options.input_shapes()]).cost()
+        rows.append(
+            comparison_row(
+                name,
+                parameters=cost.parameters,
+                flops=cost.flops,
+                file_bytes=(paths[name] / WEIGHTS).stat().st_size,
+                latency=latencies[name],
+                metric=metrics[name],
+            )
+        )
+    comparison = Comparison(conditions=conditions(latencies.values()), rows=tuple(rows))
+    if save_dir is not None:
+        comparison.save(Path(save_dir))
+    return comparison
+
+
+def _metric(registry: Registry, model: LoadedModel, data: Data, batch_size: int, name: str) -> tuple[str, float]:
+    evaluation = evaluation_of(registry, model, data)
+    batches = Batches(evaluation.dataset, batch_size, memory=0)
+    with progress(f"evaluate {name}", len(batches)) as bar:
+        values = evaluate(eager_forward(model.layer), evaluation.metric, batches, bar.advance)
+    return evaluation.metric.primary, values[evaluation.metric.primary]
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """The last parts of the paths that tell them apart, without `best_model` where that says nothing.
+
+    Raises:
+        ConfigError: the same checkpoint twice.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ConfigError(f"the same checkpoint is there twice: {', '.join(map(str, paths))}")
+    whole = [path.resolve().parts for path in paths]
+    trimmed = [parts[:-1] for parts in whole]
+    parts = trimmed if len({p[-1] for p in whole}) == 1 else whole
+    depth = next(d for d in range(1, 99) if len({p[-d:] for p in parts}) == len(parts))
+    return ["/".join(p[-depth:]) for p in parts]

@@ -1,0 +1,154 @@
+"""The sweep: exact, whole, and never losing what it measured."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small
+
+from paddleprune.errors import ConfigError, TableError
+from paddleprune.graph import masked
+from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
+from paddleprune.sensitivity import SensitivityTable, rank, sweep
+from paddleprune.sensitivity.compiled import CompiledNetwork
+from paddleprune.sensitivity.evaluators import EagerNetwork, choose_evaluator
+
+
+def test_the_table_is_that_of_masked_evaluation() -> None:
+    layer, graph, data = small.parts()
+    batches, metric = Batches(data, 16), small.Accuracy()
+    table = sweep(layer, graph, metric, batches, ratios=small.RATIOS)
+    assert table.baseline == 1.0
+    assert list(table.groups) == [group.name for group in graph.prunable]
+    rankings = rank(layer, graph, "l1")
+    for group in graph.prunable:
+        for ratio in small.RATIOS:
+            gone = [group.units[i] for i in rankings[group.name][: group.count(ratio)]]
+            with masked(layer, graph, gone):
+                expected = evaluate(eager_forward(layer), metric, batches)["accuracy"]
+            point = table.point(group.name, ratio)
+            assert point is not None
+            assert point.metric == pytest.approx(expected)
+            assert point.loss == pytest.approx(1 - expected)
+    assert any(point.loss > 0 for points in table.groups.values() for point in points)
+
+
+def test_images_are_decoded_once() -> None:
+    layer, graph, data = small.parts()
+    sweep(layer, graph, small.Accuracy(), Batches(data, 16), ratios=(0.5,))
+    assert data.decoded == len(data)
+
+
+def test_batches_beyond_the_memory_budget_are_decoded_again() -> None:
+    _, _, data = small.parts()
+    batches = Batches(data, 16, memory=data.images[0].nbytes * 20)
+    first, second = ([inputs[0] for inputs, _ in batches] for _ in range(2))
+    assert data.decoded == 16 + 2 * 24
+    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(second))
+    np.testing.assert_array_equal(np.concatenate(first), data.images)
+
+
+def test_compiled_and_eager_agree_on_partial_batches_too() -> None:
+    layer, graph, data = small.parts()
+    compiled, eager = CompiledNetwork(layer, graph, 16), EagerNetwork(layer, graph)
+    for group in graph.prunable:
+        gone = group.units[: group.count(0.5)]
+        for inputs, _ in Batches(data, 16):
+            with compiled.removing(gone) as a, eager.removing(gone) as b:
+                np.testing.assert_allclose(a(inputs)[0], b(inputs)[0], atol=1e-5)
+    with compiled.removing(()) as a:
+        np.testing.assert_allclose(a((data.images[:3],))[0], eager_forward(layer)((data.images[:3],))[0], atol=1e-5)
+
+
+def test_a_network_that_compiles_to_something_else_is_swept_eagerly(capsys: pytest.CaptureFixture[str]) -> None:
+    layer, graph, data = small.parts(small.Untraceable)
+    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), EagerNetwork)
+    assert "can't be compiled" in capsys.readouterr().err
+
+
+def test_ratios_that_remove_as_much_are_measured_once() -> None:
+    layer, graph, data = small.parts()
+    metric = small.Accuracy()
+    calls = []
+    metric.reset = lambda: (calls.append(1), setattr(metric, "right", 0), setattr(metric, "total", 0))  # type: ignore[func-returns-value]
+    sweep(layer, graph, metric, Batches(data, 40), ratios=(0.01, 0.5, 0.51))
+    assert len(calls) == 1 + len(graph.prunable)
+
+
+def test_killed_and_continued_gives_the_same_table(tmp_path: Path) -> None:
+    whole = small.analyze(tmp_path / "whole.json")
+    file, killed = tmp_path / "killed.json", 0
+    for _ in range(20):
+        process = subprocess.Popen([sys.executable, small.__file__, str(file)], stderr=subprocess.DEVNULL)
+        measured = _points(file)
+        while process.poll() is None and _points(file) < measured + 2:
+            time.sleep(0.002)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+        assert _points(file) >= measured
+        if process.returncode == 0:
+            break
+    assert killed >= 1
+    small.analyze(file)
+    assert SensitivityTable.load(file) == whole == SensitivityTable.load(tmp_path / "whole.json")
+
+
+def _points(file: Path) -> int:
+    return sum(len(points) for points in SensitivityTable.load(file).groups.values()) if file.exists() else 0
+
+
+def test_a_finished_table_measures_nothing_again(tmp_path: Path) -> None:
+    table = small.analyze(tmp_path / "table.json")
+    before = (tmp_path / "table.json").stat().st_mtime_ns
+    assert small.analyze(tmp_path / "table.json") == table
+    assert (tmp_path / "table.json").stat().st_mtime_ns == before
+
+
+def test_a_table_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "table.json"
+    small.analyze(file)
+    with pytest.raises(TableError, match=r"table\.json was measured with the criterion l1, not fpgm"):
+        small.analyze(file, criterion="fpgm")
+    layer, graph, data = small.parts()
+    layer.head.bias.set_value(layer.head.bias + 1)
+    with pytest.raises(TableError, match="another model"):
+        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+    layer, graph, data = small.parts()
+    data.images = data.images[:-1]
+    with pytest.raises(TableError, match="40 samples, not 39"):
+        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+    layer, graph, data = small.parts()
+    data.images[0, 0, 0, 0] += 1e-3
+    with pytest.raises(TableError, match="other data"):
+        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+
+
+def test_a_baseline_of_zero_is_an_error() -> None:
+    layer, graph, data = small.parts()
+    data.answers = data.answers * 0 + 9
+    with pytest.raises(TableError, match="the dense model's accuracy is 0"):
+        sweep(layer, graph, small.Accuracy(), Batches(data, 16))
+
+
+@pytest.mark.parametrize("ratios", [(0.0,), (1.0,), (-0.1, 0.5), ()])
+def test_ratios_lie_between_0_and_1(ratios: tuple[float, ...]) -> None:
+    layer, graph, data = small.parts()
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        sweep(layer, graph, small.Accuracy(), Batches(data, 16), ratios=ratios)
+
+
+def test_a_truncated_table_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "table.json"
+    small.analyze(file)
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(TableError, match=r"table\.json is not a readable SensitivityTable"):
+        SensitivityTable.load(file)
