@@ -17,6 +17,7 @@ from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison
 from paddleprune.specs import Contract, Demo
+from paddleprune.training import read_info
 
 POINT = 0.01
 """How far below the dense control the pruned model may stay."""
@@ -77,9 +78,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     say("[5/5] compare")
     models = [place / "best_model" for place in (dense, control, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder)
-    return _verdict(
-        comparison, plan, registry.build_metric(task, registry.metric_config(task, {}), ()).higher_is_better
-    )
+    return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
 
 
 def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **what: Any) -> None:

@@ -51,7 +51,8 @@ class Batches:
     Args:
         dataset: what to read.
         batch_size: samples a batch; the last one may be smaller.
-        memory: bytes of decoded samples to keep; by default a quarter of the memory that is free now.
+        memory: bytes of decoded samples to keep, 0 where each is read once; by default a quarter of the
+            memory that is free now.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, memory: int | None = None) -> None:
@@ -86,6 +87,8 @@ class Batches:
             self._kept_bytes += size
         elif self._kept_bytes <= self.memory:
             self._kept_bytes = self.memory + 1
+            if self.memory == 0:
+                return
             say(f"{len(self._kept)} of {len(self)} batches fit in memory; the others are decoded again each time")
 
     def digest(self) -> str:

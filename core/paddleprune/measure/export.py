@@ -79,14 +79,14 @@ def export_onnx(
     with saving(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            program, weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
+            program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
             target = Path(folder) / "model.onnx"
-            _convert(program, weights, target, opset, path)
+            _convert(program, weights[0] if weights else "", target, opset, path)
             write_bytes(path, target.read_bytes())
     return path
 
 
-def _convert(program: Path, weights: Path, target: Path, opset: int, path: Path) -> None:
+def _convert(program: Path, weights: Path | str, target: Path, opset: int, path: Path) -> None:
     """Run paddle2onnx in a process of its own: it prints from C++, and some failures end the process."""
     command = [sys.executable, "-c", _CONVERT, str(program), str(weights), str(target), str(opset)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from paddleprune.interfaces import Array
 from paddleprune.measure.inference import cpu_threads, create_predictor
 from paddleprune.specs import Contract
 
-MODES: Mapping[str, bool] = {"onednn_on": True, "onednn_off": False}
+Mode = Literal["onednn_on", "onednn_off"]
+MODES: Mapping[Mode, bool] = {"onednn_on": True, "onednn_off": False}
 """How a model is run: the name in reports -> is oneDNN on?"""
 _TURNS = 10
 _WARM_UP_RUNS, _WARM_UP_SECONDS = 5, 0.2
@@ -42,7 +43,7 @@ class Latency(Contract):
 
 def measure_latency(
     models: Mapping[str, Path], *, threads: int | None = None, runs: int = 50, seconds: float = 1.0
-) -> dict[str, dict[str, Latency]]:
+) -> dict[str, dict[Mode, Latency]]:
     """Time exported models, each with oneDNN on and off.
 
     The models take turns, forwards and backwards, so that a machine that is busy for a while is fair to all.
@@ -68,7 +69,7 @@ def measure_latency(
             for runner, total in list(zip(runners, turns, strict=True))[:: 1 if turn % 2 == 0 else -1]:
                 runner.take_turn(math.ceil(total / _TURNS))
                 bar.advance(note=f"{runner.name}, {runner.mode}")
-    result: dict[str, dict[str, Latency]] = {name: {} for name in models}
+    result: dict[str, dict[Mode, Latency]] = {name: {} for name in models}
     for runner in runners:
         result[runner.name][runner.mode] = runner.latency()
     return result
@@ -77,7 +78,7 @@ def measure_latency(
 class _Runner:
     """One model in one mode, and the times of its runs."""
 
-    def __init__(self, name: str, mode: str, path: Path, threads: int) -> None:
+    def __init__(self, name: str, mode: Mode, path: Path, threads: int) -> None:
         self.name, self.mode, self.threads = name, mode, threads
         self._times: list[float] = []
         self._predictor = create_predictor(path, onednn=MODES[mode], threads=threads)

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from paddleprune.files import write_json, write_text
+from paddleprune.measure.latency import Mode
 from paddleprune.report import format as text
-from paddleprune.report.rows import ComparisonRow, Conditions, Mode
+from paddleprune.report.rows import ComparisonRow, Conditions
 from paddleprune.specs import Contract
 
 _MODES: dict[Mode, str] = {"onednn_on": "oneDNN on", "onednn_off": "oneDNN off"}

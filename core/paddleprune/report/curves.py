@@ -14,6 +14,8 @@ from paddleprune.report.labels import place_labels
 from paddleprune.report.pictures import BLUE, ORANGE, check_suffix, save_figure
 from paddleprune.specs import Contract
 
+_STEPS = [1, 2, 5, 10]
+
 
 class CurvePoint(Contract):
     """What one tolerance would remove; both shares from 0 to 1, of the whole network."""
@@ -68,11 +70,11 @@ def curve_figure(curve: Curve) -> Figure:
 
 
 def _frame(axes: Axes, curve: Curve, highest: float) -> None:
-    top = 100.0 if highest > 50 else max(1.25 * highest, 1.0)
+    top = 100.0 if highest > 50 else max(1.1 * highest, 1.0)
     axes.set_ylim(-0.06 * top, 1.08 * top)
     axes.set_xlim(-3)
-    axes.xaxis.set_major_locator(MaxNLocator(10))
-    ticks = MaxNLocator(10).tick_values(0, top)
+    axes.xaxis.set_major_locator(MaxNLocator(11, steps=_STEPS))
+    ticks = MaxNLocator(10, steps=_STEPS).tick_values(0, top)
     axes.set_yticks([tick for tick in ticks if 0 <= tick <= top])
     axes.set_title(f"{curve.model}: what a tolerance removes\n", loc="left", fontsize=13, fontweight="bold")
     subtitle = f"share of the network that goes; metric {curve.metric}, baseline {curve.baseline:.4g}"

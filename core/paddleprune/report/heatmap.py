@@ -54,11 +54,15 @@ def heatmap_figure(
     width = columns * (0.075 * max(map(len, names)) + 0.42 * len(ratios) + 0.3) + 1
     figure = Figure(figsize=(max(width, _LEAST_WIDTH), 0.21 * rows + 1.7), layout="constrained")
     panels = figure.subplots(1, columns, squeeze=False)[0]
-    norm = _norm(percent)
+    span = _span(percent)
     for i, axes in enumerate(panels):
         part = slice(i * rows, (i + 1) * rows)
-        image = _panel(axes, names[part], ratios, percent[part], rows, norm)
-    _scale(figure, image, list(panels), percent)
+        image = _panel(axes, names[part], ratios, percent[part], rows, Normalize(-span, span))
+    bar = figure.colorbar(image, ax=list(panels), fraction=0.03, pad=0.02, aspect=30)
+    bar.set_label("metric loss, %", fontsize=9)
+    bar.ax.set_ylim(max(float(percent[np.isfinite(percent)].min(initial=0.0)), -span), span)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
     figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.supxlabel(
         "metric loss in % of the baseline; below 0: better than the baseline; grey: not measured", fontsize=9
@@ -66,11 +70,10 @@ def heatmap_figure(
     return figure
 
 
-def _norm(percent: NDArray[np.float64]) -> Normalize:
-    """White is no loss; as dark red as blue is the same loss as gain. One wild value doesn't wash out the rest."""
+def _span(percent: NDArray[np.float64]) -> float:
+    """The loss of the darkest colour: white is no loss, blue a gain; one wild value doesn't wash out the rest."""
     measured = np.abs(percent[np.isfinite(percent)])
-    span = float(np.clip(measured.max(initial=0.0), 1.0, 100.0))
-    return Normalize(-span, span)
+    return float(np.clip(measured.max(initial=0.0), 1.0, 100.0))
 
 
 def _panel(
@@ -86,22 +89,12 @@ def _panel(
     for (row, column), value in np.ndenumerate(percent):
         if np.isfinite(value):
             dark = abs(norm(value) - 0.5) > 0.3
-            axes.text(
-                column, row, _number(value), ha="center", va="center", fontsize=7, color="white" if dark else "black"
-            )
+            text = axes.text(column, row, _number(value), ha="center", va="center", fontsize=7)
+            text.set_color("white" if dark else "black")
+            text.set_in_layout(False)  # 1,500 numbers would slow the layout down
     return image
 
 
 def _number(value: float) -> str:
     digits = 0 if abs(value) >= 9.95 else 1
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def _scale(figure: Figure, image: AxesImage, panels: list[Axes], percent: NDArray[np.float64]) -> None:
-    bar = figure.colorbar(image, ax=panels, fraction=0.03, pad=0.02, aspect=30)
-    bar.set_label("metric loss, %", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    span = image.norm.vmax or 0.0
-    lowest = float(percent[np.isfinite(percent)].min(initial=0.0))
-    bar.ax.set_ylim(max(lowest, -span), span)
-    bar.outline.set_visible(False)

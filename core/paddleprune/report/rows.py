@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import paddle
 
 from paddleprune.graph import FLOP
-from paddleprune.measure.latency import Latency
+from paddleprune.measure.latency import Latency, Mode
 from paddleprune.measure.machine import cpu_name
 from paddleprune.specs import Contract
-
-Mode = Literal["onednn_on", "onednn_off"]
 
 
 class MetricValue(Contract):
