@@ -1,0 +1,89 @@
+"""A small real data set, and a model trained on it by the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+CLASSES = ("circle", "square", "stripes")
+
+
+def draw(kind: str, generator: np.random.Generator) -> np.ndarray:
+    """One noisy picture of a shape: [32, 32, 3], uint8."""
+    image = generator.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+    x, y = (int(v) for v in generator.integers(10, 22, 2))
+    colour = tuple(int(v) for v in generator.integers(140, 255, 3))
+    if kind == "circle":
+        cv2.circle(image, (x, y), 8, colour, -1)
+    elif kind == "square":
+        cv2.rectangle(image, (x - 7, y - 7), (x + 7, y + 7), colour, -1)
+    else:
+        image[y % 4 :: 4] = colour
+    return image
+
+
+def write_images(folder: Path) -> None:
+    """`train/` and `val/`, a sub-folder a class."""
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 16), ("val", 8)):
+        for kind in CLASSES:
+            (folder / split / kind).mkdir(parents=True)
+            for i in range(count):
+                cv2.imwrite(str(folder / split / kind / f"{i}.png"), draw(kind, generator))
+
+
+def run(*words: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line as a user runs it, in a process of its own."""
+    command = [sys.executable, "-m", "paddleprune", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shapes")
+    write_images(folder)
+    return folder
+
+
+SMALL = ("--options", "input_size=32", "--options", "scale=0.25")
+SHORT = ("--train-batch-size", 16, "--eval-batch-size", 24, "--learning-rate", 0.05)
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def dense(data: Path, work: Path) -> Path:
+    """A trained MobileNetV2."""
+    words = ("--model", "mobilenet_v2", *SMALL, "--data", data, "--save-dir", work / "dense", *SHORT)
+    done = run("train", "classification", *words, "--num-epochs", 3)
+    assert f"best model: {work / 'dense' / 'best_model'}" in done.stdout
+    return work / "dense" / "best_model"
+
+
+@pytest.fixture(scope="session")
+def table(data: Path, work: Path, dense: Path) -> Path:
+    """Its sensitivity table."""
+    file = work / "mobilenetv2.sensi.json"
+    run("analyze", dense, "--data", data, "--save-file", file, "--ratios", "0.3,0.6", "--batch-size", 24)
+    return file
+
+
+@pytest.fixture(scope="session")
+def pruned(data: Path, work: Path, dense: Path, table: Path) -> Path:
+    """The same model, pruned and retrained."""
+    what = ("--pretrain-weights", dense, "--sensitivities-file", table, "--eval-metric-loss", 0.3)
+    words = ("--data", data, "--save-dir", work / "prune", *SHORT, "--num-epochs", 1, *what)
+    done = run("train", "classification", *words)
+    assert "certificate: masked and shrunk outputs differ by at most" in done.stderr
+    return work / "prune" / "best_model"

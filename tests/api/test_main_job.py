@@ -1,0 +1,176 @@
+"""The main job by the command line, in real processes, and what each step leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import SMALL, run
+
+import paddleprune
+from paddleprune.measure.inference import create_predictor
+
+
+def test_a_table_grows_by_more_ratios(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "table.json"
+    shutil.copy(table, copy)
+    done = run("analyze", dense, "--data", data, "--save-file", copy, "--ratios", "0.3 0.6 0.9", "--batch-size", 24)
+    assert "continuing" in done.stderr
+    before, after = (json.loads(path.read_text())["groups"] for path in (table, copy))
+    assert [point["ratio"] for point in after["features.2.conv.0.0"]] == [0.3, 0.6, 0.9]
+    assert after["features.2.conv.0.0"][:2] == before["features.2.conv.0.0"]
+
+
+def test_a_table_is_drawn(dense: Path, table: Path, tmp_path: Path) -> None:
+    done = run("visualize", table, "--model", dense, "--save-dir", tmp_path)
+    files = [Path(line) for line in done.stdout.split()]
+    names = ["mobilenetv2.sensi.png", "mobilenetv2.sensi.curve.json", "mobilenetv2.sensi.heatmap.png"]
+    assert [file.name for file in files] == names
+    curve = json.loads(files[1].read_text())
+    removed = [point["parameters_removed"] for point in curve["points"]]
+    assert removed == sorted(removed)
+    assert removed[-1] > 0.3
+    for picture in (files[0], files[2]):
+        assert np.asarray(cv2.imread(str(picture))).std() > 10
+
+
+def test_the_pruned_checkpoint_is_smaller_and_needs_no_table(data: Path, dense: Path, pruned: Path) -> None:
+    plan = json.loads((pruned / "plan.json").read_text())
+    assert plan["certificate"]["max_difference"] <= 1e-4 * plan["certificate"]["scale"]
+    assert plan["after"]["parameters"] < plan["before"]["parameters"]
+    assert (pruned / "weights.safetensors").stat().st_size < (dense / "weights.safetensors").stat().st_size
+    done = run("evaluate", pruned, "--data", data)
+    metrics = dict(line.split() for line in done.stdout.splitlines())
+    stored = json.loads((pruned / "checkpoint.json").read_text())["metrics"]
+    assert float(metrics["acc1"]) == pytest.approx(stored["acc1"], abs=1e-5)
+
+
+def test_a_pruned_checkpoint_is_analyzed_and_pruned_again(data: Path, pruned: Path, tmp_path: Path) -> None:
+    table = tmp_path / "again.json"
+    paddleprune.analyze(pruned, eval_dataset=data, save_file=table, ratios=(0.5,), batch_size=24)
+    result = paddleprune.train(
+        "classification",
+        train_dataset=data,
+        eval_dataset=data,
+        save_dir=tmp_path / "again",
+        pretrain_weights=pruned,
+        sensitivities_file=table,
+        eval_metric_loss=0.6,
+        num_epochs=1,
+        train_batch_size=16,
+    )
+    first, second = (paddleprune.explain(path).total_parameters for path in (pruned, result.best_model))
+    assert second < first
+    again = paddleprune.evaluate(result.best_model, eval_dataset=data)
+    assert again["acc1"] == pytest.approx(result.metrics["acc1"], abs=1e-6)
+
+
+def test_a_pruned_run_resumes_exactly(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    said = {
+        "train_dataset": data,
+        "eval_dataset": data,
+        "pretrain_weights": dense,
+        "sensitivities_file": table,
+        "eval_metric_loss": 0.3,
+        "train_batch_size": 16,
+        "num_epochs": 2,
+    }
+    whole = paddleprune.train("classification", save_dir=tmp_path / "whole", **said)
+    shutil.copytree(tmp_path / "whole" / "epoch_1", tmp_path / "part" / "epoch_1")
+    resume = tmp_path / "part" / "epoch_1"
+    part = paddleprune.train("classification", save_dir=tmp_path / "part", resume_checkpoint=resume, **said)
+    weights = [(result.last_model / "weights.safetensors").read_bytes() for result in (whole, part)]
+    assert weights[0] == weights[1]
+
+
+def test_comparison(data: Path, dense: Path, pruned: Path, tmp_path: Path) -> None:
+    done = run("compare", dense, pruned, "--data", data, "--save-dir", tmp_path)
+    rows = json.loads((tmp_path / "comparison.json").read_text())
+    assert [row["name"] for row in rows] == ["dense", "prune"]
+    assert rows[1]["parameters"] == json.loads((pruned / "plan.json").read_text())["after"]["parameters"]
+    assert rows[1]["flops"] == json.loads((pruned / "plan.json").read_text())["after"]["flops"]
+    assert rows[0]["file_bytes"] == (dense / "weights.safetensors").stat().st_size
+    for row in rows:
+        assert set(row) >= {"name", "parameters", "flops", "file_bytes", "latency_ms", "metric"}
+        assert all(row["latency_ms"][mode] > 0 for mode in ("onednn_on", "onednn_off"))
+        assert row["metric"]["name"] == "acc1"
+    assert "prune" in done.stdout
+    assert (tmp_path / "comparison.md").read_text().startswith("| model |")
+
+
+def test_predict_writes_pictures_and_json(data: Path, pruned: Path, tmp_path: Path) -> None:
+    done = run("predict", pruned, data / "val" / "circle", "--save-dir", tmp_path)
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == 8
+    assert {"file", "label", "score"} <= set(results[0])
+    assert json.loads((tmp_path / "predictions.json").read_text()) == results
+    assert np.asarray(cv2.imread(str(tmp_path / "0.png"))).ndim == 3
+
+
+def test_an_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -> None:
+    run("export", pruned, "--save-dir", tmp_path)
+    predictor = create_predictor(tmp_path / "model")
+    images = np.random.default_rng(0).standard_normal((5, 3, 32, 32)).astype(np.float32)
+    predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(images)
+    predictor.run()
+    got = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+    from paddleprune.api.loading import open_model
+    from paddleprune.measure.evaluation import eager_forward
+    from paddleprune.registry import Registry
+
+    expected = eager_forward(open_model(Registry.discover(), pruned).layer)((images,))[0]
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_explain_a_family_and_a_checkpoint(pruned: Path) -> None:
+    done = run("explain", "classification", "--model", "mobilenet_v2", *SMALL)
+    assert "features.2.conv.0.0" in done.stdout
+    assert "feeds an output of the model" in done.stdout
+    whole = json.loads(run("explain", "classification", "--model", "mobilenet_v2", *SMALL, "--json").stdout)
+    small = json.loads(run("explain", pruned, "--json").stdout)
+    assert small["total_parameters"] < whole["total_parameters"]
+    assert "features.2.conv.0.0.weight" in whole["groups"][2]["parameters"]
+
+
+def test_a_run_file_replaces_the_flags(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(
+        f"""
+model: mobilenet_v2
+options: {{input_size: 32, scale: 0.25}}
+train_dataset: {{data_dir: {data / "train"}}}
+eval_dataset: {{data_dir: {data / "val"}}}
+num_epochs: 5
+lr_decay_epochs: [1]
+train_batch_size: 16
+save_dir: {tmp_path / "out"}
+loss: {{label_smoothing: 0.1}}
+"""
+    )
+    run("train", "classification", "--config", tmp_path / "run.yaml", "--num-epochs", 1)
+    info = json.loads((tmp_path / "out" / "best_model" / "checkpoint.json").read_text())
+    assert (info["completed_epochs"], info["loss"]) == (1, {"label_smoothing": 0.1})
+    assert info["labels"] == ["circle", "square", "stripes"]
+
+
+def test_lists_are_instant_and_complete() -> None:
+    code = "import sys, paddleprune; print(*paddleprune.families('classification')); assert 'paddle' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"mobilenet_v2", "resnet50", "darknet53", "xception65", "lenet"} <= set(done.stdout.split())
+    assert "classification" in run("tasks").stdout
+    assert "scale=1.0" in run("families", "classification").stdout
+    assert "ok" in run("plugins").stdout
+    assert "oneDNN" in run("doctor").stdout
+    assert paddleprune.__version__ in run("--version").stdout
+
+
+def test_every_public_name_is_there() -> None:
+    for name in paddleprune.__all__:
+        assert getattr(paddleprune, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'prunes'"):
+        paddleprune.prunes  # noqa: B018
