@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from command import SHORT, SMALL, run  # noqa: E402
 
 CLASSES = ("circle", "square", "stripes")
 
@@ -37,24 +40,11 @@ def write_images(folder: Path) -> None:
                 cv2.imwrite(str(folder / split / kind / f"{i}.png"), draw(kind, generator))
 
 
-def run(*words: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The command line as a user runs it, in a process of its own."""
-    command = [sys.executable, "-m", "paddleprune", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shapes")
     write_images(folder)
     return folder
-
-
-SMALL = ("--options", "input_size=32", "--options", "scale=0.25")
-SHORT = ("--train-batch-size", 16, "--eval-batch-size", 24, "--learning-rate", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SHORT, SMALL, run
+from command import SHORT, SMALL, run
 
 NET = ("--model", "mobilenet_v2", *SMALL)
 

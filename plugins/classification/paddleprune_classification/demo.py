@@ -33,19 +33,19 @@ def digits_demo(directory: Path) -> Demo:
         family="mobilenet_v2",
         options={"num_classes": 10, "input_size": _SIZE, "scale": 0.35},
         train_dataset=_data(
-            directory, "train", RandomCrop(crop_size=_SIZE, lower_scale=0.85, lower_ratio=0.9, upper_ratio=1.1)
+            directory, "train", RandomCrop(crop_size=_SIZE, lower_scale=0.9, lower_ratio=0.9, upper_ratio=1.1)
         ),
         eval_dataset=_data(directory, "val", Resize(target_size=_SIZE)),
         settings={
             "num_epochs": 5,
             "train_batch_size": 16,
             "eval_batch_size": 64,
-            "learning_rate": 0.04,
+            "learning_rate": 0.05,
             "lr_schedule": "cosine",
             "warmup_steps": 20,
-            "warmup_start_lr": 0.004,
+            "warmup_start_lr": 0.005,
         },
-        retrain_settings={"num_epochs": 4, "learning_rate": 0.02, "warmup_start_lr": 0.002},
+        retrain_settings={"num_epochs": 5, "learning_rate": 0.08, "warmup_start_lr": 0.008},
     )
 
 
