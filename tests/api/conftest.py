@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from command import SHORT, SMALL, run  # noqa: E402
+from command import SHORT, SMALL, run
 
 CLASSES = ("circle", "square", "stripes")
 

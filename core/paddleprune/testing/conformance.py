@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from paddleprune.measure.inference import create_predictor
 from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import rank
-from paddleprune.specs import Contract, DatasetConfig, FamilyOptions
+from paddleprune.specs import FamilyOptions
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.training import CheckpointInfo, load_model, save_checkpoint
 from paddleprune.training.loader import to_tensors
@@ -38,28 +39,28 @@ class FamilyConformance:
     options: ClassVar[dict[str, Any]] = {}
     expect_protected: ClassVar[frozenset[str]] = frozenset()
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def registry(self) -> Registry:
         """Every installed plugin."""
         return Registry.discover()
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def chosen(self, registry: Registry) -> FamilyOptions:
         """The family's options, checked."""
         return registry.options(self.task, self.family, self.options)
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def probe(self, chosen: FamilyOptions) -> tuple[Array, ...]:
         """Two random inputs."""
         generator = np.random.default_rng(0)
         return tuple(generator.standard_normal((2, *shape)).astype(np.float32) for shape in chosen.input_shapes())
 
     @pytest.fixture
-    def layer(self, registry: Registry, chosen: FamilyOptions, probe: tuple[Array, ...]) -> Any:
+    def layer(self, registry: Registry, chosen: FamilyOptions) -> Any:
         """The network, fresh and settled."""
         paddle.seed(0)
         layer = registry.build_model(self.task, self.family, chosen)
-        settle(layer, probe)
+        settle(layer, chosen.input_shapes())
         return layer
 
     @pytest.fixture
@@ -126,15 +127,15 @@ class TaskConformance:
 
     task: ClassVar[str]
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def registry(self) -> Registry:
         """Every installed plugin."""
         return Registry.discover()
 
-    @pytest.fixture(scope="class")
-    def opened(self, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    @pytest.fixture
+    def opened(self, registry: Registry, tmp_path: Path) -> tuple[Any, ...]:
         """The demo's options, evaluation dataset and network."""
-        demo = registry.demo(self.task, tmp_path_factory.mktemp("demo"))
+        demo = registry.demo(self.task, tmp_path)
         options = registry.options(self.task, demo.family, demo.options)
         dataset = registry.build_dataset(self.task, demo.eval_dataset, "eval", options)
         return options, dataset, registry.build_model(self.task, demo.family, options)
@@ -162,13 +163,15 @@ class TaskConformance:
         for a, b in zip(dataset[0][0], dataset[0][0], strict=True):
             np.testing.assert_array_equal(a, b)
 
-    def test_transforms_survive_as_json(self, registry: Registry, opened: tuple[Any, ...]) -> None:
-        """A checkpoint stores the preprocessing as JSON; the dataset's config takes it back."""
-        _, dataset, _ = opened
-        said = [transform.model_dump(mode="json") for transform in dataset.transforms]
-        fields: type[DatasetConfig] = registry.task(self.task).dataset
-        assert tuple(fields.model_validate({"transforms": said}).transforms or ()) == tuple(dataset.transforms)
-        assert all(isinstance(transform, Contract) for transform in dataset.transforms)
+    def test_a_checkpoint_s_preprocessing_predicts_as_the_dataset_does(
+        self, registry: Registry, opened: tuple[Any, ...]
+    ) -> None:
+        """The transforms survive as JSON, and the predictor's inputs have the shape that the model takes."""
+        options, dataset, _ = opened
+        said = [json.loads(transform.model_dump_json()) for transform in dataset.transforms]
+        predictor = registry.build_predictor(self.task, options, dataset.labels, said)
+        image = np.random.default_rng(0).integers(0, 255, (48, 56, 3)).astype(np.uint8)
+        assert [x.shape for x in predictor.prepare(image)] == list(options.input_shapes())
 
 
 def _prune_half(layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> Plan:

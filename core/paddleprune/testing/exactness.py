@@ -14,11 +14,19 @@ from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.surgery import shrink
 
+_SAMPLES = 16
+"""Fewer, and a variance over 1x1 maps can be so small that rounding is amplified beyond any tolerance."""
 
-def settle(layer: nn.Layer, inputs: Sequence[Array], seed: int = 0) -> None:
-    """Give a fresh network's batch norms statistics of real activations and weights that aren't all alike.
+
+def settle(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], seed: int = 0) -> None:
+    """Give a fresh network's batch norms statistics of real activations, and weights that aren't all alike.
 
     Without it the outputs of a deep fresh network fade to nothing, and any comparison passes.
+
+    Args:
+        layer: left in evaluation mode.
+        shapes: shape of each input, without the batch axis.
+        seed: of the random inputs and weights.
     """
     generator = np.random.default_rng(seed)
     norms = [sub for sub in layer.sublayers() if isinstance(sub, nn.BatchNorm2D)]
@@ -30,7 +38,7 @@ def settle(layer: nn.Layer, inputs: Sequence[Array], seed: int = 0) -> None:
                 tensor.set_value(generator.uniform(low, high, tensor.shape).astype(np.float32))
     layer.train()
     with paddle.no_grad():
-        layer(*(paddle.to_tensor(x) for x in inputs))
+        layer(*(paddle.to_tensor(generator.standard_normal((_SAMPLES, *s)).astype(np.float32)) for s in shapes))
     layer.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm._momentum = momentum

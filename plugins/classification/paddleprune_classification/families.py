@@ -6,6 +6,8 @@ from paddleprune.specs import FamilyInfo
 from paddleprune_classification import options as o
 
 TASK = "classification"
+AUXILIARY_HEADS = {"googlenet": ("_conv_o1", "_fc_o1", "_out1", "_conv_o2", "_fc_o2", "_out2")}
+"""The layers of a family that only training uses."""
 
 _TABLE: dict[type[o.ClassifierOptions], dict[str, str]] = {
     o.AlexNetOptions: {"alexnet": "AlexNet"},

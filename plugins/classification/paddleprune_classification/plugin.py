@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from paddleprune.hookspecs import hookimpl
 from paddleprune.specs import Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
 from paddleprune_classification.config import ClassificationData, ClassificationLoss, ClassificationMetric
-from paddleprune_classification.families import TASK, families
+from paddleprune_classification.families import AUXILIARY_HEADS, TASK, families
 from paddleprune_classification.options import ClassifierOptions
 
 if TYPE_CHECKING:
     from paddle import nn
 
+    from paddleprune.graph import ChannelGraph
     from paddleprune.interfaces import Dataset, Loss, Metric, Predictor
 
 
@@ -44,6 +45,17 @@ def paddleprune_build_model(family: str, options: ClassifierOptions) -> nn.Layer
     from paddleprune_classification.architectures import build
 
     return build(family, options)
+
+
+@hookimpl
+def paddleprune_list_prunable(family: str, graph: ChannelGraph) -> dict[str, str]:
+    """Auxiliary heads stay whole: the metric doesn't see them, so no table says what they are worth."""
+    names = AUXILIARY_HEADS.get(family, ())
+    return {
+        group.name: "belongs to an auxiliary head, which the metric doesn't see"
+        for group in graph.groups
+        if group.name.partition(".")[0] in names
+    }
 
 
 @hookimpl

@@ -1,0 +1,53 @@
+"""Every built-in family passes the suite that plugin authors run, at a size that is small for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from paddleprune.testing import FamilyConformance, TaskConformance
+from paddleprune_classification.families import families
+
+QUICK = {
+    *("alexnet", "densenet121", "googlenet", "lenet", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"),
+    *("resnet18", "resnet50", "resnet18_vd", "shufflenet_v2_x0_25", "squeezenet1_1", "vgg11", "darknet53"),
+    *("inception_v3", "xception41"),
+}
+"""One of each kind; the wider and deeper siblings are slow."""
+SMALL = {"scale": 0.25, "width": 8}
+
+
+def small_options(info: Any) -> dict[str, Any]:
+    model = info.options
+    least, most = model.input_sides
+    small = {key: value for key, value in SMALL.items() if key in model.model_fields}
+    return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **small}
+
+
+def expected(name: str) -> frozenset[str]:
+    """Groups that can't be pruned, with good reason."""
+    if name == "googlenet":
+        return frozenset(("_conv_o1._conv", "_fc_o1", "_conv_o2._conv", "_fc_o2"))
+    if name.startswith("shufflenet"):  # the shuffle ties all channels of a stage to each other
+        return frozenset(f"{stage}_1._conv_linear_1.0" for stage in (2, 3, 4))
+    return frozenset()
+
+
+for _info in families():
+    _suite = type(
+        f"Test_{_info.name}",
+        (FamilyConformance,),
+        {
+            "task": "classification",
+            "family": _info.name,
+            "options": small_options(_info),
+            "expect_protected": expected(_info.name),
+            "__module__": __name__,
+        },
+    )
+    globals()[_suite.__name__] = _suite if _info.name in QUICK else pytest.mark.slow(_suite)
+
+
+class TestClassification(TaskConformance):
+    task = "classification"
