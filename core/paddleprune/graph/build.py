@@ -10,7 +10,7 @@ from paddle import nn
 from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.channels import Axis, ChannelGraph, Group
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import trace
 from paddleprune.graph.walker import Walker
 
@@ -40,7 +40,7 @@ def build_graph(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> ChannelGr
         axes=tuple(axes),
         reads=tuple(replace(read, units=walker.table.find(read.units)) for read in walker.reads),
         shapes=sizes,
-        trainable=frozenset(name for name, tensor in layer.named_parameters()),
+        parameters=parameter_names(layer),
         uses=walker.uses,
         fixed_flops=walker.fixed_flops,
         uncounted=frozenset(walker.uncounted),

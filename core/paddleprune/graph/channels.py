@@ -82,7 +82,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters (numbers that training may change) and FLOPs of one forward pass of one image.
+    """Parameters (numbers that training changes) and FLOPs of one forward pass of one image.
 
     One FLOP is one multiply-add of a convolution, a linear layer or a matrix product.
     """
@@ -101,7 +101,7 @@ class ChannelGraph:
         axes: every parameter axis that a unit lives on.
         reads: every place where a consumer reads channels.
         shapes: structured name -> shape, of every parameter and buffer of the dense network.
-        trainable: the names that count as parameters.
+        parameters: the names that count as parameters: running statistics don't.
         uses: structured name -> FLOPs of its operations per number in it (output positions, for one image).
         fixed_flops: FLOPs of operations that hold no parameters.
         uncounted: kinds of operations that were not counted, though they compute.
@@ -112,7 +112,7 @@ class ChannelGraph:
     axes: tuple[Axis, ...]
     reads: tuple[Read, ...]
     shapes: Mapping[str, Shape]
-    trainable: frozenset[str]
+    parameters: frozenset[str]
     uses: Mapping[str, int]
     fixed_flops: int = 0
     uncounted: frozenset[str] = frozenset()
@@ -173,7 +173,7 @@ class ChannelGraph:
     def cost(self, removed: Iterable[int] = ()) -> Cost:
         """Parameters and FLOPs once these units are gone."""
         shapes = self.shapes_without(removed)
-        parameters = sum(math.prod(shapes[name]) for name in self.trainable)
+        parameters = sum(math.prod(shapes[name]) for name in self.parameters)
         flops = sum(positions * math.prod(shapes[name]) for name, positions in self.uses.items())
         return Cost(parameters, flops + self.fixed_flops)
 

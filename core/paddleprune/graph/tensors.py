@@ -21,3 +21,12 @@ def overwrite(tensor: Tensor, array: Array) -> None:
     """
     place = paddle.CUDAPlace(tensor.place.gpu_device_id()) if tensor.place.is_gpu_place() else paddle.CPUPlace()
     tensor.value().get_tensor().set(np.ascontiguousarray(array), place)
+
+
+def parameter_names(layer: nn.Layer) -> frozenset[str]:
+    """The names of what counts as parameters: frozen ones too, but not the running statistics of batch norms,
+    which Paddle lists among them.
+    """
+    return frozenset(
+        name for name, _ in layer.named_parameters() if name.rpartition(".")[2] not in ("_mean", "_variance")
+    )

@@ -8,6 +8,9 @@ from typing import Any
 
 from paddle import inference
 
+_FUSION = "conv_activation_onednn_fuse_pass"
+"""Paddle 3.3's fusion of a convolution with a leaky ReLU reads its slope as the wrong type: the process dies."""
+
 
 def cpu_threads() -> int:
     """How many CPU cores this process may use."""
@@ -28,6 +31,8 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     config.disable_glog_info()
     if onednn:
         config.enable_mkldnn()
+        if "leaky_relu" in Path(f"{prefix}.json").read_text():
+            config.delete_pass(_FUSION)
     else:
         config.disable_mkldnn()
     return inference.create_predictor(config)

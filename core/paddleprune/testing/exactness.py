@@ -9,6 +9,7 @@ import paddle
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph, masked
+from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.certificate import compare
@@ -60,7 +61,8 @@ def check_exact(layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], in
     undo = shrink(layer, graph, removed)
     try:
         certificate = compare(expected, forward(probe))
-        parameters = sum(int(np.prod(p.shape)) for p in layer.parameters())
+        tensors = named_tensors(layer)
+        parameters = sum(int(np.prod(tensors[name].shape)) for name in parameter_names(layer))
         assert certificate.passed, f"outputs differ by {certificate.max_difference} of {certificate.scale}"
         assert parameters == graph.cost(removed).parameters, "the number of parameters isn't the predicted one"
     finally:
