@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from paddleprune.catalog import PluginRecord
 from paddleprune.errors import PluginError, UnknownNameError
 from paddleprune.registry import Registry
+from paddleprune.registry.catalog import PluginRecord
 
 
 def record(registry: Registry, name: str) -> PluginRecord:

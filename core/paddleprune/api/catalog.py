@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paddleprune.catalog import PluginRecord
 from paddleprune.registry import Registry
+from paddleprune.registry.catalog import PluginRecord
 from paddleprune.specs import FamilyInfo, TaskInfo
 
 

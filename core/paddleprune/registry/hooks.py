@@ -9,8 +9,8 @@ import pluggy
 
 from paddleprune import hookspecs
 from paddleprune.dependencies import missing
-from paddleprune.discovery import one_line
 from paddleprune.errors import PaddlePruneError, PluginError
+from paddleprune.registry.discovery import one_line
 from paddleprune.validation import did_you_mean
 
 _PREFIX = f"{hookspecs.PROJECT}_"

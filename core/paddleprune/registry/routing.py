@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paddleprune import hookresults
-from paddleprune.catalog import Catalog, PluginRecord
 from paddleprune.dependencies import require
-from paddleprune.discovery import find_plugins
 from paddleprune.errors import PaddlePruneError, UnknownNameError
-from paddleprune.hooks import Hooks
 from paddleprune.interfaces import Predictor
+from paddleprune.registry import results
+from paddleprune.registry.catalog import Catalog, PluginRecord
+from paddleprune.registry.discovery import find_plugins
+from paddleprune.registry.hooks import Hooks
 from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
 from paddleprune.validation import validated
 
@@ -123,7 +123,7 @@ class Registry:
         require("paddle", f"building {family}")
         hook = "paddleprune_build_model"
         model = self._hooks.call(owner, hook, task=task, family=family, options=options)
-        return hookresults.layer(model, self._hooks.origin(owner, hook))
+        return results.layer(model, self._hooks.origin(owner, hook))
 
     def list_prunable(self, task: str, family: str, options: FamilyOptions, graph: ChannelGraph) -> dict[str, str]:
         """The groups that the family's plugin wants whole, each with its reason; none where it has no such hook."""
@@ -132,25 +132,25 @@ class Registry:
             return {}
         protected = self._hooks.call(owner, hook, task=task, family=family, options=options, graph=graph)
         groups = [group.name for group in graph.groups]
-        return hookresults.reasons(protected, groups, self._hooks.origin(owner, hook))
+        return results.reasons(protected, groups, self._hooks.origin(owner, hook))
 
     def build_dataset(self, task: str, config: DatasetConfig, split: Split, options: FamilyOptions) -> Dataset:
         """The data of a split."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_dataset"
         dataset = self._hooks.call(owner, hook, task=task, config=config, split=split, options=options)
-        return hookresults.dataset(dataset, self._hooks.origin(owner, hook))
+        return results.dataset(dataset, self._hooks.origin(owner, hook))
 
     def build_loss(self, task: str, config: Contract, options: FamilyOptions) -> Loss:
         """What training minimises."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_loss"
         loss = self._hooks.call(owner, hook, task=task, config=config, options=options)
-        return hookresults.loss(loss, self._hooks.origin(owner, hook))
+        return results.loss(loss, self._hooks.origin(owner, hook))
 
     def build_metric(self, task: str, config: Contract, labels: Sequence[str]) -> Metric:
         """What evaluation reports."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_metric"
         metric = self._hooks.call(owner, hook, task=task, config=config, labels=labels)
-        return hookresults.metric(metric, self._hooks.origin(owner, hook))
+        return results.metric(metric, self._hooks.origin(owner, hook))
 
     def build_predictor(
         self, task: str, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
@@ -158,7 +158,7 @@ class Registry:
         """What turns one image into a result."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_predictor"
         predictor = self._hooks.call(owner, hook, task=task, options=options, labels=labels, transforms=transforms)
-        return hookresults.instance(predictor, Predictor, self._hooks.origin(owner, hook))  # type: ignore[type-abstract]
+        return results.instance(predictor, Predictor, self._hooks.origin(owner, hook))  # type: ignore[type-abstract]
 
     def demo(self, task: str, directory: Path) -> Demo:
         """Write a task's demo data below `directory`; its recipe.
@@ -170,9 +170,9 @@ class Registry:
         if not self._hooks.implements(owner, hook):
             raise UnknownNameError(f"the task {task!r} has no demo: {owner} doesn't implement {hook}")
         demo = self._hooks.call(owner, hook, task=task, directory=directory)
-        return hookresults.instance(demo, Demo, self._hooks.origin(owner, hook))
+        return results.instance(demo, Demo, self._hooks.origin(owner, hook))
 
     def _registered(self, owner: str, hook: str, kind: type[Any]) -> tuple[Any, ...]:
         if not self._hooks.implements(owner, hook):
             return ()
-        return hookresults.instances(self._hooks.ask(owner, hook), kind, self._hooks.origin(owner, hook))
+        return results.instances(self._hooks.ask(owner, hook), kind, self._hooks.origin(owner, hook))
