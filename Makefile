@@ -7,7 +7,7 @@ PIP := -m pip -qq --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test          lint, check types and contracts, run the tests"
 	@echo "make lint          the checks without the tests"
 	@echo "make format        format the code, fix what ruff can fix"
+	@echo "make bench         compiled evaluation against eager evaluation, as a ratio"
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make clean         remove $(VENV), caches and outputs"
@@ -44,6 +45,11 @@ lint: setup
 
 test: lint
 	$(PYTEST)
+
+bench: setup
+	$(BIN)/python benchmarks/evaluators.py mobilenet_v2
+	$(BIN)/python benchmarks/evaluators.py shufflenet_v2_x1_0
+	$(BIN)/python benchmarks/evaluators.py resnet50
 
 test-slow: setup
 	$(PYTEST) -m slow

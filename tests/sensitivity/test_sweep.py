@@ -152,3 +152,39 @@ def test_a_truncated_table_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(TableError, match=r"table\.json is not a readable SensitivityTable"):
         SensitivityTable.load(file)
+
+
+class Error(small.Accuracy):
+    """Share of wrong answers: lower is better."""
+
+    primary, higher_is_better = "error", False
+
+    def accumulate(self) -> list[float]:
+        return [1.1 - self.right / self.total]
+
+    def name(self) -> list[str]:
+        return ["error"]
+
+
+def test_a_metric_that_should_fall() -> None:
+    layer, graph, data = small.parts()
+    table = sweep(layer, graph, Error(), Batches(data, 16), ratios=(0.75,))
+    losses = [points[0].loss for points in table.groups.values()]
+    assert max(losses) > 0
+    assert all(points[0].loss == pytest.approx((points[0].metric - 0.1) / 0.1) for points in table.groups.values())
+
+
+class Broken(small.Accuracy):
+    """Not a number as soon as anything is masked."""
+
+    calls = 0
+
+    def accumulate(self) -> list[float]:
+        self.calls += 1
+        return [1.0 if self.calls == 1 else float("nan")]
+
+
+def test_a_metric_that_is_no_number_is_an_error() -> None:
+    layer, graph, data = small.parts()
+    with pytest.raises(TableError, match=r"accuracy is nan with 0\.5 of stem\.0 gone"):
+        sweep(layer, graph, Broken(), Batches(data, 16), ratios=(0.5,))

@@ -77,7 +77,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     _train(task, recipe, control, again, pretrain_weights=dense / "best_model")
     say("[5/5] compare")
     models = [place / "best_model" for place in (dense, control, pruned)]
-    comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder)
+    comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
 
 

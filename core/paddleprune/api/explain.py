@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune.api.loading import graph_of, graph_of_loaded, open_model
+from paddleprune.errors import ConfigError
 from paddleprune.graph import Explanation
 from paddleprune.graph import explain as describe
 from paddleprune.registry import Registry
@@ -21,11 +22,16 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
         options: the family's options.
 
     Raises:
+        ConfigError: the target is a task, and no family is given.
         UnknownNameError: nobody registered the task or family.
         CheckpointError: the folder isn't a checkpoint.
     """
     registry = Registry.discover()
     if model is None:
+        if str(target) in registry.tasks() and not Path(target).exists():
+            raise ConfigError(
+                f"say which family of {target} to explain: model; `paddleprune families {target}` lists them"
+            )
         return describe(graph_of_loaded(registry, open_model(registry, target)))
     task = str(target)
     chosen = registry.options(task, model, options or {})

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 
 from paddle import nn
 
-from paddleprune.console import Task, progress, say
+from paddleprune.console import progress, say
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, evaluate
 from paddleprune.sensitivity.criteria import rank
-from paddleprune.sensitivity.evaluators import choose_evaluator
+from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable, model_digest
 from paddleprune.settings import RATIOS, Criterion
 
@@ -49,13 +49,6 @@ def sweep(
     """
     ratios = _checked(ratios)
     evaluator = choose_evaluator(layer, graph, batches)
-    with progress("baseline", len(batches)) as bar, evaluator.removing(()) as forward:
-        baseline = evaluate(forward, metric, batches, bar.advance)[metric.primary]
-    if baseline == 0 or not isfinite(baseline):
-        raise TableError(
-            f"the dense model's {metric.primary} is {baseline:g}, so that no metric loss can be computed; "
-            "check the labels of the evaluation data, or train the model first"
-        )
     identity = Identity(
         model=model_digest(layer),
         data=batches.digest(),
@@ -65,27 +58,46 @@ def sweep(
         criterion=criterion,
     )
     names = [group.name for group in graph.prunable]
-    table = _open(save_file, identity, baseline, names)
-    todo = table.missing(names, ratios)
-    if len(todo) < len(names) * len(ratios):
-        say(f"continuing {save_file}: {len(names) * len(ratios) - len(todo)} of {len(names) * len(ratios)} are there")
+    table = _open(save_file, identity, _baseline(evaluator, metric, batches), names)
+    todo, total = table.missing(names, ratios), len(names) * len(ratios)
+    if len(todo) < total:
+        say(f"continuing {save_file}: {total - len(todo)} of {total} are there")
     rankings = rank(layer, graph, criterion)
     with progress("analyze", len(todo)) as bar:
         for name, ratio in todo:
             value = _known(table, graph, name, ratio)
             if value is None:
-                group = graph[name]
-                gone = [group.units[i] for i in rankings[name][: group.count(ratio)]]
-                with evaluator.removing(gone) as forward:
-                    value = evaluate(forward, metric, batches)[metric.primary]
+                gone = [graph[name].units[i] for i in rankings[name][: graph[name].count(ratio)]]
+                value = _without(evaluator, metric, batches, gone)
+            if not isfinite(value):
+                raise TableError(f"{metric.primary} is {value:g} with {ratio:g} of {name} gone; it must be a number")
             table = table.with_point(name, Point(ratio=ratio, metric=value, loss=_loss(table, value)))
             _save(table, save_file)
-            _report(bar, name, ratio, value)
+            bar.advance(note=f"{name} {ratio:g} -> {value:.4f}")
     return table
 
 
-def _report(bar: Task, name: str, ratio: float, value: float) -> None:
-    bar.advance(note=f"{name} {ratio:g} -> {value:.4f}")
+def _baseline(evaluator: Evaluator, metric: Metric, batches: Batches) -> float:
+    with progress("baseline", len(batches)) as bar:
+        value = _without(evaluator, metric, batches, (), bar.advance)
+    if value == 0 or not isfinite(value):
+        raise TableError(
+            f"the dense model's {metric.primary} is {value:g}, so that no metric loss can be computed; "
+            "check the labels of the evaluation data, or train the model first"
+        )
+    return value
+
+
+def _without(
+    evaluator: Evaluator,
+    metric: Metric,
+    batches: Batches,
+    removed: Iterable[int],
+    on_batch: Callable[[], None] | None = None,
+) -> float:
+    """The primary metric of the network without some units."""
+    with evaluator.removing(removed) as forward:
+        return evaluate(forward, metric, batches, on_batch)[metric.primary]
 
 
 def _save(table: SensitivityTable, save_file: Path | None) -> None:
@@ -113,7 +125,7 @@ def _open(save_file: Path | None, identity: Identity, baseline: float, names: Se
 
 
 def _loss(table: SensitivityTable, value: float) -> float:
-    drop = (table.baseline - value) / table.baseline
+    drop = (table.baseline - value) / abs(table.baseline)
     return drop if table.identity.higher_is_better else -drop
 
 

@@ -44,7 +44,7 @@ class Point(Contract):
     Attributes:
         ratio: share of the group's units that were masked.
         metric: the primary metric then.
-        loss: (baseline - metric) / baseline; negative where masking helped.
+        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped.
     """
 
     ratio: float = Field(gt=0, lt=1)
