@@ -48,7 +48,12 @@ __all__ = ["__version__", *sorted(_HOMES)]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'paddleprune' has no attribute {name!r}")
-    value = getattr(import_module(f"paddleprune.{_HOMES[name]}"), name)
+    try:
+        value = getattr(import_module(f"paddleprune.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from paddleprune.dependencies import missing
+
+        raise missing(error, f"paddleprune.{name}") from error
     globals()[name] = value
     return value
 

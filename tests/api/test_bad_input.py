@@ -193,3 +193,15 @@ def test_the_demo_never_removes_what_it_did_not_write(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     assert "no demo left there" in refused("demo", "--save-dir", tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_machine_without_paddle(tmp_path: Path) -> None:
+    """A finder that hides Paddle stands for a machine that lacks it."""
+    hide = "import sys; sys.modules['paddle'] = None; import runpy; sys.argv[0] = 'paddleprune'; "
+    for words, code in ((["tasks"], 0), (["evaluate", "x", "--data", "y"], 2), (["doctor"], 2)):
+        program = f"{hide}sys.argv[1:] = {words!r}; runpy.run_module('paddleprune', run_name='__main__')"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        if code:
+            assert "pip install 'paddleprune[cpu]'" in done.stdout + done.stderr

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from paddleprune.specs import FamilyOptions
 
@@ -29,7 +30,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for title in head:
         drawn.add_column(title, overflow="fold")
     for row in rows:
-        drawn.add_row(*(str(cell) for cell in row))
+        drawn.add_row(*map(Text, row))
     out.print(drawn)
 
 
