@@ -25,7 +25,7 @@ setup: $(VENV)/.installed-dev
 $(VENV)/.installed-dev: pyproject.toml
 	@echo "Installing everything into $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,dev]'
+	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,dev]'
 	@touch $@
 
 $(VENV)/.installed-demo: pyproject.toml
@@ -58,7 +58,7 @@ test-paddles: $(PADDLES:%=test-paddle-%)
 
 test-paddle-%:
 	$(PYTHON) -m venv $(VENV)-paddle-$*
-	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,dev]' paddlepaddle==$*
+	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,onnx,dev]' paddlepaddle==$*
 	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
 
 format: setup

@@ -128,6 +128,21 @@ def test_an_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_an_onnx_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -> None:
+    run("export", pruned, "--save-dir", tmp_path, "--onnx")
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    images = np.random.default_rng(0).standard_normal((3, 3, 32, 32)).astype(np.float32)
+    got = session.run(None, {session.get_inputs()[0].name: images})[0]
+    from paddleprune.api.loading import open_model
+    from paddleprune.measure.evaluation import eager_forward
+    from paddleprune.registry import Registry
+
+    expected = eager_forward(open_model(Registry.discover(), pruned).layer)((images,))[0]
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_explain_a_family_and_a_checkpoint(pruned: Path) -> None:
     done = run("explain", "classification", "--model", "mobilenet_v2", *SMALL)
     assert "features.2.conv.0.0" in done.stdout

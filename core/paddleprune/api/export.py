@@ -5,20 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddleprune.api.loading import open_model
-from paddleprune.measure.export import export_model
+from paddleprune.measure.export import export_model, export_onnx
 from paddleprune.registry import Registry
 
 
-def export(checkpoint: str | Path, *, save_dir: str | Path) -> list[Path]:
-    """Export a checkpoint, pruned or not, for Paddle Inference and Paddle Lite (`paddle.jit.save`).
+def export(checkpoint: str | Path, *, save_dir: str | Path, onnx: bool = False) -> list[Path]:
+    """Export a checkpoint, pruned or not, for Paddle Inference and Paddle Lite (`paddle.jit.save`), or as ONNX.
 
     Args:
         checkpoint: a checkpoint folder.
-        save_dir: gets `model.json` and `model.pdiparams`.
+        save_dir: gets `model.json` and `model.pdiparams`, or `model.onnx`.
+        onnx: write ONNX instead; needs the extra `onnx`.
 
     Returns:
         The files.
     """
     registry = Registry.discover()
     loaded = open_model(registry, checkpoint)
+    if onnx:
+        return [export_onnx(loaded.layer, loaded.options.input_shapes(), Path(save_dir) / "model.onnx")]
     return export_model(loaded.layer, loaded.options.input_shapes(), Path(save_dir) / "model")

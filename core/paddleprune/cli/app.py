@@ -123,10 +123,11 @@ def explain(
 @app.command()
 def export(
     checkpoint: Checkpoint,
-    save_dir: Annotated[Path, typer.Option(help="folder for model.json and model.pdiparams", **NEW)],
+    save_dir: Annotated[Path, typer.Option(help="folder for model.json and model.pdiparams, or model.onnx", **NEW)],
+    onnx: Annotated[bool, typer.Option("--onnx", help="write ONNX; needs paddleprune[onnx]")] = False,
 ) -> None:
-    """Export a checkpoint for Paddle Inference and Paddle Lite."""
-    for path in paddleprune.export(checkpoint, save_dir=save_dir):
+    """Export a checkpoint for Paddle Inference and Paddle Lite, or as ONNX."""
+    for path in paddleprune.export(checkpoint, save_dir=save_dir, onnx=onnx):
         typer.echo(path)
 
 

@@ -9,7 +9,7 @@ import paddleprune
 
 Row = tuple[str, str, str]
 _PADDLE = ((3, 1), (3, 4))
-_OPTIONAL = {"visualdl": "vdl", "sklearn": "demo"}
+_OPTIONAL = {"visualdl": "vdl", "sklearn": "demo", "paddle2onnx": "onnx"}
 
 
 def examine() -> tuple[list[Row], bool]:
