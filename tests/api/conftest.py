@@ -5,39 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from command import SHORT, SMALL, run
-
-CLASSES = ("circle", "square", "stripes")
-
-
-def draw(kind: str, generator: np.random.Generator) -> np.ndarray:
-    """One noisy picture of a shape: [32, 32, 3], uint8."""
-    image = generator.integers(0, 60, (32, 32, 3), dtype=np.uint8)
-    x, y = (int(v) for v in generator.integers(10, 22, 2))
-    colour = tuple(int(v) for v in generator.integers(140, 255, 3))
-    if kind == "circle":
-        cv2.circle(image, (x, y), 8, colour, -1)
-    elif kind == "square":
-        cv2.rectangle(image, (x - 7, y - 7), (x + 7, y + 7), colour, -1)
-    else:
-        image[y % 4 :: 4] = colour
-    return image
-
-
-def write_images(folder: Path) -> None:
-    """`train/` and `val/`, a sub-folder a class."""
-    generator = np.random.default_rng(0)
-    for split, count in (("train", 16), ("val", 8)):
-        for kind in CLASSES:
-            (folder / split / kind).mkdir(parents=True)
-            for i in range(count):
-                cv2.imwrite(str(folder / split / kind / f"{i}.png"), draw(kind, generator))
+from shapes import write_images
 
 
 @pytest.fixture(scope="session")

@@ -164,6 +164,13 @@ def test_other_classes_than_the_checkpoint(dense: Path, data: Path, tmp_path: Pa
     assert "'stripes'" in message
 
 
+def test_options_that_contradict_the_data_or_the_weights(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    words = ("train", "classification", "--data", data, "--save-dir", tmp_path / "o")
+    assert "num_classes is 5, but" in refused(*words, *NET, "--options", "num_classes=5")
+    prune = ("--pretrain-weights", dense, "--sensitivities-file", table)
+    assert "leave the options out" in refused(*words, *prune, "--options", "scale=0.5")
+
+
 def test_an_earlier_result_is_never_overwritten(data: Path, dense: Path) -> None:
     before = (dense / "weights.safetensors").read_bytes()
     message = refused("train", "classification", *NET, "--data", data, "--save-dir", dense.parent, *SHORT)

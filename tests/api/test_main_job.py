@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from command import SMALL, run
+from safetensors.numpy import load_file
+from shapes import CLASSES, write_images
 
 import paddleprune
 from paddleprune.measure.inference import create_predictor
@@ -87,6 +89,21 @@ def test_a_pruned_run_resumes_exactly(data: Path, dense: Path, table: Path, tmp_
     part = paddleprune.train("classification", save_dir=tmp_path / "part", resume_checkpoint=resume, **said)
     weights = [(result.last_model / "weights.safetensors").read_bytes() for result in (whole, part)]
     assert weights[0] == weights[1]
+
+
+def test_weights_are_taken_over_to_other_classes(dense: Path, tmp_path: Path) -> None:
+    write_images(tmp_path / "five", (*CLASSES, "circle 2", "square 2"))
+    result = paddleprune.train(
+        "classification",
+        train_dataset=tmp_path / "five",
+        eval_dataset=tmp_path / "five",
+        save_dir=tmp_path / "out",
+        pretrain_weights=dense,
+        num_epochs=1,
+        train_batch_size=16,
+    )
+    weights = load_file(result.best_model / "weights.safetensors")
+    assert weights["classifier.1.weight"].shape[1] == 5
 
 
 def test_comparison(data: Path, dense: Path, pruned: Path, tmp_path: Path) -> None:

@@ -82,11 +82,6 @@ def test_windows_files_read_alike(image_net: Path) -> None:
     assert read_labels(image_net / "labels.txt") == ("apple", "banana")
 
 
-def test_more_classes_than_the_model_has(train_data: ClassificationData) -> None:
-    with pytest.raises(DataError, match=r"labels.txt names 2 classes, but the model has 1"):
-        ImageDataset(train_data, "train", FamilyOptions(num_classes=1))
-
-
 def test_one_list_alone_is_refused(image_net: Path) -> None:
     with pytest.raises(ValidationError, match="label_list is missing"):
         ClassificationData(data_dir=image_net, file_list=image_net / "train_list.txt")

@@ -21,6 +21,7 @@ from paddleprune.settings import TrainSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
     CheckpointInfo,
+    LoadedModel,
     TrainResult,
     fit,
     load_weights,
@@ -82,16 +83,18 @@ def train(
     registry.task(task)
     start = resume_folder(Path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
     family, given = _family(task, model, options, start)
-    provisional = registry.options(task, family, given)
+    provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
-    chosen_options = _with_classes(registry, task, family, given, training)
+    chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})
     built_metric = metric_of(registry, task, metric or {}, training.labels)
     seed_everything(chosen.seed, 0)
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:
-        layer, plan = _pruned(registry, pretrain_weights, sensitivities_file, eval_metric_loss, evaluation)
+        loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
+        plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, evaluation)
+        layer = loaded.layer
         write_json(Path(save_dir) / "plan.json", plan)
     else:
         layer, plan = _started(registry, task, family, chosen_options, start)
@@ -142,15 +145,16 @@ def _family(
     return info.family, {**info.options, **(options or {})}
 
 
-def _with_classes(
-    registry: Registry, task: str, family: str, given: Mapping[str, Any], training: Dataset
-) -> FamilyOptions:
-    """The options, with as many classes as the data has.
+def _classes(training: Dataset, options: Mapping[str, Any] | None) -> int:
+    """As many classes as the data has.
 
     Raises:
         ConfigError: the user asked for another number.
     """
-    return registry.options(task, family, {**given, "num_classes": len(training.labels)})
+    asked, found = (options or {}).get("num_classes"), len(training.labels)
+    if asked not in (None, found):
+        raise ConfigError(f"num_classes is {asked}, but the training data has {found} classes; leave num_classes out")
+    return found
 
 
 def _started(
@@ -170,25 +174,34 @@ def _started(
     return layer, None
 
 
-def _pruned(
-    registry: Registry,
-    weights: str | Path | None,
-    sensitivities_file: str | Path,
-    eval_metric_loss: float,
-    evaluation: Dataset,
-) -> tuple[nn.Layer, Plan]:
-    """The analyzed network, shrunk as its table and the tolerance say, with a certificate.
+def _to_prune(
+    registry: Registry, weights: str | Path | None, options: FamilyOptions, evaluation: Dataset
+) -> LoadedModel:
+    """The analyzed model.
 
     Raises:
-        ConfigError: there are no weights to prune.
-        TableError: the table belongs to another model.
-        CertificateError: the shrunk network doesn't compute what the masked one does.
+        ConfigError: there are no weights to prune, or the user wants other options or classes than they have.
     """
     if weights is None:
         raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
-    table = SensitivityTable.load(Path(sensitivities_file))
     loaded = open_model(registry, weights)
-    table.check_model(model_digest(loaded.layer), str(sensitivities_file))
+    check_labels(evaluation, loaded.info.labels, str(weights))
+    if loaded.options != options:
+        raise ConfigError(f"{weights} was trained with {loaded.options}, not with {options}; leave the options out")
+    return loaded
+
+
+def _prune(
+    registry: Registry, loaded: LoadedModel, table_file: Path, eval_metric_loss: float, evaluation: Dataset
+) -> Plan:
+    """Shrink the analyzed network as its table and the tolerance say, with a certificate.
+
+    Raises:
+        TableError: the table belongs to another model.
+        CertificateError: the shrunk network doesn't compute what the masked one does.
+    """
+    table = SensitivityTable.load(table_file)
+    table.check_model(model_digest(loaded.layer), str(table_file))
     graph = graph_of_loaded(registry, loaded)
     plan = solve(graph, table, rank(loaded.layer, graph, table.identity.criterion), eval_metric_loss)
     samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
@@ -198,4 +211,4 @@ def _pruned(
     say(plan.summary())
     if plan.certificate is not None:
         say(f"certificate: {plan.certificate.describe()}")
-    return loaded.layer, plan
+    return plan

@@ -17,8 +17,7 @@ class ImageDataset(Dataset):
     """Samples of ((image [C, H, W] float32,), class number).
 
     Raises:
-        DataError: a list or folder can't be used, an image does not exist, or there are more classes
-            than the model tells apart.
+        DataError: a list or folder can't be used, or an image does not exist.
     """
 
     def __init__(self, config: ClassificationData, split: Split, options: FamilyOptions) -> None:
@@ -27,9 +26,6 @@ class ImageDataset(Dataset):
             self.items = read_items(config.file_list, config.data_dir, len(self.labels))
         else:
             self.labels, self.items = scan_folders(config.data_dir)
-        if len(self.labels) > options.num_classes:
-            source = config.label_list or config.data_dir
-            raise DataError(f"{source} names {len(self.labels)} classes, but the model has {options.num_classes}")
         self.shape = (options.input_channels, *options.input_size)
         defaults = default_transforms(split, options.input_size, options.input_channels)
         self.transforms = defaults if config.transforms is None else config.transforms
