@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+
+_NOISE = ("No ccache found", "When training, we now always track global mean and variance")
+"""What Paddle warns of though nothing is wrong."""
 
 
 def main() -> None:
     """Run `paddleprune`. Bad input gives one line on stderr and exit code 2; Ctrl-C gives 130."""
     os.environ.setdefault("GLOG_minloglevel", "2")
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message)
     from paddleprune.cli.app import app
     from paddleprune.console import say
     from paddleprune.dependencies import missing
