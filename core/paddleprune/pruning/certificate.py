@@ -13,7 +13,7 @@ from paddleprune.graph import ChannelGraph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.plan import Certificate, Plan
-from paddleprune.pruning.surgery import convolution_groups, shrink
+from paddleprune.pruning.surgery import Undo, convolution_groups, shrink
 
 TOLERANCE = 1e-4
 """Largest difference that passes, as a share of the outputs' largest value (float32 rounding is about 1e-6)."""
@@ -35,30 +35,41 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
         PlanError: the plan doesn't fit the network.
         CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored bit for bit.
     """
-    removed = plan.removed(graph)
-    forward, inputs = eager_forward(layer), tuple(probe)
     was_training, groups = layer.training, convolution_groups(layer)
     try:
-        with masked(layer, graph, removed):
-            expected = forward(inputs)
-        undo = shrink(layer, graph, removed)
-        try:
-            certificate = compare(expected, forward(inputs))
-        except Exception as error:
-            undo(layer)
-            raise CertificateError(
-                f"the shrunk network doesn't run: {last_line(error)}; nothing was changed"
-            ) from error
-        if not certificate.passed:
-            undo(layer)
-            raise CertificateError(
-                f"the shrunk network's outputs differ by {certificate.max_difference:.3g} from the masked one's "
-                f"(they reach {certificate.scale:.3g}); nothing was changed"
-            )
+        undo, certificate = shrink_and_compare(layer, graph, plan.removed(graph), probe)
     finally:
         layer.train() if was_training else layer.eval()
+    if not certificate.passed:
+        undo(layer)
+        raise CertificateError(
+            f"the shrunk network's outputs differ by {certificate.max_difference:.3g} from the masked one's "
+            f"(they reach {certificate.scale:.3g}); nothing was changed"
+        )
     changed = {name: n for name, n in convolution_groups(layer).items() if n != groups[name]}
     return plan.model_copy(update={"certificate": certificate, "convolution_groups": changed})
+
+
+def shrink_and_compare(
+    layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], probe: Sequence[Array]
+) -> tuple[Undo, Certificate]:
+    """Mask units, then really remove them, and compare the outputs; the layer is left in evaluation mode.
+
+    Returns:
+        What restores the layer bit for bit, and the certificate, passed or not.
+
+    Raises:
+        CertificateError: the shrunk network doesn't run; the layer is restored.
+    """
+    forward, inputs = eager_forward(layer), tuple(probe)
+    with masked(layer, graph, removed):
+        expected = forward(inputs)
+    undo = shrink(layer, graph, removed)
+    try:
+        return undo, compare(expected, forward(inputs))
+    except Exception as error:
+        undo(layer)
+        raise CertificateError(f"the shrunk network doesn't run ({last_line(error)}); nothing was changed") from error
 
 
 def compare(expected: Sequence[Array], got: Sequence[Array]) -> Certificate:

@@ -8,12 +8,11 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.graph import ChannelGraph, masked
+from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.pruning.certificate import compare
-from paddleprune.pruning.surgery import shrink
+from paddleprune.pruning.certificate import shrink_and_compare
 
 _SAMPLES = 16
 """Fewer, and a variance over 1x1 maps can be so small that rounding is amplified beyond any tolerance."""
@@ -56,11 +55,8 @@ def check_exact(layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], in
     """
     forward, probe = eager_forward(layer), tuple(inputs)
     dense = forward(probe)
-    with masked(layer, graph, removed):
-        expected = forward(probe)
-    undo = shrink(layer, graph, removed)
+    undo, certificate = shrink_and_compare(layer, graph, removed, probe)
     try:
-        certificate = compare(expected, forward(probe))
         tensors = named_tensors(layer)
         parameters = sum(int(np.prod(tensors[name].shape)) for name in parameter_names(layer))
         assert certificate.passed, f"outputs differ by {certificate.max_difference} of {certificate.scale}"

@@ -63,32 +63,26 @@ def restore_weights(layer: nn.Layer, checkpoint: Checkpoint) -> None:
     set_weights(layer, checkpoint.weights)
 
 
-def load_weights(layer: nn.Layer, checkpoint: Checkpoint, strict: bool = False) -> tuple[str, ...]:
+def load_weights(layer: nn.Layer, checkpoint: Checkpoint) -> tuple[str, ...]:
     """Start a layer from a checkpoint's weights where they fit (`pretrain_weights`).
 
     Args:
         layer: changed in place.
         checkpoint: where the weights come from; it may have another number of classes.
-        strict: refuse anything that doesn't fit, instead of leaving it as it is.
 
     Returns:
         The layer's names that kept their own weights, since the checkpoint lacks them or has another shape.
 
     Raises:
-        CheckpointError: nothing fits, or, if `strict`, not everything does.
+        CheckpointError: nothing fits.
     """
-    if strict:
-        _check_names(layer, checkpoint)
     skipped = misfits(layer, checkpoint.weights)
-    if strict and skipped:
-        raise CheckpointError(f"{_shapes(skipped[0], layer, checkpoint)}; give the options that it was trained with")
     if len(skipped) == len(layer.state_dict()):
         raise CheckpointError(
             f"none of the weights of {checkpoint.folder} ({checkpoint.info.family}) fit this model; "
             "give a checkpoint of the same family and options"
         )
-    kept_out = set(skipped)
-    fitting = layer.state_dict().keys() - kept_out
+    fitting = layer.state_dict().keys() - set(skipped)
     set_weights(layer, {name: array for name, array in checkpoint.weights.items() if name in fitting})
     return tuple(skipped)
 
