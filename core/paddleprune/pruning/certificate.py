@@ -89,7 +89,7 @@ def compare(expected: Sequence[Array], got: Sequence[Array]) -> Certificate:
     return Certificate(max_difference=worst, scale=scale, tolerance=TOLERANCE, batch=len(expected[0]))
 
 
-def last_line(error: Exception) -> str:
+def last_line(error: BaseException) -> str:
     """What an error of Paddle says, without its stack and its own source lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]
     text = lines[-1] if lines else type(error).__name__
