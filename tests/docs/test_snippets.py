@@ -58,3 +58,27 @@ def test_the_guide(place: Path) -> None:
 def test_the_python_page(number: int, place: Path) -> None:
     (place / "snippet.py").write_text(blocks("docs/python.md", "python")[number])
     run([sys.executable, "snippet.py"], place)
+
+
+def test_the_plugin_page_s_plugin_passes_its_own_suite(tmp_path: Path) -> None:
+    """The one-page plugin, as if installed, and the page's test of it."""
+    programs = blocks("docs/plugins.md", "python")
+    plugin = next(program for program in programs if "plain_cnn" in program and "register_families" in program)
+    suite = next(program for program in programs if "FamilyConformance" in program)
+    (tmp_path / "paddleprune_plain").mkdir()
+    (tmp_path / "paddleprune_plain" / "__init__.py").write_text(plugin)
+    (tmp_path / "test_plain.py").write_text(suite)
+    info = tmp_path / "paddleprune_plain-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: paddleprune-plain\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[paddleprune]\nplain = paddleprune_plain\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_plain.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "5 passed" in done.stdout
