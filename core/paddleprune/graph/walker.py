@@ -22,11 +22,13 @@ class Walker:
         shapes: structured name -> shape of the parameter itself.
         values: value id -> atoms; a value that isn't there has none that could be removed.
         lists: value id -> the values of a list.
+        parts: id of the list that a split gives -> what was split, and along which axis.
         constants: value id -> the number or numbers that an operation made out of nothing.
         axes: (parameter, axis) -> role and atoms.
         reads: where consumers read channels.
         uses: parameter -> FLOPs of its operations per number in it.
         fixed_flops: FLOPs of operations without parameters.
+        uncounted: kinds of operations that have no rule.
     """
 
     parameters: dict[str, str]
