@@ -67,4 +67,4 @@ format: setup
 
 clean:
 	rm -rf $(VENV) $(PADDLES:%=$(VENV)-paddle-%) output dist
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

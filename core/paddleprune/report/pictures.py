@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_bytes
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8C8C8C"
+BLUE, ORANGE = "#0072B2", "#D55E00"
 """Colours that colour-blind readers tell apart (Okabe and Ito)."""
 SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 150

@@ -59,12 +59,12 @@ def sweep(
     )
     names = [group.name for group in graph.prunable]
     table = _open(save_file, identity, _baseline(evaluator, metric, batches), names)
-    todo, total = table.missing(names, ratios), len(names) * len(ratios)
-    if len(todo) < total:
-        say(f"continuing {save_file}: {total - len(todo)} of {total} are there")
+    missing, total = table.missing(names, ratios), len(names) * len(ratios)
+    if len(missing) < total:
+        say(f"continuing {save_file}: {total - len(missing)} of {total} are there")
     rankings = rank(layer, graph, criterion)
-    with progress("analyze", len(todo)) as bar:
-        for name, ratio in todo:
+    with progress("analyze", len(missing)) as bar:
+        for name, ratio in missing:
             value = _known(table, graph, name, ratio)
             if value is None:
                 gone = [graph[name].units[i] for i in rankings[name][: graph[name].count(ratio)]]
