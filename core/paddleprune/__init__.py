@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paddleprune.api.evaluate import evaluate as evaluate
     from paddleprune.api.explain import explain as explain
     from paddleprune.api.export import export as export
+    from paddleprune.api.import_table import import_table as import_table
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export", "predict")},
-    **{name: f"api.{name}" for name in ("train", "visualize")},
+    **{name: f"api.{name}" for name in ("import_table", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "TaskInfo"), "specs"),

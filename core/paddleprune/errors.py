@@ -4,6 +4,8 @@ A message is one line for the person at the keyboard: the value, the place, the 
 The command line prints it and exits with code 2.
 """
 
+import re
+
 
 class PaddlePruneError(Exception):
     """Base of all errors raised on purpose."""
@@ -51,3 +53,10 @@ class SaveError(PaddlePruneError):
 
 class DependencyError(PaddlePruneError):
     """An optional package is missing or can't be used."""
+
+
+def said_by(error: BaseException) -> str:
+    """What an error of Paddle says, on one line: without its stack, its hints and its own source lines."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]
+    told = [line for line in lines if not line.startswith("[Hint")] or [type(error).__name__]
+    return re.sub(r"\s*\(at /paddle/.*\)|\[Hint: |\]$|^(\w+: )?\(\w+\) ", "", told[-1]).rstrip(".] ")

@@ -12,6 +12,9 @@ from paddleprune.specs import Contract
 Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
 """What ranks the units of a group."""
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
+EngineName: TypeAlias = Literal["native", "paddleslim"]
+"""What finds a network's groups and removes their units."""
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The shares of a group's units that a sweep removes, unless the user says otherwise."""
 

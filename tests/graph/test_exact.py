@@ -71,17 +71,17 @@ def test_reasons_name_the_operation_and_the_line() -> None:
     for kind, words in {
         networks.SoftmaxOverChannels: "softmax over the channel axis at networks.py:",
         networks.MeanOverChannels: "mean over the channel axis at networks.py:",
-        networks.NoRule: "no rule for the operation cumsum at networks.py:",
+        networks.NoRule: "no rule for the operation maxout at networks.py:",
     }.items():
         found = reasons(kind)
         assert (found["a"] or "").startswith(words), found
         assert found["head"] == "feeds an output of the model"
-    assert "cumsum" in built(networks.NoRule)[1].uncounted
+    assert "maxout" in built(networks.NoRule)[1].uncounted
 
 
 def test_a_gate_over_all_channels_stays() -> None:
     found = reasons(networks.SpatialGate)
-    assert "spreads it over all channels" in (found["gate"] or "")
+    assert found["gate"] == "its channels stand or fall together, as one unit"
     assert found["stem.0"] is None
 
 

@@ -9,6 +9,7 @@ import paddle
 import pytest
 from paddle import nn
 
+from paddleprune.engines import NativeEngine
 from paddleprune.errors import CertificateError, PlanError, UnknownNameError
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.measure.evaluation import eager_forward
@@ -77,11 +78,11 @@ def test_a_plan_keeps_the_best_and_at_least_one() -> None:
 
 def test_a_plan_predicts_what_shrinking_gives(tmp_path: Path) -> None:
     net, graph = network()
-    plan = solve(graph, table(g0=[0.0, 0.01, 0.2], g3=[0.0, 0.0, 0.0]), rank(net, graph, "l1"), 0.05)
+    plan = solve(NativeEngine(net, graph, "l1"), table(g0=[0.0, 0.01, 0.2], g3=[0.0, 0.0, 0.0]), 0.05)
     done = prune(net, graph, plan, (PROBE,))
     assert done.certificate is not None
     assert done.certificate.passed
-    assert done.convolution_groups == {"2": 8}
+    assert done.attributes == {"2": {"_groups": 8}}
     assert sum(int(np.prod(p.shape)) for p in net.parameters()) == done.after.parameters
     assert build_graph(net, [(1, 3, 8, 8)]).cost().flops == done.after.flops
     done.save(tmp_path / "plan.json")
@@ -93,7 +94,7 @@ def test_resizing_a_fresh_network_takes_a_pruned_one_s_weights() -> None:
     done = prune(net, graph, make_plan(graph, {"0": 0.5}, rank(net, graph, "l1"), criterion="l1"), (PROBE,))
     state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
     fresh, _ = network()
-    resize(fresh, {name: array.shape for name, array in state.items()}, done.convolution_groups)
+    resize(fresh, {name: array.shape for name, array in state.items()}, done.attributes)
     fresh.set_state_dict({name: paddle.to_tensor(array) for name, array in state.items()})
     np.testing.assert_array_equal(eager_forward(fresh)((PROBE,))[0], eager_forward(net)((PROBE,))[0])
 

@@ -11,10 +11,13 @@ import paddle
 import paddle.nn.functional as F  # noqa: N812
 from paddle import nn
 
+from paddleprune.api.analyze import measure_with
+from paddleprune.engines import open_engine
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Array, Dataset, Metric, Sample
 from paddleprune.measure.evaluation import Batches, eager_forward
-from paddleprune.sensitivity import SensitivityTable, sweep
+from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.settings import Criterion, EngineName
 from paddleprune.testing import settle
 
 RATIOS = (0.25, 0.5, 0.75)
@@ -88,9 +91,33 @@ def parts(kind: type[Net] = Net) -> tuple[nn.Layer, ChannelGraph, Noise]:
     return layer, build_graph(layer, [(1, 3, 12, 12)]), Noise(layer)
 
 
+def swept(
+    layer: nn.Layer,
+    graph: ChannelGraph,
+    metric: Metric,
+    batches: Batches,
+    *,
+    criterion: Criterion = "l1",
+    engine: EngineName = "native",
+    **options: Any,
+) -> SensitivityTable:
+    """What `paddleprune.analyze` does with an open model."""
+    identity = Identity(
+        model=model_digest(layer),
+        data=batches.digest(),
+        samples=len(batches.dataset),
+        metric=metric.primary,
+        higher_is_better=metric.higher_is_better,
+        criterion=criterion,
+        engine=engine,
+    )
+    opened = open_engine(engine, layer, graph, criterion, batches)
+    return sweep(opened.groups, measure_with(opened, metric, batches), identity, **options)
+
+
 def analyze(save_file: Path | None = None, **options: Any) -> SensitivityTable:
     layer, graph, data = parts()
-    return sweep(layer, graph, Accuracy(), Batches(data, 16), ratios=RATIOS, save_file=save_file, **options)
+    return swept(layer, graph, Accuracy(), Batches(data, 16), ratios=RATIOS, save_file=save_file, **options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import small
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import masked
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
-from paddleprune.sensitivity import SensitivityTable, rank, sweep
+from paddleprune.sensitivity import Identity, SensitivityTable, rank, sweep
 from paddleprune.sensitivity.compiled import CompiledNetwork
 from paddleprune.sensitivity.evaluators import EagerNetwork, choose_evaluator
 
@@ -24,7 +25,7 @@ from paddleprune.sensitivity.evaluators import EagerNetwork, choose_evaluator
 def test_the_table_is_that_of_masked_evaluation() -> None:
     layer, graph, data = small.parts()
     batches, metric = Batches(data, 16), small.Accuracy()
-    table = sweep(layer, graph, metric, batches, ratios=small.RATIOS)
+    table = small.swept(layer, graph, metric, batches, ratios=small.RATIOS)
     assert table.baseline == 1.0
     assert list(table.groups) == [group.name for group in graph.prunable]
     rankings = rank(layer, graph, "l1")
@@ -42,7 +43,7 @@ def test_the_table_is_that_of_masked_evaluation() -> None:
 
 def test_images_are_decoded_once() -> None:
     layer, graph, data = small.parts()
-    sweep(layer, graph, small.Accuracy(), Batches(data, 16), ratios=(0.5,))
+    small.swept(layer, graph, small.Accuracy(), Batches(data, 16), ratios=(0.5,))
     assert data.decoded == len(data)
 
 
@@ -78,7 +79,7 @@ def test_ratios_that_remove_as_much_are_measured_once() -> None:
     metric = small.Accuracy()
     calls = []
     metric.reset = lambda: (calls.append(1), setattr(metric, "right", 0), setattr(metric, "total", 0))  # type: ignore[func-returns-value]
-    sweep(layer, graph, metric, Batches(data, 40), ratios=(0.01, 0.5, 0.51))
+    small.swept(layer, graph, metric, Batches(data, 40), ratios=(0.01, 0.5, 0.51))
     assert len(calls) == 1 + len(graph.prunable)
 
 
@@ -121,29 +122,29 @@ def test_a_table_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
     layer, graph, data = small.parts()
     layer.head.bias.set_value(layer.head.bias + 1)
     with pytest.raises(TableError, match="another model"):
-        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+        small.swept(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
     layer, graph, data = small.parts()
     data.images = data.images[:-1]
     with pytest.raises(TableError, match="40 samples, not 39"):
-        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+        small.swept(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
     layer, graph, data = small.parts()
     data.images[0, 0, 0, 0] += 1e-3
     with pytest.raises(TableError, match="other data"):
-        sweep(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
+        small.swept(layer, graph, small.Accuracy(), Batches(data, 16), save_file=file)
 
 
 def test_a_baseline_of_zero_is_an_error() -> None:
     layer, graph, data = small.parts()
     data.answers = data.answers * 0 + 9
     with pytest.raises(TableError, match="the dense model's accuracy is 0"):
-        sweep(layer, graph, small.Accuracy(), Batches(data, 16))
+        small.swept(layer, graph, small.Accuracy(), Batches(data, 16))
 
 
 @pytest.mark.parametrize("ratios", [(0.0,), (1.0,), (-0.1, 0.5), ()])
 def test_ratios_lie_between_0_and_1(ratios: tuple[float, ...]) -> None:
     layer, graph, data = small.parts()
     with pytest.raises(ConfigError, match="between 0 and 1"):
-        sweep(layer, graph, small.Accuracy(), Batches(data, 16), ratios=ratios)
+        small.swept(layer, graph, small.Accuracy(), Batches(data, 16), ratios=ratios)
 
 
 def test_a_truncated_table_is_named(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ class Error(small.Accuracy):
 
 def test_a_metric_that_should_fall() -> None:
     layer, graph, data = small.parts()
-    table = sweep(layer, graph, Error(), Batches(data, 16), ratios=(0.75,))
+    table = small.swept(layer, graph, Error(), Batches(data, 16), ratios=(0.75,))
     losses = [points[0].loss for points in table.groups.values()]
     assert max(losses) > 0
     assert all(points[0].loss == pytest.approx((points[0].metric - 0.1) / 0.1) for points in table.groups.values())
@@ -187,4 +188,36 @@ class Broken(small.Accuracy):
 def test_a_metric_that_is_no_number_is_an_error() -> None:
     layer, graph, data = small.parts()
     with pytest.raises(TableError, match=r"accuracy is nan with 0\.5 of stem\.0 gone"):
-        sweep(layer, graph, Broken(), Batches(data, 16), ratios=(0.5,))
+        small.swept(layer, graph, Broken(), Batches(data, 16), ratios=(0.5,))
+
+
+class Named:
+    """A group of ten units, as the sweep sees it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def count(self, ratio: float) -> int:
+        return int(ratio * 10 + 0.5)
+
+
+def test_anything_that_can_be_measured_is_swept(tmp_path: Path) -> None:
+    asked: list[dict[str, float]] = []
+
+    def measure(ratios: Mapping[str, float]) -> float:
+        asked.append(dict(ratios))
+        return 10.0 - sum(ratios.values())
+
+    identity = Identity(model="m", data="", samples=0, metric="score", higher_is_better=True, criterion="l1")
+    file, groups = tmp_path / "table.json", [Named("a"), Named("b")]
+    first = sweep(groups[:1], measure, identity, ratios=(0.5, 0.52), save_file=file)
+    assert asked == [{}, {"a": 0.5}]
+    assert first.loss_at("a", 0.5) == pytest.approx(0.05)
+    both = sweep(groups, measure, identity, ratios=(0.5, 0.52), save_file=file)
+    assert asked == [{}, {"a": 0.5}, {"b": 0.5}]
+    assert list(both.groups) == ["a", "b"]
+    with pytest.raises(TableError, match="was measured with the engine native, not paddleslim"):
+        sweep(groups, measure, identity.model_copy(update={"engine": "paddleslim"}), save_file=file)
+    with pytest.raises(TableError, match="another model"):
+        sweep(groups, measure, identity.model_copy(update={"model": "other"}), save_file=file)
+    assert len(asked) == 3

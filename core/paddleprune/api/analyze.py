@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
-from paddleprune.measure.evaluation import Batches
+from paddleprune.console import progress
+from paddleprune.engines import Engine, open_engine
+from paddleprune.interfaces import Metric
+from paddleprune.measure.evaluation import Batches, evaluate
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import SensitivityTable, sweep
-from paddleprune.settings import RATIOS, Criterion
+from paddleprune.sensitivity import Identity, Measure, SensitivityTable, model_digest, sweep
+from paddleprune.settings import RATIOS, Criterion, EngineName
 from paddleprune.training import select_device
 
 
@@ -20,6 +23,7 @@ def analyze(
     eval_dataset: Data,
     save_file: str | Path,
     criterion: Criterion = "l1",
+    engine: EngineName = "native",
     ratios: Sequence[float] = RATIOS,
     batch_size: int = 64,
     device: str = "auto",
@@ -34,6 +38,8 @@ def analyze(
             config, or a Dataset.
         save_file: where the table goes, or is.
         criterion: which units of a group go first: "l1", "l2" or "fpgm".
+        engine: what finds the groups and removes their units: "native", or "paddleslim", which must be
+            installed, finds fewer groups, and measures them without compiling the network.
         ratios: shares of a group's units to remove, each between 0 and 1.
         batch_size: images a forward pass; changes the speed, not the result.
         device: "auto", "cpu", "gpu" or "gpu:N".
@@ -41,17 +47,42 @@ def analyze(
     Raises:
         CheckpointError, DataError, ConfigError: what was given can't be used.
         TableError: the file holds a table of something else, or the baseline metric is 0.
+        DependencyError: PaddleSlim isn't installed.
+        GraphError: PaddleSlim can't prune this network.
     """
     select_device(device)
     registry = Registry.discover()
     loaded = open_model(registry, checkpoint)
     evaluation = evaluation_of(registry, loaded, eval_dataset)
-    return sweep(
-        loaded.layer,
-        graph_of_loaded(registry, loaded),
-        evaluation.metric,
-        Batches(evaluation.dataset, batch_size),
+    batches = Batches(evaluation.dataset, batch_size)
+    opened = open_engine(engine, loaded.layer, graph_of_loaded(registry, loaded), criterion, batches)
+    identity = Identity(
+        model=model_digest(loaded.layer),
+        data=batches.digest(),
+        samples=len(batches.dataset),
+        metric=evaluation.metric.primary,
+        higher_is_better=evaluation.metric.higher_is_better,
         criterion=criterion,
-        ratios=ratios,
-        save_file=Path(save_file),
+        engine=engine,
     )
+    measure = measure_with(opened, evaluation.metric, batches)
+    return sweep(opened.groups, measure, identity, ratios=ratios, save_file=Path(save_file))
+
+
+def measure_with(engine: Engine, metric: Metric, batches: Batches) -> Measure:
+    """What a sweep asks: the primary metric of the engine's network, whole or without some units.
+
+    Args:
+        engine: runs the network.
+        metric: its primary value counts.
+        batches: the evaluation data.
+    """
+
+    def measure(ratios: Mapping[str, float]) -> float:
+        with engine.removing(ratios) as forward:
+            if ratios:
+                return evaluate(forward, metric, batches)[metric.primary]
+            with progress("baseline", len(batches)) as bar:
+                return evaluate(forward, metric, batches, bar.advance)[metric.primary]
+
+    return measure

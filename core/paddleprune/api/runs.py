@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import CRITERIA, RATIOS, Criterion, TrainSettings
+from paddleprune.settings import CRITERIA, ENGINES, RATIOS, Criterion, EngineName, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder"
@@ -34,6 +34,9 @@ class _ModelRun(_DataRun):
     eval_metric_loss: float = Field(
         0.05, ge=0, allow_inf_nan=False, description="share of the metric that each group alone may lose"
     )
+    round_to: int = Field(
+        1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
+    )
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
     loss: dict[str, Any] = Field(default_factory=dict, description="options of the task's loss, as name=value")
     metric: dict[str, Any] = Field(default_factory=dict, description="options of the task's metric, as name=value")
@@ -52,6 +55,7 @@ class AnalyzeRun(_DataRun):
 
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
     criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
+    engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
     ratios: tuple[float, ...] = Field(RATIOS, description="shares of a group's units to remove")
     batch_size: int = Field(64, ge=1, description="images a forward pass; changes the speed, not the result")
     device: str = Field("auto", description="auto, cpu, gpu or gpu:N")

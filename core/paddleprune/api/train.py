@@ -11,12 +11,13 @@ from paddle import nn
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
 from paddleprune.console import say
+from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_json
 from paddleprune.interfaces import Dataset
-from paddleprune.pruning import Plan, prune, solve
+from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import SensitivityTable, model_digest, rank
+from paddleprune.sensitivity import SensitivityTable, model_digest
 from paddleprune.settings import TrainSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
@@ -48,6 +49,7 @@ def train(
     pretrain_weights: str | Path | None = None,
     sensitivities_file: str | Path | None = None,
     eval_metric_loss: float = 0.05,
+    round_to: int = 1,
     resume_checkpoint: str | Path | None = None,
     loss: Mapping[str, Any] | None = None,
     metric: Mapping[str, Any] | None = None,
@@ -63,8 +65,10 @@ def train(
         model: a family's name; may be left out where `pretrain_weights` or `resume_checkpoint` says it.
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
-        sensitivities_file: the table that `analyze` measured of `pretrain_weights`.
+        sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
         eval_metric_loss: the tolerance: each group alone may lose this share of the metric.
+        round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
+            one, works in blocks of 8 or 16.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly.
         loss: options of the task's loss.
         metric: options of the task's metric.
@@ -93,7 +97,7 @@ def train(
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:
         loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
-        plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, evaluation)
+        plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, round_to, evaluation)
         layer = loaded.layer
         write_json(Path(save_dir) / "plan.json", plan)
     else:
@@ -192,7 +196,12 @@ def _to_prune(
 
 
 def _prune(
-    registry: Registry, loaded: LoadedModel, table_file: Path, eval_metric_loss: float, evaluation: Dataset
+    registry: Registry,
+    loaded: LoadedModel,
+    table_file: Path,
+    eval_metric_loss: float,
+    round_to: int,
+    evaluation: Dataset,
 ) -> Plan:
     """Shrink the analyzed network as its table and the tolerance say, with a certificate.
 
@@ -202,12 +211,13 @@ def _prune(
     """
     table = SensitivityTable.load(table_file)
     table.check_model(model_digest(loaded.layer), str(table_file))
-    graph = graph_of_loaded(registry, loaded)
-    plan = solve(graph, table, rank(loaded.layer, graph, table.identity.criterion), eval_metric_loss)
+    identity = table.identity
+    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
+    plan = solve(engine, table, eval_metric_loss, round_to)
     samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
-    plan = prune(loaded.layer, graph, plan, evaluation.collate(samples)[0])
-    before = loaded.plan.convolution_groups if loaded.plan else {}
-    plan = plan.model_copy(update={"convolution_groups": {**before, **plan.convolution_groups}})
+    plan = engine.prune(plan, evaluation.collate(samples)[0])
+    before = loaded.plan.attributes if loaded.plan else {}
+    plan = plan.model_copy(update={"attributes": {**before, **plan.attributes}})
     say(plan.summary())
     if plan.certificate is not None:
         say(f"certificate: {plan.certificate.describe()}")

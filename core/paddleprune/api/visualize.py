@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddleprune.api.loading import graph_of_loaded, open_model
-from paddleprune.graph import ChannelGraph
+from paddleprune.engines import Engine, open_engine
 from paddleprune.pruning import solve
 from paddleprune.registry import Registry
 from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
-from paddleprune.sensitivity import SensitivityTable, model_digest, rank
-from paddleprune.sensitivity.criteria import Rankings
+from paddleprune.sensitivity import SensitivityTable, model_digest
 
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 
@@ -37,13 +36,13 @@ def visualize(
     registry = Registry.discover()
     loaded = open_model(registry, model)
     loaded_table.check_model(model_digest(loaded.layer), str(place))
-    graph = graph_of_loaded(registry, loaded)
-    rankings = rank(loaded.layer, graph, loaded_table.identity.criterion)
+    identity = loaded_table.identity
+    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
     curve = Curve(
         model=loaded.info.family,
-        metric=loaded_table.identity.metric,
+        metric=identity.metric,
         baseline=loaded_table.baseline,
-        points=[_point(graph, loaded_table, rankings, tolerance) for tolerance in TOLERANCES],
+        points=[_point(engine, loaded_table, tolerance) for tolerance in TOLERANCES],
     )
     stem = place.name.removesuffix(".json")
     pictures = [folder / f"{stem}.png", folder / f"{stem}.curve.json", folder / f"{stem}.heatmap.png"]
@@ -59,8 +58,8 @@ def _loss(table: SensitivityTable, group: str, ratio: float) -> float | None:
     return None if point is None else point.loss
 
 
-def _point(graph: ChannelGraph, table: SensitivityTable, rankings: Rankings, tolerance: float) -> CurvePoint:
-    plan = solve(graph, table, rankings, tolerance)
+def _point(engine: Engine, table: SensitivityTable, tolerance: float) -> CurvePoint:
+    plan = solve(engine, table, tolerance)
     return CurvePoint(
         eval_metric_loss=tolerance,
         parameters_removed=1 - plan.after.parameters / plan.before.parameters,

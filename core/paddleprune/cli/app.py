@@ -12,6 +12,8 @@ from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.errors import ConfigError
+from paddleprune.settings import CRITERIA
+from paddleprune.validation import choose_from
 
 app = typer.Typer(
     name="paddleprune",
@@ -60,6 +62,23 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     said = run.model_dump(exclude={"data", "eval_dataset"})
     table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], **said)
     show.analyzed(table, run.save_file)
+
+
+@app.command()
+def import_table(
+    file: Annotated[Path, typer.Argument(help="sensitivities that PaddleX 1.3 or PaddleSlim pickled")],
+    model: Annotated[Path, typer.Option(help="checkpoint folder of the model that will be pruned", **NEW)],
+    save_file: Annotated[Path, typer.Option(help="the table")] = Path("sensitivities.json"),
+    shapes: Annotated[Path | None, typer.Option(help="YAML of parameter: shape, such as PaddleX's prune.yml")] = None,
+    criterion: Annotated[str, typer.Option(help=f"what ranked the filters: {', '.join(CRITERIA)}")] = "l1",
+) -> None:
+    """Turn a pickled sensitivity file into a table; the pickle is read, never run."""
+    known = next((choice for choice in CRITERIA if choice == criterion), None)
+    if known is None:
+        raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, CRITERIA)}")
+    show.imported(
+        paddleprune.import_table(file, model=model, save_file=save_file, shapes=shapes, criterion=known), save_file
+    )
 
 
 @app.command()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.graph import Explanation
     from paddleprune.sensitivity import SensitivityTable
+    from paddleprune.sensitivity.imported import ImportedTable
     from paddleprune.training import TrainResult
 
 
@@ -59,6 +60,16 @@ def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
         :5
     ]
     typer.echo("most sensitive groups: " + ", ".join(f"{name} ({loss:.1%})" for loss, name in worst))
+
+
+def imported(result: ImportedTable, path: Path) -> None:
+    """Where the table is, which parameter means which group, and what is left on either side."""
+    table(("parameter", "group", "matched by"), [(name, m.group, m.by) for name, m in result.matches.items()])
+    typer.echo(f"table: {path} ({len(result.table.groups)} groups)")
+    if result.unmatched:
+        typer.echo(f"not matched: {', '.join(result.unmatched)}")
+    if result.unmeasured:
+        typer.echo(f"groups without losses, which stay whole: {', '.join(result.unmeasured)}")
 
 
 def explained(explanation: Explanation) -> None:

@@ -7,4 +7,7 @@ from paddleprune.graph.channels import Cost as Cost
 from paddleprune.graph.channels import Group as Group
 from paddleprune.graph.explain import Explanation as Explanation
 from paddleprune.graph.explain import explain as explain
+from paddleprune.graph.inputs import Input as Input
+from paddleprune.graph.inputs import random_inputs as random_inputs
 from paddleprune.graph.mask import masked as masked
+from paddleprune.graph.rules import op_rule as op_rule

@@ -1,11 +1,13 @@
 """Channel atoms: which positions of which values stand or fall together.
 
-Every value carries an integer array, broadcastable to its shape, that says which atom each position
-belongs to. Atoms that an operation ties together are united (union-find); 0 means "can't be removed".
+A value carries tracks. A track is an integer array, broadcastable to the value's shape, that says which atom
+each position belongs to; a position is there as long as none of its atoms is removed, on any track. Atoms that
+an operation ties together are united (union-find); 0 means "can't be removed".
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -15,13 +17,36 @@ Atoms: TypeAlias = NDArray[np.int64]
 FIXED = 0
 
 
+@dataclass(frozen=True)
+class Track:
+    """Atoms along one axis of a value, or along several that are cut together (heads and what is in them).
+
+    Attributes:
+        atoms: of the value's rank; size 1 along every axis where they don't vary.
+        zero: is the value 0 wherever everything that makes the atom's channels is 0? Only then can a product or
+            a sum without weights be masked.
+    """
+
+    atoms: Atoms
+    zero: bool = True
+
+    @property
+    def axes(self) -> frozenset[int]:
+        """Along which axes the atoms vary."""
+        return frozenset(i for i, n in enumerate(self.atoms.shape) if n > 1)
+
+
+Tracks: TypeAlias = tuple[Track, ...]
+
+
 class AtomTable:
-    """A union-find over atoms, with the reasons why some can't be removed."""
+    """A union-find over atoms, with the reasons why some can't be removed, or not exactly."""
 
     def __init__(self) -> None:
         self._parent = np.zeros(1024, np.int64)
         self._count = 1
-        self._fixed: list[tuple[Atoms, str]] = []
+        self._fixed = Reasons()
+        self._inexact = Reasons()
 
     def fresh(self, count: int) -> Atoms:
         """`count` new atoms."""
@@ -57,22 +82,48 @@ class AtomTable:
 
     def tie_rows(self, atoms: Atoms, rows: int) -> None:
         """Tie the same relative index of `rows` equal parts of a vector: each part keeps equal width."""
-        parts = atoms.reshape(rows, -1)
-        for part in parts[1:]:
-            self.unite(parts[0], part, "tied to a part of the same split that can't be removed")
+        self.tie_across(atoms.reshape(rows, -1), 0)
+
+    def tie_across(self, grid: Atoms, axis: int) -> None:
+        """Tie everything along an axis: afterwards the array doesn't vary along it."""
+        if grid.shape[axis] > 1:
+            self.unite(grid, grid.take([0], axis), "tied to a channel that can't be removed")
 
     def fix(self, atoms: Atoms, reason: str) -> None:
         """Say that these atoms can't be removed, and why."""
+        self._fixed.add(atoms, reason)
+
+    def blur(self, atoms: Atoms, reason: str) -> None:
+        """Say that for these atoms a masked channel isn't a missing one, and why."""
+        self._inexact.add(atoms, reason)
+
+    def fixed(self) -> dict[int, str]:
+        """Representative -> the first reason why it can't be removed."""
+        return {FIXED: "an input or a constant", **self._fixed.by_root(self)}
+
+    def inexact(self) -> dict[int, str]:
+        """Representative -> the first reason why masking isn't removing."""
+        return self._inexact.by_root(self)
+
+
+@dataclass
+class Reasons:
+    """What was said of which atoms, in order."""
+
+    _said: list[tuple[Atoms, str]] = field(default_factory=list)
+
+    def add(self, atoms: Atoms, reason: str) -> None:
+        """Say it of these atoms."""
         atoms = np.unique(atoms)
         atoms = atoms[atoms != FIXED]
         if atoms.size:
-            self._fixed.append((atoms, reason))
+            self._said.append((atoms, reason))
 
-    def reasons(self) -> dict[int, str]:
-        """Representative -> the first reason why it can't be removed."""
-        found: dict[int, str] = {FIXED: "an input or a constant"}
-        for atoms, reason in self._fixed:
-            for root in np.unique(self.find(atoms)).tolist():
+    def by_root(self, table: AtomTable) -> dict[int, str]:
+        """Representative -> what was said of it first."""
+        found: dict[int, str] = {}
+        for atoms, reason in self._said:
+            for root in np.unique(table.find(atoms)).tolist():
                 found.setdefault(root, reason)
         return found
 
@@ -85,10 +136,3 @@ def collapse(atoms: Atoms) -> Atoms:
             if (atoms == first).all():
                 atoms = first
     return atoms
-
-
-def along(atoms: Atoms, axis: int, size: int) -> Atoms | None:
-    """The vector of atoms along one axis; None if the array varies along another."""
-    if any(n > 1 for i, n in enumerate(atoms.shape) if i != axis % atoms.ndim):
-        return None
-    return np.broadcast_to(atoms.ravel(), (size,)) if atoms.size == 1 else atoms.ravel()

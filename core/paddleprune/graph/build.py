@@ -2,77 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from paddle import nn
 
 from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
-from paddleprune.graph.channels import Axis, ChannelGraph, Group
+from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
+from paddleprune.graph.inputs import read_inputs
 from paddleprune.graph.tensors import named_tensors, parameter_names
-from paddleprune.graph.trace import trace
-from paddleprune.graph.walker import Walker
+from paddleprune.graph.trace import Trace, trace
+from paddleprune.graph.walker import Attention, View, Walker
+from paddleprune.graph.widths import find_widths
 
 
-def build_graph(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> ChannelGraph:
+def build_graph(
+    layer: nn.Layer, inputs: Sequence[Any], *, attention: Attention = "heads", inexact: bool = False
+) -> ChannelGraph:
     """Trace a layer and find the groups of channels that can be removed from it.
 
     Args:
         layer: any layer that Paddle can trace; left as it was.
-        shapes: shape of each input, batch axis included.
+        inputs: for each argument of its forward a shape with the batch axis (float32), an InputSpec, an example,
+            or a nest of them.
+        attention: what attention loses: whole "heads", or "dims", the same offsets of every head.
+        inexact: allow groups where a masked channel isn't a missing one (layer norm, group norm, a softmax or
+            mean over channels): they are measured on the shrunk network.
 
     Raises:
         GraphError: the layer can't be traced.
     """
-    traced = trace(layer, shapes)
-    tensors = named_tensors(layer)
-    sizes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    walker = Walker(dict(traced.parameters), sizes)
-    for op in traced.ops:
-        rules.apply(walker, op)
-    for value in traced.outputs:
-        walker.fix(value, "feeds an output of the model")
-    axes = [Axis(name, axis, role, walker.table.find(atoms)) for (name, axis), (role, atoms) in walker.axes.items()]
+    wanted = read_inputs(inputs)
+    traced = trace(layer, wanted)
+    walker = walk(layer, traced, attention)
+    widths, find = find_widths(layer, walker), walker.table.find
+    axes = tuple(_axes(walker))
     return ChannelGraph(
-        inputs=tuple(tuple(shape) for shape in shapes),
-        groups=_groups(axes, walker.table.reasons()),
-        axes=tuple(axes),
-        reads=tuple(replace(read, units=walker.table.find(read.units)) for read in walker.reads),
-        shapes=sizes,
+        inputs=wanted,
+        groups=_groups(axes, *_reasons(walker, inexact)),
+        axes=axes,
+        reads=tuple(Read(read.op, read.operand, read.axis, find(read.units)) for read in walker.reads),
+        shapes=walker.shapes,
         parameters=parameter_names(layer),
         uses=walker.uses,
-        fixed_flops=walker.fixed_flops,
+        products=tuple(Product(p.flops, tuple(map(find, p.axes))) for p in walker.products),
+        widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
+        quiet=frozenset(int(unit) for atoms in walker.quiet for unit in find(atoms)),
         uncounted=frozenset(walker.uncounted),
     )
 
 
-def _groups(axes: Sequence[Axis], reasons: dict[int, str]) -> tuple[Group, ...]:
+def walk(layer: nn.Layer, traced: Trace, attention: Attention) -> Walker:
+    """Apply every operation's rule, in order, and protect the outputs."""
+    tensors = named_tensors(layer)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    indices = {name: tensor.numpy() for name, tensor in tensors.items() if "int" in str(tensor.dtype)}
+    walker = Walker(shapes, indices, attention)
+    walker.constants.update(traced.numbers)
+    for identity, name in traced.parameters.items():
+        walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
+    for op in traced.ops:
+        rules.apply(walker, op)
+    walker.settle_grids()
+    for value in traced.outputs:
+        walker.fix(value, "feeds an output of the model")
+    return walker
+
+
+def _axes(walker: Walker) -> Iterator[Axis]:
+    for (name, axis), said in walker.axes.items():
+        roles = said.roles - {"follow"} or said.roles
+        for role in sorted(roles):
+            source = None if said.source is None else walker.table.find(said.source)
+            yield Axis(name, axis, role, walker.table.find(said.atoms), source)
+
+
+def _reasons(walker: Walker, allowed: bool) -> tuple[dict[int, str], dict[int, str]]:
+    """Why atoms can't be removed, and why others can't be masked; without leave the second kind can't be removed."""
+    fixed, inexact = walker.table.fixed(), walker.table.inexact()
+    if allowed:
+        return fixed, inexact
+    return {**{atom: f"{why} (inexact=True would allow it)" for atom, why in inexact.items()}, **fixed}, {}
+
+
+def _groups(axes: Sequence[Axis], fixed: Mapping[int, str], inexact: Mapping[int, str]) -> tuple[Group, ...]:
     """Units that share a producer axis share a group."""
     producers = [axis for axis in axes if axis.role == "own"]
-    members: list[tuple[Axis, list[int]]] = [(axis, _in_order(axis.units)) for axis in producers]
     group_of: dict[int, int] = {}
     units_of: dict[int, list[int]] = {}
-    first: dict[int, Axis] = {}
-    for index, (axis, units) in enumerate(members):
+    for index, axis in enumerate(producers):
+        units = _in_order(axis.units)
         met = sorted({group_of[unit] for unit in units if unit in group_of})
         home = met[0] if met else index
-        first.setdefault(home, axis)
         merged = list(dict.fromkeys([u for g in met for u in units_of.pop(g)] + units))
         units_of[home] = merged
         group_of.update(dict.fromkeys(merged, home))
-    return tuple(_group(first[home].parameter, units_of[home], reasons) for home in sorted(units_of))
+    return tuple(_group(producers[home].parameter, units_of[home], fixed, inexact) for home in sorted(units_of))
 
 
 def _in_order(units: Atoms) -> list[int]:
     return [unit for unit in dict.fromkeys(units.tolist()) if unit != FIXED]
 
 
-def _group(parameter: str, units: list[int], reasons: dict[int, str]) -> Group:
-    free = tuple(unit for unit in units if unit not in reasons)
+def _group(parameter: str, units: list[int], fixed: Mapping[int, str], inexact: Mapping[int, str]) -> Group:
+    free = tuple(unit for unit in units if unit not in fixed)
     why: str | None = None
     if not free:
-        why = next((reasons[unit] for unit in units if unit in reasons), "it has no channels")
+        why = next((fixed[unit] for unit in units if unit in fixed), "it has no channels")
     elif len(units) == 1:
         why = "its channels stand or fall together, as one unit"
-    return Group(parameter.removesuffix(".weight"), free, len(units), why)
+    blurred = next((inexact[unit] for unit in free if unit in inexact), None)
+    return Group(parameter.removesuffix(".weight"), free, len(units), why, None if why else blurred)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from paddleprune.errors import UnknownNameError
 from paddleprune.graph.atoms import Atoms
 
-Role: TypeAlias = Literal["own", "read", "follow"]
-"""A producer axis owns units, a consumer axis reads them, bias and normalization vectors follow them."""
+Role: TypeAlias = Literal["own", "read", "follow", "index"]
+"""A producer axis owns units, a consumer axis reads them, bias and normalization vectors follow them.
+An index axis holds numbers of channels: its entries go with the units that they pick.
+"""
 Shape: TypeAlias = tuple[int, ...]
 FLOP = "one multiply-add of a convolution, a linear layer or a matrix product"
 
@@ -29,12 +31,14 @@ class Axis:
         axis: which of its axes.
         role: what the axis has to do with the units.
         units: [size of the axis], the unit at each position; the same unit may stand at several.
+        source: of an index: [channels], the unit at each position of the axis that its numbers point into.
     """
 
     parameter: str
     axis: int
     role: Role
     units: Atoms
+    source: Atoms | None = None
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,44 @@ class Read:
     """One place where a consumer reads channels: what masking multiplies by 0 or 1.
 
     Attributes:
-        parameter: the consumer's weight.
-        use: which use of that weight, counted from 0 in the order of the forward.
-        axis: the channel axis of the activation that is read.
+        op: which operation of the traced program reads.
+        operand: which of its operands is read.
+        axis: the channel axis of that operand.
         units: [channels], the unit at each position of that axis.
     """
 
-    parameter: str
-    use: int
+    op: int
+    operand: int
     axis: int
     units: Atoms
+
+
+@dataclass(frozen=True)
+class Width:
+    """An attribute of a layer that says how many units there are, such as `num_heads`.
+
+    Attributes:
+        layer: the layer's structured name.
+        attribute: the attribute's name.
+        units: [its value], the units that it counts.
+    """
+
+    layer: str
+    attribute: str
+    units: Atoms
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product of activations: FLOPs that no parameter stands for.
+
+    Attributes:
+        flops: of one image, for each combination of what stays along the axes below.
+        axes: [channels] each, the unit at each position of an axis that may be cut.
+    """
+
+    flops: int
+    axes: tuple[Atoms, ...]
 
 
 @dataclass(frozen=True)
@@ -63,12 +95,14 @@ class Group:
         units: the units that may be removed, in the order of the producer's channels.
         width: number of units, protected ones included.
         protected: why the group may not be pruned; None if it may.
+        inexact: why a masked channel of it isn't a missing one, so that it is measured shrunk; None if it is.
     """
 
     name: str
     units: tuple[int, ...]
     width: int
     protected: str | None = None
+    inexact: str | None = None
 
     @property
     def size(self) -> int:
@@ -96,25 +130,29 @@ class ChannelGraph:
     """What may be cut from a network, and what goes with it.
 
     Attributes:
-        inputs: the shape of each input that was traced, batch axis included.
+        inputs: what was traced: for each argument of the forward an `Input`, or a nest of them.
         groups: in the network's order, the protected ones included.
         axes: every parameter axis that a unit lives on.
         reads: every place where a consumer reads channels.
         shapes: structured name -> shape, of every parameter and buffer of the dense network.
         parameters: the names that count as parameters: running statistics don't.
         uses: structured name -> FLOPs of its operations per number in it (output positions, for one image).
-        fixed_flops: FLOPs of operations that hold no parameters.
+        products: products of activations.
+        widths: attributes of layers that count units.
+        quiet: units that are read without weights too, so that masking silences what makes them as well.
         uncounted: kinds of operations that were not counted, though they compute.
     """
 
-    inputs: tuple[Shape, ...]
+    inputs: tuple[Any, ...]
     groups: tuple[Group, ...]
     axes: tuple[Axis, ...]
     reads: tuple[Read, ...]
     shapes: Mapping[str, Shape]
     parameters: frozenset[str]
     uses: Mapping[str, int]
-    fixed_flops: int = 0
+    products: tuple[Product, ...] = ()
+    widths: tuple[Width, ...] = ()
+    quiet: frozenset[int] = frozenset()
     uncounted: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Group:
@@ -163,6 +201,37 @@ class ChannelGraph:
                 found.setdefault(axis.parameter, {})[axis.axis] = np.flatnonzero(~cut)
         return found
 
+    def inexact_units(self, removed: Iterable[int]) -> list[int]:
+        """Those of some units whose masking isn't removing."""
+        inexact = {unit for group in self.groups if group.inexact for unit in group.units}
+        return [unit for unit in removed if unit in inexact]
+
+    def without(self, removed: Iterable[int]) -> ChannelGraph:
+        """The graph of the network that lacks these units; what stays keeps its numbers."""
+        removed = tuple(removed)
+        gone = np.fromiter(removed, np.int64)
+
+        def rest(units: Atoms) -> Atoms:
+            return units[~np.isin(units, gone)]
+
+        dropped = frozenset(removed)
+        groups = []
+        for group in self.groups:
+            units = tuple(unit for unit in group.units if unit not in dropped)
+            groups.append(replace(group, units=units, width=group.width - len(group.units) + len(units)))
+        return replace(
+            self,
+            groups=tuple(groups),
+            axes=tuple(
+                replace(axis, units=rest(axis.units), source=None if axis.source is None else rest(axis.source))
+                for axis in self.axes
+            ),
+            reads=tuple(replace(read, units=rest(read.units)) for read in self.reads),
+            shapes=self.shapes_without(removed),
+            products=tuple(replace(p, axes=tuple(map(rest, p.axes))) for p in self.products),
+            widths=tuple(replace(width, units=rest(width.units)) for width in self.widths),
+        )
+
     def shapes_without(self, removed: Iterable[int]) -> dict[str, Shape]:
         """The shape of every parameter and buffer once these units are gone."""
         shapes = dict(self.shapes)
@@ -170,12 +239,15 @@ class ChannelGraph:
             shapes[name] = tuple(len(axes[i]) if i in axes else n for i, n in enumerate(shapes[name]))
         return shapes
 
-    def cost(self, removed: Iterable[int] = ()) -> Cost:
+    def cost(self, removed: Collection[int] = ()) -> Cost:
         """Parameters and FLOPs once these units are gone."""
         shapes = self.shapes_without(removed)
         parameters = sum(math.prod(shapes[name]) for name in self.parameters)
         flops = sum(positions * math.prod(shapes[name]) for name, positions in self.uses.items())
-        return Cost(parameters, flops + self.fixed_flops)
+        gone = np.fromiter(removed, np.int64)
+        for product in self.products:
+            flops += product.flops * math.prod(int((~np.isin(units, gone)).sum()) for units in product.axes)
+        return Cost(parameters, flops)
 
     def protecting(self, reasons: Mapping[str, str]) -> ChannelGraph:
         """The same graph with more groups protected: group name -> reason."""

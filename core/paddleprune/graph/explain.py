@@ -17,6 +17,7 @@ class GroupReport(Contract):
         parameter_share: share of the network's parameters that would go with all of its units.
         flop_share: share of the network's FLOPs that would.
         protected: why it may not be pruned; None if it may.
+        inexact: why it is measured shrunk, not masked; None if it is masked.
     """
 
     name: str
@@ -26,6 +27,7 @@ class GroupReport(Contract):
     parameter_share: float
     flop_share: float
     protected: str | None
+    inexact: str | None = None
 
 
 class Explanation(Contract):
@@ -65,4 +67,5 @@ def _report(graph: ChannelGraph, group: Group, parameters: int, flops: int) -> G
         parameter_share=1 - rest.parameters / max(parameters, 1),
         flop_share=1 - rest.flops / max(flops, 1),
         protected=group.protected,
+        inexact=group.inexact,
     )

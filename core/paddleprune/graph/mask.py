@@ -2,6 +2,8 @@
 
 Masking where consumers *read* is exact whatever lies between producer and consumer (sigmoid(0) is not 0).
 A consumer that reads zero times a channel's value is a consumer with that slice of its weights at zero.
+Where something without weights reads (a product of activations, a sum over channels), everything that makes
+the channel is at zero too; the graph lets that happen only where the channel is then zero at the reader.
 """
 
 from __future__ import annotations
@@ -24,16 +26,17 @@ def masked(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Iter
     Args:
         layer: the dense network that the graph was built from.
         graph: its channel graph.
-        removed: units of the graph's groups.
+        removed: units of the graph's groups, exact ones.
     """
     gone = np.fromiter(removed, np.int64)
+    silent = gone[np.isin(gone, np.fromiter(graph.quiet, np.int64))]
     tensors = named_tensors(layer)
     saved: dict[str, Array] = {}
     try:
         for axis in graph.axes:
-            if axis.role != "read":
+            if axis.role == "index":
                 continue
-            cut = np.isin(axis.units, gone)
+            cut = np.isin(axis.units, gone if axis.role == "read" else silent)
             if cut.any():
                 tensor = tensors[axis.parameter]
                 array = tensor.numpy()

@@ -1,23 +1,28 @@
 """A layer to a flat list of operations, through Paddle's own tracer. The only place that touches PIR.
 
-Traps of Paddle 3.3 that this module hides: `to_static` replaces `layer.forward`; some results are null
-values whose `id` raises; parameters are called by a process-wide counter.
+Traps of Paddle 3.3 that this module hides: `to_static` replaces the `forward` of the layer that it traces, and
+wants its first argument to be called `self` (so a wrapper is traced); some results are null values whose `id`
+raises; asking a list of tensors for its shape kills the process; parameters are called by a process-wide counter;
+sizes that the forward computes with `paddle.shape` are -1 in the program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.errors import GraphError
+from paddleprune.errors import GraphError, said_by
+from paddleprune.graph.inputs import input_specs, leaves, random_inputs, read_inputs
 from paddleprune.graph.tensors import named_tensors
 
 _PADDLE_INTERNALS = tuple(f"/paddle/{part}" for part in ("nn/", "tensor/", "utils/", "base/", "pir/", "jit/", "_"))
+_OWN = "/paddleprune/graph/"
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Op:
-    """An operation of the traced program. Absent optional inputs and null results are None."""
+    """An operation of the traced program. Absent optional inputs and null results are None.
+
+    What the blocks of a control flow operation read stands behind its own inputs.
+    """
 
     name: str
+    index: int
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value | None, ...]
     attrs: Mapping[str, Any]
@@ -42,7 +51,7 @@ class Op:
     def where(self) -> str:
         """The line of the network's source that runs this operation: `mobilenetv2.py:120`."""
         lines = [line.strip() for line in self._callstack if line.strip().startswith("File ")]
-        own = [line for line in lines if not any(part in line for part in _PADDLE_INTERNALS)]
+        own = [line for line in lines if not any(part in line for part in (*_PADDLE_INTERNALS, _OWN))]
         if not own:
             return "an unknown line"
         path, line = own[-1].split(", ")[:2]
@@ -58,11 +67,13 @@ class Trace:
         ops: without those that only declare parameters.
         parameters: value id -> structured name, e.g. `features.3.conv.0.weight`.
         outputs: what the network returns, flattened.
+        numbers: value id -> integers that the forward computed from shapes alone.
     """
 
     ops: tuple[Op, ...]
     parameters: Mapping[str, str]
     outputs: tuple[Value, ...]
+    numbers: Mapping[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -88,64 +99,141 @@ class Capture:
         return self.names.get(raw.attrs()["parameter_name"])
 
 
-def capture(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Capture:
+class _Call(nn.Layer):
+    """Calls a layer with a list of arguments."""
+
+    def __init__(self, layer: nn.Layer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: list[Any]) -> Any:
+        return self.layer(*inputs)
+
+
+def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None) -> Capture:
     """Run a layer's forward through Paddle's tracer in evaluation mode; the layer is left as it was.
 
     Args:
-        layer: any layer whose forward takes tensors.
-        shapes: shape of each input, batch axis included; all float32.
+        layer: any layer.
+        inputs: an entry for each argument of its forward, as `read_inputs` takes them.
+        batch: another size of the batch axis than they have.
 
     Raises:
-        GraphError: the forward can't be traced (data-dependent control flow, wrong shapes, …).
+        GraphError: the forward can't be traced (wrong shapes, data-dependent Python, …).
     """
-    specs = [paddle.static.InputSpec(list(shape), "float32", f"input_{i}") for i, shape in enumerate(shapes)]
-    was_training, had_forward = layer.training, "forward" in vars(layer)
-    layer.eval()
-    traced = paddle.jit.to_static(layer, input_spec=specs, full_graph=True)
+    wanted = read_inputs(inputs)
+    was_training = layer.training
+    wrapper = _Call(layer)
+    wrapper.eval()
+    traced = paddle.jit.to_static(wrapper, input_spec=[input_specs(wanted, batch)], full_graph=True)
     try:
         program, outputs = traced.forward.main_program, list(traced.forward.outputs)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
-        raise GraphError(
-            f"cannot trace {type(layer).__name__} for input shapes {[tuple(s) for s in shapes]}: {reason}"
-        ) from error
+        shapes = [leaf.shape for leaf in leaves(wanted)]
+        raise GraphError(f"cannot trace {type(layer).__name__} for input shapes {shapes}: {said_by(error)}") from error
     finally:
-        traced.forward.rollback()
-        if not had_forward:
-            vars(layer).pop("forward", None)
-        if was_training:
-            layer.train()
+        layer.train() if was_training else layer.eval()
     names = {tensor.name: name for name, tensor in named_tensors(layer).items()}
     return Capture(list(program.global_block().ops), outputs, names, program)
 
 
-def trace(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Trace:
+def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Trace:
     """Capture a layer and describe its operations; arguments and errors as for `capture`."""
-    captured = capture(layer, shapes)
+    captured = capture(layer, inputs)
+    shapes, numbers = _computed(captured, layer, inputs)
     ops, parameters = [], {}
-    for raw in captured.ops:
+    for index, raw in enumerate(captured.ops):
         name = captured.parameter(raw)
         if name is not None:
             parameters[raw.results()[0].id] = name
         elif raw.name() != "builtin.parameter":
-            ops.append(_op(raw))
-    return Trace(tuple(ops), parameters, tuple(v for v in map(_value, captured.outputs) if v is not None))
+            ops.append(_op(raw, index, shapes))
+    outputs = tuple(value for value in (_value(raw, shapes) for raw in captured.outputs) if value is not None)
+    return Trace(tuple(ops), {str(key): name for key, name in parameters.items()}, outputs, numbers)
 
 
-def _op(raw: Any) -> Op:
+def is_tensor(raw: Any) -> bool:
+    """Is a PIR value one dense tensor? (Not null, as optional inputs are; not a list of tensors.)"""
+    return bool(raw.initialized() and raw.is_dense_tensor_type())
+
+
+def _op(raw: Any, index: int, shapes: Mapping[str, tuple[int, ...]]) -> Op:
     attrs = raw.attrs()
     callstack = attrs.pop("op_callstack", None) or ()
-    inputs = tuple(_value(v) for v in raw.operands_source())
-    outputs = tuple(_value(v) for v in raw.results())
-    return Op(raw.name().removeprefix("pd_op."), inputs, outputs, attrs, callstack)
+    read = [*raw.operands_source(), *_read_inside(raw)]
+    inputs = tuple(_value(v, shapes) for v in read)
+    outputs = tuple(_value(v, shapes) for v in raw.results())
+    return Op(raw.name().removeprefix("pd_op."), index, inputs, outputs, attrs, callstack)
 
 
-def _value(raw: Any) -> Value | None:
-    try:
-        identity = str(raw.id)
-    except Exception:  # a null value, as batch_norm_ and dropout have
+def _value(raw: Any, shapes: Mapping[str, tuple[int, ...]]) -> Value | None:
+    if not raw.initialized():
         return None
     try:
-        return Value(identity, tuple(int(n) for n in raw.shape))
-    except Exception:  # not a dense tensor: a list of tensors, or an undefined result
+        identity = str(raw.id)
+    except Exception:  # a null result, as batch_norm_ and dropout have
+        return None
+    if not is_tensor(raw):
         return Value(identity, None)
+    return Value(identity, shapes.get(identity) or tuple(int(n) for n in raw.shape))
+
+
+def _read_inside(raw: Any) -> Iterator[Any]:
+    """What the blocks of a control flow operation read from outside of them."""
+    for block in raw.blocks():
+        made = {str(value.id) for value in block.args()}
+        for inner in block.ops:
+            for value in (*inner.operands_source(), *_read_inside(inner)):
+                if value.initialized() and str(value.id) not in made:
+                    yield value
+            made.update(str(value.id) for value in inner.results() if value.initialized())
+
+
+_FROM_SHAPES = frozenset(f"pd_op.{name}" for name in ("shape64", "shape", "numel", "full", "full_int_array"))
+
+
+def _computed(
+    captured: Capture, layer: nn.Layer, inputs: Sequence[Any]
+) -> tuple[dict[str, tuple[int, ...]], dict[str, list[int]]]:
+    """Sizes and integers that the forward computes from shapes, found by running the program once.
+
+    Returns:
+        Value id -> shape, where the program doesn't know it; value id -> integers that depend on shapes alone.
+    """
+    if not any(raw.name() in ("pd_op.shape64", "pd_op.shape", "pd_op.numel") for raw in captured.ops):
+        return {}, {}
+    unknown: list[Any] = []
+    numbers: list[Any] = []
+    known: set[Any] = set()
+    for raw in captured.ops:
+        results = [value for value in raw.results() if value.initialized()]
+        if raw.name() in _FROM_SHAPES or (
+            raw.num_operands() and all(v.initialized() and v.id in known for v in raw.operands_source())
+        ):
+            known.update(value.id for value in results)
+        for value in results:
+            if is_tensor(value) and any(n < 0 for n in value.shape):
+                unknown.append(value)
+            elif is_tensor(value) and value.id in known and "int" in str(value.dtype) and len(value.shape) <= 1:
+                numbers.append(value)
+    arrays = _run(captured, layer, inputs, [*unknown, *numbers])
+    shapes = {str(value.id): array.shape for value, array in zip(unknown, arrays, strict=False)}
+    found = zip(numbers, arrays[len(unknown) :], strict=True)
+    return shapes, {str(value.id): np.ravel(array).astype(int).tolist() for value, array in found}
+
+
+def _run(captured: Capture, layer: nn.Layer, inputs: Sequence[Any], wanted: list[Any]) -> list[Any]:
+    tensors = named_tensors(layer)
+    weights = {name: tensors[structured].numpy() for name, structured in captured.names.items()}
+    arrays = leaves(list(random_inputs(read_inputs(inputs))))
+    paddle.enable_static()
+    try:
+        scope = paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            for name, array in weights.items():
+                scope.var(name).get_tensor().set(array, paddle.CPUPlace())
+            feed = {f"input_{i}": array for i, array in enumerate(arrays)}
+            executor = paddle.static.Executor(paddle.CPUPlace())
+            return list(executor.run(captured.program, feed=feed, fetch_list=wanted))
+    finally:
+        paddle.disable_static()

@@ -1,16 +1,42 @@
-"""The state of a walk over a traced network: atoms of every value, and what parameters have to do with them."""
+"""The state of a walk over a traced network: tracks of every value, and what parameters have to do with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from paddleprune.graph.atoms import FIXED, Atoms, AtomTable, along, collapse
-from paddleprune.graph.channels import Read, Role, Shape
+from paddleprune.graph.atoms import Atoms, AtomTable, Track, Tracks, collapse
+from paddleprune.graph.channels import Product, Read, Role, Shape
 from paddleprune.graph.trace import Op, Value
+from paddleprune.interfaces import Array
+
+Attention: TypeAlias = Literal["heads", "dims"]
+"""What attention loses: whole heads, or the same offsets of every head."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A parameter or buffer as the forward sees it, maybe transposed or with axes of size 1 added.
+
+    Attributes:
+        name: its structured name.
+        axes: for each axis of the value the parameter's own axis, None for one that was added.
+    """
+
+    name: str
+    axes: tuple[int | None, ...]
+
+
+@dataclass
+class ParameterAxis:
+    """What an axis of a parameter has to do with atoms; in more than one role if it is used more than once."""
+
+    roles: set[Role]
+    atoms: Atoms
+    source: Atoms | None = None
 
 
 @dataclass
@@ -18,66 +44,104 @@ class Walker:
     """What the op rules read and write.
 
     Attributes:
-        parameters: value id -> structured name of the parameter that the value is, maybe reshaped.
-        shapes: structured name -> shape of the parameter itself.
-        values: value id -> atoms; a value that isn't there has none that could be removed.
+        shapes: structured name -> shape of every parameter and buffer.
+        indices: structured name -> contents of the buffers that hold integers.
+        attention: what attention loses.
+        views: value id -> the parameter that the value is.
+        tracks: value id -> tracks; a value that isn't there has nothing that could be removed.
+        loose: value id -> axes along which all positions are the same, so that they adapt to what they meet.
         lists: value id -> the values of a list.
-        parts: id of the list that a split gives -> what was split, and along which axis.
+        packed: value id -> the operation that packed a list.
+        pieces: id of a list that one operation cut -> tracks and loose axes of each of its values.
         constants: value id -> the number or numbers that an operation made out of nothing.
         axes: (parameter, axis) -> role and atoms.
         reads: where consumers read channels.
+        quiet: atoms that are read without weights.
+        grids: atoms of an axis that a reshape cut into factors, and which factor adapts, if the forward says so:
+            what is left must be a grid again.
+        heads: [what attention loses, the rest] atoms of queries, keys and values.
         uses: parameter -> FLOPs of its operations per number in it.
-        fixed_flops: FLOPs of operations without parameters.
+        products: products of activations.
         uncounted: kinds of operations that have no rule.
     """
 
-    parameters: dict[str, str]
     shapes: Mapping[str, Shape]
+    indices: Mapping[str, Array]
+    attention: Attention = "heads"
     table: AtomTable = field(default_factory=AtomTable)
-    values: dict[str, Atoms] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
+    tracks: dict[str, Tracks] = field(default_factory=dict)
+    loose: dict[str, frozenset[int]] = field(default_factory=dict)
     lists: dict[str, list[Value]] = field(default_factory=dict)
-    parts: dict[str, tuple[Value, int]] = field(default_factory=dict)
+    packed: dict[str, Op] = field(default_factory=dict)
+    pieces: dict[str, list[tuple[Tracks, frozenset[int]]]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
-    axes: dict[tuple[str, int], tuple[Role, Atoms]] = field(default_factory=dict)
+    axes: dict[tuple[str, int], ParameterAxis] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
+    quiet: list[Atoms] = field(default_factory=list)
+    grids: list[tuple[Atoms, int | None]] = field(default_factory=list)
+    heads: list[Atoms] = field(default_factory=list)
     uses: dict[str, int] = field(default_factory=dict)
-    fixed_flops: int = 0
+    products: list[Product] = field(default_factory=list)
     uncounted: set[str] = field(default_factory=set)
 
     # -- values ---------------------------------------------------------------------------------
 
-    def get(self, value: Value) -> Atoms:
-        """The atoms of a value, size 1 along every axis where they don't vary."""
-        found = self.values.get(value.id)
-        return np.full([1] * len(value.shape or ()), FIXED, np.int64) if found is None else found
+    def get(self, value: Value) -> Tracks:
+        """The tracks of a value. A parameter that is used like an activation gets one along its channels."""
+        if value.id in self.views:
+            self._materialize(value)
+        return self.tracks.get(value.id, ())
 
-    def full(self, value: Value) -> Atoms:
-        """The atoms of a value at every position of its shape."""
-        return np.broadcast_to(self.get(value), value.shape or ())
+    def put(self, value: Value | None, tracks: Iterable[Track], loose: Iterable[int] = ()) -> None:
+        """Say which tracks a value has, and along which axes all of its positions are the same."""
+        if value is None:
+            return
+        kept = (Track(collapse(track.atoms), track.zero) for track in tracks)
+        self.tracks[value.id] = tuple(track for track in kept if track.axes)
+        if loose:
+            self.loose[value.id] = frozenset(loose)
 
-    def put(self, value: Value | None, atoms: Atoms) -> None:
-        """Say which atoms a value carries."""
-        if value is not None:
-            self.values[value.id] = collapse(atoms)
+    def put_along(self, value: Value, axis: int, atoms: Atoms, rest: Iterable[Track] = (), zero: bool = True) -> None:
+        """Say that a value carries a vector of atoms along one axis, and perhaps other tracks."""
+        shape = [1] * len(value.shape or ())
+        shape[axis] = len(atoms)
+        self.put(value, [*rest, Track(atoms.reshape(shape), zero)])
+
+    def loose_axes(self, value: Value) -> frozenset[int]:
+        """Axes along which all positions are the same."""
+        return self.loose.get(value.id, frozenset())
 
     def fix(self, value: Value, reason: str) -> None:
         """Protect everything that a value carries, or that the parameter owns which it is."""
         for part in self.lists.get(value.id, [value]):
-            self.table.fix(self.get(part), reason)
-        if value.id in self.parameters:
-            for axis, size in enumerate(self.shapes[self.parameters[value.id]]):
-                if (self.parameters[value.id], axis) not in self.axes:
-                    self.note(value, axis, "follow", np.zeros(size, np.int64))
-                self.table.fix(self.axes[self.parameters[value.id], axis][1], reason)
+            for track in self.tracks.get(part.id, ()):
+                self.table.fix(track.atoms, reason)
+            for tracks, _ in self.pieces.get(part.id, ()):
+                for track in tracks:
+                    self.table.fix(track.atoms, reason)
+            if part.id in self.views:
+                self._fix_parameter(self.views[part.id].name, reason)
 
-    def vector(self, value: Value, axis: int, op: Op) -> Atoms:
-        """The atoms along one axis; if they vary along another too, they are protected."""
-        size = (value.shape or ())[axis]
-        found = along(self.get(value), axis, size)
-        if found is None:
-            self.fix(value, f"{op.name} at {op.where} reads channels that lie along several axes")
-            return np.zeros(size, np.int64)
-        return found
+    def touches(self, value: Value) -> bool:
+        """Does a value carry anything that could be removed, or is it a parameter?"""
+        parts = self.lists.get(value.id, [value])
+        return any(self.tracks.get(p.id) or p.id in self.views or p.id in self.pieces for p in parts)
+
+    def vector(self, value: Value, axis: int, op: Op) -> tuple[Track, Tracks]:
+        """What lies along one axis of a value: its track as a vector, and the tracks along other axes.
+
+        Where no single track lies there, what does is protected and the vector is fixed.
+        """
+        shape = value.shape or ()
+        axis %= len(shape)
+        here = [track for track in self.get(value) if axis in track.axes]
+        rest = tuple(track for track in self.get(value) if axis not in track.axes)
+        if len(here) == 1 and here[0].axes == {axis}:
+            return Track(here[0].atoms.ravel(), here[0].zero), rest
+        for track in here:
+            self.table.fix(track.atoms, f"{op.name} at {op.where} reads channels that lie along several axes")
+        return Track(np.zeros(shape[axis], np.int64)), rest
 
     def constant(self, value: Value | None) -> Any:
         """The number or numbers that a value is known to be; None if it isn't known."""
@@ -87,27 +151,79 @@ class Walker:
 
     def is_parameter(self, value: Value | None) -> bool:
         """Is it a parameter or buffer of the network?"""
-        return value is not None and value.id in self.parameters
+        return value is not None and value.id in self.views
 
-    def note(self, value: Value, axis: int, role: Role, atoms: Atoms) -> None:
+    def note(self, value: Value, axis: int, role: Role, atoms: Atoms, source: Atoms | None = None) -> None:
         """Record what an axis of a parameter has to do with atoms; a second use ties both together."""
-        key = (self.parameters[value.id], axis)
-        if key not in self.axes:
-            self.axes[key] = (role, atoms)
-            return
-        old_role, old_atoms = self.axes[key]
-        reason = f"{key[0]} is used twice, and one use can't be cut"
-        self.table.unite(old_atoms, atoms, reason)
-        if old_role != role:
-            self.table.fix(old_atoms, f"{key[0]} is used twice, in different roles")
+        view = self.views[value.id]
+        own = view.axes[axis]
+        if own is None:
+            self.table.fix(atoms, f"{view.name} has no axis for it")
+        else:
+            self._note(view.name, own, ParameterAxis({role}, atoms, source))
 
-    def read(self, value: Value, channel: int, atoms: Atoms) -> None:
-        """Record that a consumer with this weight reads channels."""
-        name = self.parameters[value.id]
-        use = sum(read.parameter == name for read in self.reads)
-        self.reads.append(Read(name, use, channel, atoms))
+    def _note(self, name: str, axis: int, said: ParameterAxis) -> None:
+        known = self.axes.setdefault((name, axis), said)
+        if known is said:
+            return
+        reason = f"{name} is used twice, and one use can't be cut"
+        self.table.unite(known.atoms, said.atoms, reason)
+        if known.source is not None and said.source is not None:
+            self.table.unite(known.source, said.source, reason)
+        known.roles |= said.roles
+        if "index" in known.roles and len(known.roles) > 1:
+            self.table.fix(known.atoms, f"{name} is used twice, in different roles")
+
+    def _fix_parameter(self, name: str, reason: str) -> None:
+        for axis, size in enumerate(self.shapes[name]):
+            self._note(name, axis, ParameterAxis({"follow"}, np.zeros(size, np.int64)))
+            self.table.fix(self.axes[name, axis].atoms, reason)
+
+    def _materialize(self, value: Value) -> None:
+        """A parameter that takes an activation's place: its channels lie along the second of four axes, or the last."""
+        shape = value.shape or ()
+        long = [i for i, n in enumerate(shape) if n > 1 and self.views[value.id].axes[i] is not None]
+        if value.id in self.tracks or not long:
+            return
+        axis = 1 if len(shape) == 4 and 1 in long else long[-1]
+        own = self.views[value.id].axes[axis]
+        known = self.axes.get((self.views[value.id].name, own if own is not None else -1))
+        atoms = self.table.fresh(shape[axis]) if known is None else known.atoms
+        self.note(value, axis, "follow", atoms)
+        self.put_along(value, axis, atoms)
+
+    # -- what consumers do ----------------------------------------------------------------------
+
+    def read(self, op: Op, operand: int, axis: int, atoms: Atoms) -> None:
+        """Record that a consumer with weights reads channels."""
+        self.reads.append(Read(op.index, operand, axis, atoms))
+
+    def read_plain(self, op: Op, operand: int, axis: int, track: Track) -> None:
+        """Record that a consumer without weights reads channels: a masked channel must be zero there."""
+        if track.zero:
+            self.reads.append(Read(op.index, operand, axis, track.atoms))
+            self.quiet.append(track.atoms)
+        else:
+            self.table.fix(track.atoms, f"{op.name} at {op.where} reads channels that can't be silenced")
 
     def use(self, value: Value, positions: int) -> None:
         """Count FLOPs: each number of the parameter is multiplied and added `positions` times an image."""
-        name = self.parameters[value.id]
+        name = self.views[value.id].name
         self.uses[name] = self.uses.get(name, 0) + positions
+
+    def regular(self, grid: Atoms, axis: int) -> Atoms:
+        """Tie a grid of atoms so that it varies along one axis only: that axis, as a vector."""
+        for other in range(grid.ndim):
+            if other != axis:
+                self.table.tie_across(grid, other)
+                grid = grid.take([0], other)
+        return grid.ravel()
+
+    def settle_grids(self) -> None:
+        """Tie what reshapes cut into factors so that a grid is left: by preference along the factor that adapts."""
+        for grid, adapts in self.grids:
+            found = self.table.find(grid)
+            varying = [i for i in range(grid.ndim) if (found != found.take([0], i)).any()]
+            if len(varying) > 1:
+                longest = max(varying, key=lambda i: grid.shape[i])
+                self.regular(found, adapts if adapts in varying else longest)

@@ -13,6 +13,7 @@ from paddle import nn
 
 from paddleprune.console import say
 from paddleprune.errors import DataError
+from paddleprune.graph.inputs import map_leaves
 from paddleprune.interfaces import Array, Batch, Dataset, Metric
 
 Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
@@ -39,7 +40,7 @@ def eager_forward(layer: nn.Layer) -> Forward:
     def forward(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         layer.eval()
         with paddle.no_grad():
-            outputs = flatten(layer(*(paddle.to_tensor(x) for x in inputs)))
+            outputs = flatten(layer(*map_leaves(paddle.to_tensor, list(inputs))))
         return tuple(np.asarray(y.astype("float32") if y.dtype == paddle.bfloat16 else y) for y in outputs)
 
     return forward

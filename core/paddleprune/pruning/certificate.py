@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from paddle import nn
 
-from paddleprune.errors import CertificateError
+from paddleprune.errors import CertificateError, said_by
 from paddleprune.graph import ChannelGraph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.plan import Certificate, Plan
-from paddleprune.pruning.surgery import Undo, convolution_groups, shrink
+from paddleprune.pruning.surgery import Undo, attributes_of, shrink
 
 TOLERANCE = 1e-4
 """Largest difference that passes, as a share of the outputs' largest value (float32 rounding is about 1e-6)."""
@@ -35,9 +34,10 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
         PlanError: the plan doesn't fit the network.
         CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored bit for bit.
     """
-    was_training, groups = layer.training, convolution_groups(layer)
+    was_training, before = layer.training, attributes_of(layer, graph)
     try:
-        undo, certificate = shrink_and_compare(layer, graph, plan.removed(graph), probe)
+        removed = plan.removed(graph)
+        undo, certificate = shrink_and_compare(layer, graph, removed, probe)
     finally:
         layer.train() if was_training else layer.eval()
     if not certificate.passed:
@@ -46,14 +46,17 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
             f"the shrunk network's outputs differ by {certificate.max_difference:.3g} from the masked one's "
             f"(they reach {certificate.scale:.3g}); nothing was changed"
         )
-    changed = {name: n for name, n in convolution_groups(layer).items() if n != groups[name]}
-    return plan.model_copy(update={"certificate": certificate, "convolution_groups": changed})
+    after = attributes_of(layer, graph.without(removed))
+    changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
+    return plan.model_copy(update={"certificate": certificate, "attributes": changed})
 
 
 def shrink_and_compare(
     layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], probe: Sequence[Array]
 ) -> tuple[Undo, Certificate]:
     """Mask units, then really remove them, and compare the outputs; the layer is left in evaluation mode.
+
+    Units that can't be masked are removed before the comparison begins.
 
     Returns:
         What restores the layer bit for bit, and the certificate, passed or not.
@@ -62,14 +65,20 @@ def shrink_and_compare(
         CertificateError: the shrunk network doesn't run; the layer is restored.
     """
     forward, inputs = eager_forward(layer), tuple(probe)
-    with masked(layer, graph, removed):
-        expected = forward(inputs)
-    undo = shrink(layer, graph, removed)
+    inexact = graph.inexact_units(removed)
+    undo = shrink(layer, graph, inexact)
     try:
-        return undo, compare(expected, forward(inputs))
+        rest = graph.without(inexact)
+        exact = [unit for unit in removed if unit not in set(inexact)]
+        with masked(layer, rest, exact):
+            expected = forward(inputs)
+        undo = shrink(layer, rest, exact).after(undo)
+        certificate = compare(expected, forward(inputs))
     except Exception as error:
         undo(layer)
-        raise CertificateError(f"the shrunk network doesn't run ({last_line(error)}); nothing was changed") from error
+        raise CertificateError(f"the shrunk network doesn't run ({said_by(error)}); nothing was changed") from error
+    names = tuple(group.name for group in graph.groups if set(group.units) & set(inexact))
+    return undo, certificate.model_copy(update={"inexact": names})
 
 
 def compare(expected: Sequence[Array], got: Sequence[Array]) -> Certificate:
@@ -86,11 +95,6 @@ def compare(expected: Sequence[Array], got: Sequence[Array]) -> Certificate:
         scale = max(scale, float(np.abs(a).max(initial=0)))
     if not np.isfinite([worst, scale]).all():
         raise ValueError("the outputs aren't finite; the weights hold NaN or infinite values")
-    return Certificate(max_difference=worst, scale=scale, tolerance=TOLERANCE, batch=len(expected[0]))
-
-
-def last_line(error: BaseException) -> str:
-    """What an error of Paddle says, without its stack and its own source lines."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]
-    text = lines[-1] if lines else type(error).__name__
-    return re.sub(r"\s*\(at /paddle/.*\)|\[Hint: |\]$|^\(\w+\) ", "", text).rstrip(".] ")
+    return Certificate(
+        max_difference=worst, scale=scale, tolerance=TOLERANCE, batch=len(expected[0]) if expected[0].ndim else 1
+    )

@@ -7,14 +7,13 @@ its outputs aren't the masked network's, halves of the groups are tried until th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 from paddle import nn
 
-from paddleprune.errors import CertificateError
-from paddleprune.graph import ChannelGraph, Group
-from paddleprune.interfaces import Array
-from paddleprune.pruning.certificate import last_line, shrink_and_compare
+from paddleprune.errors import CertificateError, said_by
+from paddleprune.graph import ChannelGraph, Group, random_inputs
+from paddleprune.pruning.certificate import shrink_and_compare
 
 _ROUNDING = 1e-2
 """Random images may amplify rounding beyond a certificate's tolerance; a wrong width changes outputs by far more."""
@@ -30,8 +29,7 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
     Returns:
         The graph, with more groups protected or the same.
     """
-    generator = np.random.default_rng(0)
-    probe = tuple(generator.standard_normal((2, *shape[1:]), np.float32) for shape in graph.inputs)
+    probe = random_inputs(graph.inputs)
     was_training = layer.training
     try:
         return graph.protecting(_culprits(layer, graph, graph.prunable, probe))
@@ -39,7 +37,7 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
         layer.train() if was_training else layer.eval()
 
 
-def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: Sequence[Array]) -> dict[str, str]:
+def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> dict[str, str]:
     problem = _problem(layer, graph, groups, probe)
     if problem is None:
         return {}
@@ -53,7 +51,7 @@ def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], pro
     return {group.name: f"the forward relates its width to another group's ({problem})" for group in groups}
 
 
-def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: Sequence[Array]) -> str | None:
+def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> str | None:
     """What goes wrong when each group loses a different share of its units; None if nothing does."""
     gone = [unit for i, group in enumerate(groups) for unit in group.units[: max(1, group.count(0.2 + 0.1 * (i % 5)))]]
     if not gone:
@@ -61,7 +59,7 @@ def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], prob
     try:
         undo, certificate = shrink_and_compare(layer, graph, gone, probe)
     except CertificateError as error:
-        return last_line(error.__cause__ or error)
+        return said_by(error.__cause__ or error)
     undo(layer)
     same = certificate.max_difference <= _ROUNDING * certificate.scale
     return None if same else "its outputs change"

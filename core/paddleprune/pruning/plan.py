@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field
 
 from paddleprune.errors import PlanError
 from paddleprune.files import read_json, write_json
-from paddleprune.graph import ChannelGraph
+from paddleprune.graph import ChannelGraph, Group
 from paddleprune.specs import Contract
 
 
@@ -44,12 +45,14 @@ class Certificate(Contract):
         scale: largest absolute value of the masked model's outputs.
         tolerance: the largest share of `scale` that passes.
         batch: images in the probe batch.
+        inexact: groups that can't be masked, so that both sides of the comparison lack their units already.
     """
 
     max_difference: float
     scale: float
     tolerance: float
     batch: int
+    inexact: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -58,9 +61,10 @@ class Certificate(Contract):
 
     def describe(self) -> str:
         """One line: masked and shrunk give the same outputs, to which precision."""
+        besides = f"; {len(self.inexact)} groups can't be masked and were measured shrunk" if self.inexact else ""
         return (
             f"masked and shrunk outputs differ by at most {self.max_difference:.1e} "
-            f"(they reach {self.scale:.3g}; {self.batch} images)"
+            f"(they reach {self.scale:.3g}; {self.batch} images{besides})"
         )
 
 
@@ -73,7 +77,8 @@ class Plan(Contract):
         groups: only groups that lose units.
         before: the dense model.
         after: the shrunk model.
-        convolution_groups: `groups` of each convolution where shrinking changed it (depthwise ones).
+        attributes: layer -> attribute -> value, where shrinking changed what the shapes don't tell: `_groups` of
+            depthwise convolutions, `num_heads`.
         certificate: set when the plan has been carried out.
     """
 
@@ -83,7 +88,7 @@ class Plan(Contract):
     groups: dict[str, GroupPlan]
     before: Counts
     after: Counts
-    convolution_groups: dict[str, int] = Field(default_factory=dict)
+    attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
     certificate: Certificate | None = None
 
     def removed(self, graph: ChannelGraph) -> list[int]:
@@ -137,6 +142,7 @@ def make_plan(
     criterion: str,
     eval_metric_loss: float | None = None,
     expected: Mapping[str, float] | None = None,
+    round_to: int = 1,
 ) -> Plan:
     """Turn ratios into units.
 
@@ -147,11 +153,15 @@ def make_plan(
         criterion: what made the rankings.
         eval_metric_loss: the tolerance that the ratios come from.
         expected: group name -> the metric loss that the table expects.
+        round_to: every layer that loses filters keeps a multiple of this many, by keeping more if need be; a
+            group where that can't be stays whole.
 
     Raises:
         UnknownNameError: a name isn't a group of the graph.
-        PlanError: a group is protected, or a ratio isn't between 0 and 1.
+        PlanError: a group is protected, a ratio isn't between 0 and 1, or round_to isn't positive.
     """
+    if round_to < 1:
+        raise PlanError(f"round_to must be 1 or more, got {round_to}")
     groups: dict[str, GroupPlan] = {}
     for name, ratio in ratios.items():
         group = graph[name]
@@ -159,7 +169,7 @@ def make_plan(
             raise PlanError(f"{name!r} may not be pruned: {group.protected}")
         if not 0 <= ratio <= 1:
             raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}")
-        gone = set(rankings[name][: group.count(ratio)])
+        gone = set(rankings[name][: _rounded(graph, group, rankings[name], group.count(ratio), round_to)])
         if gone:
             keep = tuple(i for i in range(group.size) if i not in gone)
             groups[name] = GroupPlan(units=group.size, keep=keep, ratio=ratio, expected_loss=(expected or {}).get(name))
@@ -173,3 +183,13 @@ def make_plan(
     )
     after = graph.cost(plan.removed(graph))
     return plan.model_copy(update={"after": Counts(parameters=after.parameters, flops=after.flops)})
+
+
+def _rounded(graph: ChannelGraph, group: Group, ranking: list[int], count: int, round_to: int) -> int:
+    """The most units, at most `count`, whose removal leaves every producer a multiple of `round_to` filters."""
+    owned = [axis.units for axis in graph.axes_of[group.name] if axis.role == "own"]
+    filters = np.zeros((len(owned), count + 1), np.int64)
+    for row, units in zip(filters, owned, strict=True):
+        row[1:] = [(units == group.units[i]).sum() for i in ranking[:count]]
+        row[:] = len(units) - np.cumsum(row)
+    return int(np.flatnonzero((filters % round_to == 0).all(axis=0)).max(initial=0)) if round_to > 1 else count

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 from paddleprune.errors import PlanError
-from paddleprune.graph import ChannelGraph
-from paddleprune.pruning.plan import Plan, make_plan
-from paddleprune.sensitivity import SensitivityTable
-from paddleprune.sensitivity.criteria import Rankings
+from paddleprune.pruning.plan import Plan
+from paddleprune.sensitivity import Prunable, SensitivityTable
 
 
-def solve(graph: ChannelGraph, table: SensitivityTable, rankings: Rankings, eval_metric_loss: float) -> Plan:
+class Planner(Protocol):
+    """What makes plans of one network: an engine."""
+
+    @property
+    def groups(self) -> Sequence[Prunable]:
+        """What may be pruned."""
+
+    def plan(
+        self,
+        ratios: Mapping[str, float],
+        *,
+        eval_metric_loss: float | None = None,
+        expected: Mapping[str, float] | None = None,
+        round_to: int = 1,
+    ) -> Plan:
+        """Turn ratios into the units that stay."""
+
+
+def solve(planner: Planner, table: SensitivityTable, eval_metric_loss: float, round_to: int = 1) -> Plan:
     """The plan that a tolerance asks for: each group, alone, may lose that share of the metric.
 
     Args:
-        graph: the network's channel graph.
+        planner: the engine of the network, with the table's criterion.
         table: its sensitivity table.
-        rankings: the order in which the table's criterion removes units.
         eval_metric_loss: the tolerance, 0 or more.
+        round_to: channels of every pruned convolution stay a multiple of this.
 
     Raises:
         PlanError: the table names groups that the network doesn't have.
     """
-    prunable = {group.name for group in graph.prunable}
+    prunable = {group.name for group in planner.groups}
     strangers = [name for name in table.groups if name not in prunable]
     if strangers:
         raise PlanError(f"the table has a group {strangers[0]!r} that this network can't prune; analyze it again")
     ratios = table.ratios_for(eval_metric_loss)
-    return make_plan(
-        graph,
-        ratios,
-        rankings,
-        criterion=table.identity.criterion,
-        eval_metric_loss=eval_metric_loss,
-        expected={name: table.loss_at(name, ratio) for name, ratio in ratios.items()},
-    )
+    expected = {name: table.loss_at(name, ratio) for name, ratio in ratios.items()}
+    return planner.plan(ratios, eval_metric_loss=eval_metric_loss, expected=expected, round_to=round_to)

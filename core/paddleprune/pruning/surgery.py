@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from paddle import nn
@@ -13,8 +14,13 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
 
-_WIDTHS = ("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters")
+_WIDTHS = (
+    *("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters"),
+    *("_num_channels", "_num_groups", "_normalized_shape", "_embedding_dim"),
+)
 """The attributes of Paddle's layers that say how wide they are."""
+Attributes: TypeAlias = Mapping[str, Mapping[str, int]]
+"""Layer name -> attribute -> value: what a pruned network has and its shapes don't tell."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,11 @@ class Undo:
 
     _tensors: Mapping[str, Array]
     _widths: Mapping[str, Mapping[str, Any]]
+
+    def after(self, earlier: Undo) -> Undo:
+        """Undo this and an earlier shrink at once."""
+        widths = {name: {**own, **earlier._widths.get(name, {})} for name, own in self._widths.items()}
+        return Undo({**self._tensors, **earlier._tensors}, widths)
 
     def __call__(self, layer: nn.Layer) -> None:
         """Restore the layer bit for bit."""
@@ -44,48 +55,103 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     Returns:
         What restores the layer bit for bit.
     """
+    removed = list(removed)
     tensors = named_tensors(layer)
-    kept = graph.keeps(removed)
-    before = {name: tensors[name].numpy() for name in kept}
-    undo = Undo(before, _widths(layer))
-    for name, axes in kept.items():
-        array = before[name]
-        for axis, indices in axes.items():
-            array = array.take(indices, axis)
+    changed = _cut(graph, tensors, removed)
+    undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph))
+    counts = _counts(graph, removed)
+    changed.update(_keep_attention_scale(layer, changed, counts))
+    for name, array in changed.items():
         overwrite(tensors[name], array)
         tensors[name].clear_gradient(set_to_zero=False)
     _refit(layer)
+    _set_attributes(layer, counts)
     return undo
 
 
-def resize(
-    layer: nn.Layer, shapes: Mapping[str, tuple[int, ...]], convolution_groups: Mapping[str, int] | None = None
-) -> None:
+def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
+    """What a network's shapes don't tell: groups of convolutions and norms, and what counts heads."""
+    found: dict[str, dict[str, int]] = {}
+    for name, sub in layer.named_sublayers(include_self=True):
+        for attribute in ("_groups", "_num_groups"):
+            if isinstance(vars(sub).get(attribute), int):
+                found.setdefault(name, {})[attribute] = vars(sub)[attribute]
+    for width in graph.widths:
+        found.setdefault(width.layer, {})[width.attribute] = len(width.units)
+    return found
+
+
+def resize(layer: nn.Layer, shapes: Mapping[str, tuple[int, ...]], attributes: Attributes | None = None) -> None:
     """Give parameters and buffers other shapes (their contents become zeros), as a pruned checkpoint needs.
 
     Args:
         layer: a freshly built dense network, changed in place.
         shapes: structured name -> shape.
-        convolution_groups: layer name -> number of groups, where it isn't what the dense network has.
+        attributes: what the shapes don't tell, where it isn't what the dense network has.
     """
     tensors = named_tensors(layer)
     for name, shape in shapes.items():
         if name in tensors and tuple(tensors[name].shape) != tuple(shape):
             overwrite(tensors[name], np.zeros(shape, tensors[name].numpy().dtype))
     _refit(layer)
+    _set_attributes(layer, attributes or {})
+
+
+def _cut(graph: ChannelGraph, tensors: Mapping[str, Any], removed: list[int]) -> dict[str, Array]:
+    """The new contents of every parameter and buffer that changes."""
+    gone = np.fromiter(removed, np.int64)
+    changed: dict[str, Array] = {}
+    for axis in graph.axes:
+        if axis.source is not None and np.isin(axis.source, gone).any():
+            numbers = np.cumsum(~np.isin(axis.source, gone)) - 1  # channels that stay are counted anew
+            old = tensors[axis.parameter].numpy()
+            changed[axis.parameter] = numbers[old].astype(old.dtype)
+    for name, axes in graph.keeps(removed).items():
+        array = changed.get(name, tensors[name].numpy())
+        for number, indices in axes.items():
+            array = array.take(indices, number)
+        changed[name] = array
+    return changed
+
+
+def _counts(graph: ChannelGraph, removed: list[int]) -> dict[str, dict[str, int]]:
+    """What the attributes that count units become."""
+    gone = np.fromiter(removed, np.int64)
+    found: dict[str, dict[str, int]] = {}
+    for width in graph.widths:
+        if np.isin(width.units, gone).any():
+            found.setdefault(width.layer, {})[width.attribute] = int((~np.isin(width.units, gone)).sum())
+    return found
+
+
+def _keep_attention_scale(layer: nn.Layer, changed: Mapping[str, Array], counts: Attributes) -> dict[str, Array]:
+    """Queries of Paddle's attention, which divides by the square root of the heads' width: as if it were still wide."""
+    found: dict[str, Array] = {}
     for name, sub in layer.named_sublayers(include_self=True):
-        if convolution_groups and name in convolution_groups:
-            _set_groups(sub, convolution_groups[name])
+        if isinstance(sub, nn.MultiHeadAttention) and "head_dim" in counts.get(name, {}):
+            factor = (counts[name]["head_dim"] / sub.head_dim) ** 0.5
+            for part in ("weight", "bias"):
+                key = f"{name}.q_proj.{part}".removeprefix(".")
+                if key in changed:
+                    found[key] = (changed[key] * factor).astype(changed[key].dtype)
+    return found
 
 
-def convolution_groups(layer: nn.Layer) -> dict[str, int]:
-    """Layer name -> number of groups, of every convolution."""
-    return {name: sub._groups for name, sub in layer.named_sublayers(include_self=True) if _is_convolution(sub)}
+def _set_attributes(layer: nn.Layer, attributes: Attributes) -> None:
+    for name, sub in layer.named_sublayers(include_self=True):
+        for attribute, value in attributes.get(name, {}).items():
+            if attribute == "_groups":
+                _set_groups(sub, value)
+            else:
+                setattr(sub, attribute, value)
 
 
-def _widths(layer: nn.Layer) -> dict[str, dict[str, Any]]:
+def _widths(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, Any]]:
+    counted: dict[str, list[str]] = {}
+    for width in graph.widths:
+        counted.setdefault(width.layer, []).append(width.attribute)
     return {
-        name: {key: vars(sub)[key] for key in _WIDTHS if key in vars(sub)}
+        name: {key: vars(sub)[key] for key in (*_WIDTHS, *counted.get(name, ())) if key in vars(sub)}
         for name, sub in layer.named_sublayers(include_self=True)
     }
 
@@ -107,10 +173,23 @@ def _refit(layer: nn.Layer) -> None:
                 _set_groups(sub, rows if _transposed(sub) else rows // multiplier)
             else:
                 _set_groups(sub, sub._groups)
+        elif hasattr(sub, "_num_groups") and hasattr(sub, "_num_channels"):
+            if sub._num_groups == sub._num_channels:  # a group a channel
+                sub._num_groups = weight.shape[0]
+            sub._num_channels = weight.shape[0]
+        elif hasattr(sub, "_normalized_shape"):
+            sub._normalized_shape = _normalized(list(sub._normalized_shape), weight.shape[0])
+        elif hasattr(sub, "_embedding_dim"):
+            sub._embedding_dim = weight.shape[1]
         elif hasattr(sub, "_num_features"):
             sub._num_features = weight.shape[0]
         elif hasattr(sub, "_num_parameters"):
             sub._num_parameters = weight.shape[0]
+
+
+def _normalized(shape: list[int], size: int) -> list[int]:
+    """The shape of a layer norm, whose first axis holds the channels, once it has another size in all."""
+    return [size // math.prod(shape[1:]), *shape[1:]]
 
 
 def _transposed(layer: nn.Layer) -> bool:

@@ -19,6 +19,7 @@ from paddle.base.libpaddle import pir
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.channels import Read
+from paddleprune.graph.inputs import leaves
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.graph.trace import Capture, capture
 from paddleprune.interfaces import Array
@@ -37,10 +38,9 @@ class CompiledNetwork:
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, batch: int) -> None:
         self.batch = batch
-        self._inputs = len(graph.inputs)
-        free = [unit for group in graph.prunable for unit in group.units]
+        free = [unit for group in graph.prunable if not group.inexact for unit in group.units]
         self._reads = [read for read in graph.reads if np.isin(read.units, free).any()]
-        captured = capture(layer, [(batch, *shape[1:]) for shape in graph.inputs])
+        captured = capture(layer, graph.inputs, batch)
         with tempfile.TemporaryDirectory() as folder:
             _save(layer, captured, self._reads, Path(folder) / "network")
             self._predictor = create_predictor(Path(folder) / "network")
@@ -48,8 +48,9 @@ class CompiledNetwork:
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Outputs of a batch, under the masks that are set."""
-        size = len(inputs[0])
-        for i, array in enumerate(inputs):
+        arrays = leaves(list(inputs))
+        size = len(arrays[0])
+        for i, array in enumerate(arrays):
             padded = array if size == self.batch else np.resize(array, (self.batch, *array.shape[1:]))
             self._predictor.get_input_handle(f"input_{i}").copy_from_cpu(np.ascontiguousarray(padded))
         self._predictor.run()
@@ -95,55 +96,38 @@ def _by_paddle_name(layer: nn.Layer, captured: Capture) -> dict[str, Any]:
 
 def _masked_program(captured: Capture, reads: Sequence[Read]) -> tuple[Any, list[Any], list[Any]]:
     """The captured program with masks: the program, its inputs and its outputs."""
-    wanted = {(read.parameter, read.use): i for i, read in enumerate(reads)}
-    uses = dict.fromkeys((read.parameter for read in reads), 0)
-    weights: dict[str, str] = {}
+    wanted: dict[int, list[int]] = {}
+    for i, read in enumerate(reads):
+        wanted.setdefault(read.op, []).append(i)
     mapping, program = pir.IrMapping(), paddle.static.Program()
     with paddle.static.program_guard(program):
         masks = [paddle.static.data(f"mask_{i}", [len(read.units)], "float32") for i, read in enumerate(reads)]
         feeds = list(masks)
-        for raw in captured.ops:
+        for index, raw in enumerate(captured.ops):
             if raw.name() == "pd_op.data":
                 feeds.append(_input(raw, mapping))
-                continue
-            name = captured.parameter(raw)
-            if name is not None:
-                weights[raw.results()[0].id] = name
-            consumer = _weight_of(raw, weights)
-            index = None
-            if consumer in uses:
-                index = wanted.get((consumer, uses[consumer]))
-                uses[consumer] += 1
-            if index is None:
-                raw.clone(mapping, pir.CloneOptions(False, True, True))
             else:
-                _clone_masked(raw, mapping, masks[index], reads[index])
+                _clone_masked(raw, mapping, [(masks[i], reads[i]) for i in wanted.get(index, ())])
         return program, feeds, [mapping.look_up(value) for value in captured.outputs]
 
 
 def _input(raw: Any, mapping: Any) -> Any:
     value = raw.results()[0]
-    feed = paddle.static.data(raw.attrs()["name"], value.shape, "float32")
+    dtype = str(value.dtype).removeprefix("paddle.").lower()
+    feed = paddle.static.data(raw.attrs()["name"], value.shape, dtype)
     mapping.add(value, feed)
     return feed
 
 
-def _clone_masked(raw: Any, mapping: Any, mask: Any, read: Read) -> None:
-    """Clone a consumer so that it reads its activation times the mask."""
-    source = raw.operands_source()[0]
-    plain = mapping.look_up(source)
-    shape = [1] * len(source.shape)
-    shape[read.axis] = len(read.units)
-    mapping.add(source, plain * mask.reshape(shape))
-    raw.clone(mapping, pir.CloneOptions(False, True, True))
-    mapping.add(source, plain)
-
-
-def _weight_of(raw: Any, weights: dict[str, str]) -> str | None:
-    """The structured name of the weight that an operation reads its first input with, if it does."""
-    if raw.num_operands() < 2 or raw.name().startswith("builtin."):
-        return None
-    try:
-        return weights.get(raw.operands_source()[1].id)
-    except Exception:  # a null value, as optional inputs are
-        return None
+def _clone_masked(raw: Any, mapping: Any, masks: Sequence[tuple[Any, Read]]) -> None:
+    """Clone an operation so that it reads its operands times the masks."""
+    plain = []
+    for mask, read in masks:
+        source = raw.operands_source()[read.operand]
+        plain.append((source, mapping.look_up(source)))
+        shape = [1] * len(source.shape)
+        shape[read.axis] = len(read.units)
+        mapping.add(source, mapping.look_up(source) * mask.reshape(shape))
+    raw.clone(mapping, pir.CloneOptions(True, True, True))
+    for source, value in reversed(plain):
+        mapping.add(source, value)

@@ -11,6 +11,7 @@ import paddle
 from paddle import nn
 
 from paddleprune.console import say
+from paddleprune.errors import said_by
 from paddleprune.graph import ChannelGraph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
@@ -56,7 +57,7 @@ def choose_evaluator(layer: nn.Layer, graph: ChannelGraph, batches: Batches) -> 
         inputs, _ = next(iter(batches))
         problem = _disagreement(eager_forward(layer)(inputs), compiled.forward(inputs))
     except Exception as error:
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        problem = said_by(error)
     if problem is None:
         return compiled
     say(f"the network can't be compiled, so that the analysis is slower: {problem}")

@@ -12,7 +12,7 @@ from pydantic import Field
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.settings import Criterion
+from paddleprune.settings import Criterion, EngineName
 from paddleprune.specs import Contract
 
 SCHEMA_VERSION = 1
@@ -23,11 +23,13 @@ class Identity(Contract):
 
     Attributes:
         model: hash of the measured network's weights.
-        data: hash of the decoded evaluation data.
-        samples: how many samples it has.
+        data: hash of the decoded evaluation data; empty where it isn't known.
+        samples: how many samples it has; 0 where that isn't known.
         metric: name of the primary metric.
         higher_is_better: its direction.
         criterion: what ranked the units.
+        engine: what found the groups and removed their units.
+        imported: what the losses were taken from, if another program measured them.
     """
 
     model: str
@@ -36,6 +38,8 @@ class Identity(Contract):
     metric: str
     higher_is_better: bool
     criterion: Criterion
+    engine: EngineName = "native"
+    imported: str | None = None
 
 
 class Point(Contract):
@@ -82,6 +86,8 @@ class SensitivityTable(Contract):
             TableError: naming the first difference.
         """
         words = {
+            "imported": f"another program ({self.identity.imported})",
+            "engine": f"the engine {self.identity.engine}, not {identity.engine}",
             "model": "another model (the weights differ)",
             "samples": f"{self.identity.samples} samples, not {identity.samples}",
             "data": "other data (the decoded images or labels differ)",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.graph import ChannelGraph
+from paddleprune.graph import ChannelGraph, Input, random_inputs
+from paddleprune.graph.inputs import map_leaves, read_inputs
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
@@ -22,27 +24,28 @@ its cuts are exact to 2e-15), as no trained one does.
 """
 
 
-def settle(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], seed: int = 0) -> None:
+def settle(layer: nn.Layer, inputs: Sequence[Any], seed: int = 0) -> None:
     """Give a fresh network's batch norms statistics of real activations, and weights that aren't all alike.
 
     Without it the outputs of a deep fresh network fade to nothing, and any comparison passes.
 
     Args:
         layer: left in evaluation mode.
-        shapes: shape of each input, without the batch axis.
+        inputs: for each argument of the forward its shape, or a nest of shapes, without the batch axis.
         seed: of the random inputs and weights.
     """
     generator = np.random.default_rng(seed)
-    norms = [sub for sub in layer.sublayers() if isinstance(sub, nn.BatchNorm2D)]
+    norms = [sub for sub in layer.sublayers() if isinstance(sub, (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D))]
     momenta = [norm._momentum for norm in norms]
     for norm in norms:
         norm._momentum = 0.0
         for tensor, low, high in ((norm.weight, *_GAINS), (norm.bias, -0.5, 0.5)):
             if tensor is not None:
                 tensor.set_value(generator.uniform(low, high, tensor.shape).astype(np.float32))
+    wanted = tuple(map_leaves(lambda x: Input((_SAMPLES, *x.shape), x.dtype), entry) for entry in read_inputs(inputs))
     layer.train()
     with paddle.no_grad():
-        layer(*(paddle.to_tensor(generator.standard_normal((_SAMPLES, *s)).astype(np.float32)) for s in shapes))
+        layer(*map_leaves(paddle.to_tensor, list(random_inputs(wanted, seed))))
     layer.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm._momentum = momentum

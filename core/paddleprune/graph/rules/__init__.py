@@ -1,24 +1,95 @@
-"""What each kind of operation does to channel atoms: one table, at the end of the file.
+"""What each kind of operation does to channels: one table, below.
 
-A rule takes the walker and the operation. It reads the atoms of the inputs, ties, fixes or moves them,
-and puts those of the outputs. An operation without a rule protects what it touches, by name.
+A rule takes the walker and the operation. It reads the tracks of the inputs, ties, fixes or moves them, and
+puts those of the outputs. An operation without a rule protects what it touches, by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
-from paddleprune.graph.rules.common import NotCovered, present, unknown
-from paddleprune.graph.rules.follow import batch_norm, follow, prelu, spatial
-from paddleprune.graph.rules.move import concat, pack, reshape, split, transpose, unpack
-from paddleprune.graph.rules.produce import convolution, linear, matrix_product
-from paddleprune.graph.rules.reduce import reduce, softmax
-from paddleprune.graph.rules.unify import pointwise
+from paddleprune.errors import GraphError
+from paddleprune.graph.rules import contract, cut, follow, move, produce, reduce, unify
+from paddleprune.graph.rules.common import NotCovered, Rule, unknown
 from paddleprune.graph.trace import Op
 from paddleprune.graph.walker import Walker
 
-Rule: TypeAlias = Callable[[Walker, Op], None]
+EFFECTS: tuple[tuple[Rule, str], ...] = (
+    # own and read: parameters that make channels out of channels
+    (produce.convolution, "conv2d conv3d depthwise_conv2d"),
+    (produce.convolution, "conv2d_transpose conv3d_transpose depthwise_conv2d_transpose"),
+    (produce.deformable, "deformable_conv"),
+    (produce.embedding, "embedding"),
+    (contract.matmul, "matmul bmm mv dot"),
+    (contract.einsum, "einsum"),
+    # follow: one number a channel, or none; zero stays zero
+    (follow.same, "relu relu_ relu6 leaky_relu leaky_relu_ elu elu_ selu celu gelu silu swish mish hardswish rrelu"),
+    (follow.same, "tanh tanh_ hardtanh softsign softshrink hardshrink tanh_shrink thresholded_relu stanh"),
+    (
+        follow.same,
+        "sqrt sqrt_ square abs sign sin tan sinh asin atan asinh atanh erf expm1 log1p floor ceil round trunc",
+    ),
+    (follow.same, "dropout"),
+    (follow.identity, "assign assign_ assign_out_ share_data share_data_ cast cast_ memcpy_h2d memcpy_d2h"),
+    (follow.scale, "scale scale_"),
+    (follow.clip, "clip clip_"),
+    (follow.power, "pow pow_"),
+    (follow.prelu, "prelu"),
+    # follow: zero doesn't stay zero
+    (follow.shifted, "sigmoid sigmoid_ hardsigmoid hardsigmoid_ softplus logsigmoid exp exp_ cos cosh acos acosh"),
+    (follow.shifted, "log log2 log10 rsqrt rsqrt_ reciprocal logical_not isnan isinf isfinite"),
+    # follow: height and width change, channels stay
+    (follow.spatial, "pool2d pool3d lp_pool2d max_pool2d_with_index max_pool3d_with_index"),
+    (follow.spatial, "bilinear_interp nearest_interp bicubic_interp linear_interp trilinear_interp"),
+    (follow.unpool, "unpool unpool3d"),
+    (follow.pad3d, "pad3d"),
+    (follow.pad, "pad"),
+    (follow.sample, "grid_sample roi_align roi_pool"),
+    (follow.roll, "roll flip"),
+    # follow, with statistics
+    (follow.batch_norm, "batch_norm batch_norm_ sync_batch_norm_"),
+    (follow.instance_norm, "instance_norm"),
+    (follow.group_norm, "group_norm"),
+    (follow.layer_norm, "layer_norm rms_norm"),
+    # unify: what meets stands or falls together
+    (unify.added, "add add_ subtract subtract_ maximum minimum fmax fmin"),
+    (unify.add_all, "add_n"),
+    (unify.multiplied, "multiply multiply_"),
+    (unify.divided, "divide divide_ floor_divide remainder elementwise_pow atan2"),
+    (unify.compared, "greater_than greater_equal less_than less_equal equal not_equal"),
+    (unify.compared, "logical_and logical_or logical_xor bitwise_and bitwise_or"),
+    (unify.chosen, "where"),
+    # move: the same channels elsewhere
+    (move.reshape, "reshape reshape_ flatten flatten_ squeeze squeeze_ unsqueeze unsqueeze_"),
+    (move.transpose, "transpose transpose_"),
+    (move.concat, "concat"),
+    (move.stack, "stack"),
+    (move.tile, "tile"),
+    (move.expand, "expand expand_as"),
+    (move.pixel_shuffle, "pixel_shuffle"),
+    (move.pixel_unshuffle, "pixel_unshuffle"),
+    (move.channel_shuffle, "channel_shuffle shuffle_channel"),
+    (move.unfold, "unfold"),
+    (move.pack, "builtin.combine"),
+    (move.unpack, "builtin.split"),
+    # cut: parts of an axis
+    (cut.split, "split split_with_num"),
+    (cut.unbind, "unbind"),
+    (cut.cut, "slice strided_slice"),
+    (cut.gather, "gather gather_nd index_select"),
+    # reductions
+    (reduce.total, "sum p_norm frobenius_norm squared_l2_norm any"),
+    (reduce.average, "mean max min amax amin prod all"),
+    (reduce.smooth, "logsumexp"),
+    (reduce.softmax, "softmax softmax_ log_softmax gumbel_softmax"),
+    (reduce.ordered, "argmax argmin topk argsort kthvalue mode median cumsum cumsum_ cumprod logcumsumexp"),
+    # made out of nothing, or of sizes
+    (follow.uniform, "full full_ full_int_array full_like"),
+    (follow.assigned, "assign_value assign_value_"),
+    (follow.ignore, "data fetch builtin.shadow_output shape shape64 numel arange linspace eye meshgrid"),
+    (follow.ignore, "gaussian uniform randint randperm tril_indices triu_indices full_batch_size_like"),
+)
+RULES: dict[str, Rule] = {name: rule for rule, names in EFFECTS for name in names.split()}
 
 
 def apply(walker: Walker, op: Op) -> None:
@@ -29,43 +100,28 @@ def apply(walker: Walker, op: Op) -> None:
         unknown(walker, op)
 
 
-def constant(walker: Walker, op: Op) -> None:
-    """Made out of nothing."""
-    walker.constants[present(op.outputs[0]).id] = op.attrs.get("value")
+def op_rule(name: str, like: str | None = None) -> Callable[[Rule], Rule]:
+    """Say what a custom operation does to channels.
 
+    Args:
+        name: the operation, as `explain` names it.
+        like: an operation that has a rule and the same effect; then nothing needs to be decorated.
 
-def ignore(walker: Walker, op: Op) -> None:
-    """Inputs of the network, and marks that compute nothing."""
+    Returns:
+        A decorator of a rule `(walker, op) -> None`.
 
+    Raises:
+        GraphError: the operation has a rule already, or the other one has none.
+    """
+    if name in RULES:
+        raise GraphError(f"the operation {name!r} has a rule already")
+    if like is not None and like not in RULES:
+        raise GraphError(f"the operation {like!r} has no rule that {name!r} could share")
+    if like is not None:
+        RULES[name] = RULES[like]
 
-def _table() -> dict[str, Rule]:
-    rules: dict[str, Rule] = {}
-    kinds: list[tuple[Rule, str]] = [
-        (convolution, "conv2d conv3d depthwise_conv2d conv2d_transpose conv3d_transpose depthwise_conv2d_transpose"),
-        (linear, "matmul"),
-        (matrix_product, "bmm"),
-        (batch_norm, "batch_norm batch_norm_"),
-        (prelu, "prelu"),
-        (follow, "relu relu_ relu6 leaky_relu elu selu celu gelu silu swish mish hardswish hardsigmoid hardtanh"),
-        (follow, "sigmoid tanh softplus softsign logsigmoid exp log sqrt rsqrt square abs pow clip sign"),
-        (follow, "dropout assign share_data share_data_ cast scale scale_"),
-        (spatial, "pool2d pool3d max_pool2d_with_index bilinear_interp nearest_interp bicubic_interp pad pad3d"),
-        (pointwise, "add add_ subtract subtract_ multiply multiply_ divide maximum minimum"),
-        (reshape, "reshape reshape_ flatten flatten_ squeeze squeeze_ unsqueeze unsqueeze_"),
-        (transpose, "transpose"),
-        (concat, "concat"),
-        (split, "split split_with_num"),
-        (pack, "builtin.combine"),
-        (unpack, "builtin.split"),
-        (reduce, "mean sum max min amax amin prod"),
-        (softmax, "softmax log_softmax"),
-        (constant, "full full_int_array full_"),
-        (ignore, "data builtin.shadow_output fetch"),
-    ]
-    for rule, names in kinds:
-        for name in names.split():
-            rules[name] = rule
-    return rules
+    def register(rule: Rule) -> Rule:
+        RULES[name] = rule
+        return rule
 
-
-RULES = _table()
+    return register

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
 import numpy as np
 
-from paddleprune.graph.atoms import Atoms
+from paddleprune.graph.atoms import Track
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
+
+Rule: TypeAlias = Callable[[Walker, Op], None]
+
+
+class NotCovered(Exception):  # noqa: N818 (it never leaves the rules)
+    """An operation comes in a form that its rule doesn't know: it is treated as one without a rule."""
 
 
 def unknown(walker: Walker, op: Op) -> None:
     """No rule: everything that goes in is protected, and the outputs can't be cut."""
     for value in op.inputs:
-        if value is not None:
+        if value is not None and walker.touches(value):
             walker.fix(value, f"no rule for the operation {op.name} at {op.where}")
-    walker.uncounted.add(op.name)
-
-
-class NotCovered(Exception):  # noqa: N818 (it never leaves the rules)
-    """An operation comes in a form that its rule doesn't know: it is treated as one without a rule."""
+            walker.uncounted.add(op.name)
 
 
 def present(value: Value | None) -> Value:
@@ -43,13 +48,41 @@ def shape_of(value: Value) -> tuple[int, ...]:
     return value.shape
 
 
-def scalar(value: object) -> int:
-    """A number, or the only one of a list."""
-    return int(np.ravel(np.asarray(value))[0])
+def numbers(walker: Walker, value: Value | None) -> list[int]:
+    """Numbers that an operand is known to hold.
+
+    Raises:
+        NotCovered: it depends on data.
+    """
+    found = walker.constant(value)
+    if found is None:
+        raise NotCovered
+    return [int(n) for n in np.ravel(np.asarray(found))]
 
 
-def put_along(walker: Walker, value: Value, axis: int, atoms: Atoms) -> None:
-    """Say that a value carries a vector of atoms along one axis."""
-    shape = [1] * len(shape_of(value))
-    shape[axis] = len(atoms)
-    walker.put(value, atoms.reshape(shape))
+def channel_axis(op: Op, value: Value) -> int:
+    """Which axis holds the channels of an image."""
+    channels_last = str(op.attrs.get("data_format", "NCHW")).endswith("C")
+    return len(shape_of(value)) - 1 if channels_last else 1
+
+
+def only_along(walker: Walker, op: Op, value: Value, axes: Iterable[int], what: str) -> list[Track]:
+    """The tracks that vary along some axes only; the others are protected, since `op` does `what` to their axes."""
+    allowed, kept = frozenset(axes), []
+    for track in walker.get(value):
+        if track.axes <= allowed:
+            kept.append(track)
+        else:
+            walker.table.fix(track.atoms, f"{op.name} at {op.where} {what}")
+    return kept
+
+
+def silenced(tracks: Iterable[Track], zero: bool) -> list[Track]:
+    """The same tracks of an output that is zero, or not, where they are silenced."""
+    return [Track(track.atoms, track.zero and zero) for track in tracks]
+
+
+def attribute(op: Op, name: str, default: Any) -> Any:
+    """An attribute of an operation, or what it means when it is absent."""
+    found = op.attrs.get(name)
+    return default if found is None else found

@@ -2,62 +2,153 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import reduce
+
 import numpy as np
 
-from paddleprune.graph.atoms import FIXED, Atoms
+from paddleprune.graph.atoms import Atoms, Track, Tracks
 from paddleprune.graph.rules.common import present, shape_of, unknown
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
 
 
-def pointwise(walker: Walker, op: Op) -> None:
-    """Sum, product and the like: what meets stands or falls together."""
-    out = present(op.outputs[0])
-    sides = [present(value) for value in op.inputs[:2]]
-    learned = [walker.is_parameter(side) for side in sides]
-    if all(learned):
+def added(walker: Walker, op: Op) -> None:
+    """Sum, difference, larger, smaller: zero where both sides are."""
+    _meet(walker, op, op.inputs[:2], lambda zeros: all(zeros))
+
+
+def multiplied(walker: Walker, op: Op) -> None:
+    """Product: zero where one side is."""
+    _meet(walker, op, op.inputs[:2], lambda zeros: any(zeros))
+
+
+def divided(walker: Walker, op: Op) -> None:
+    """Quotient, remainder, power: zero where the left side is, as long as the right side isn't."""
+    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and not zeros[1])
+
+
+def compared(walker: Walker, op: Op) -> None:
+    """True or false at each position."""
+    _meet(walker, op, [value for value in op.inputs if value is not None], lambda zeros: False)
+
+
+def chosen(walker: Walker, op: Op) -> None:
+    """`where`: a condition chooses between two values; zero where both are."""
+    _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[1:]))
+
+
+def add_all(walker: Walker, op: Op) -> None:
+    """The sum of a list."""
+    _meet(walker, op, walker.lists[present(op.inputs[0]).id], lambda zeros: all(zeros))
+
+
+def _meet(walker: Walker, op: Op, values: Sequence[Value | None], zero: Callable[[Sequence[bool]], bool]) -> None:
+    """Broadcast the sides and tie them.
+
+    Args:
+        walker: the walker.
+        op: the operation.
+        values: its sides.
+        zero: for one track: which sides are zero where it is silenced -> is the output?
+    """
+    out, sides = present(op.outputs[0]), [present(value) for value in values]
+    rank = len(shape_of(out))
+    if all(walker.is_parameter(side) for side in sides):
         return unknown(walker, op)
-    if any(learned):
-        parameter, x = sides if learned[0] else sides[::-1]
-        _vector_follows(walker, op, parameter, x)
-        return walker.put(out, _aligned(walker.get(x), out))
-    a, b = (_aligned(walker.get(side), out) for side in sides)
-    shape_a, shape_b = ((1,) * (len(shape_of(out)) - len(shape_of(side))) + shape_of(side) for side in sides)
-    if _is_gate(a, shape_a, b):
-        return _gate(walker, op, sides[0], out, b)
-    if _is_gate(b, shape_b, a):
-        return _gate(walker, op, sides[1], out, a)
-    walker.table.unite(a, b, f"{op.name} at {op.where} meets channels that can't be removed")
-    walker.put(out, np.maximum(*np.broadcast_arrays(a, b)))
+    activations = [side for side in sides if not walker.is_parameter(side)]
+    aligned = {side.id: _aligned(walker.get(side), rank) for side in activations}
+    merged = _merge(walker, op, [track for side in activations for track in aligned[side.id]])
+    for side in sides:
+        if walker.is_parameter(side):
+            merged = _parameter_follows(walker, op, side, merged, rank)
+    found = []
+    for atoms in merged:
+        axes = Track(atoms).axes
+        zeros = [
+            _parameter_zero(walker, side, axes, rank)
+            if walker.is_parameter(side)
+            else any(track.zero and track.axes & axes for track in aligned[side.id])
+            for side in sides
+        ]
+        for side in activations:
+            _check_width(walker, op, side, aligned[side.id], atoms, rank)
+        found.append(Track(atoms, zero(zeros)))
+    loose = [i for i in range(rank) if all(_is_loose(walker, side, i - rank) for side in sides)]
+    walker.put(out, found, loose)
+    return None
 
 
-def _is_gate(gate: Atoms, shape: tuple[int, ...], other: Atoms) -> bool:
-    """Is one side a single value along every axis where the other's atoms vary?"""
-    varying = [i for i, n in enumerate(other.shape) if n > 1]
-    return all(shape[i] == 1 for i in varying) and bool(varying or (gate == FIXED).all())
+def _merge(walker: Walker, op: Op, tracks: list[Track]) -> list[Atoms]:
+    """Tie tracks that vary along the same axes; a grid and a vector along one of its axes are tied too."""
+    merged: list[Atoms] = []
+    for track in tracks:
+        near = [atoms for atoms in merged if Track(atoms).axes & track.axes]
+        merged = [atoms for atoms in merged if not Track(atoms).axes & track.axes]
+        for atoms in near:
+            walker.table.unite(atoms, track.atoms, f"{op.name} at {op.where} meets channels that can't be removed")
+        merged.append(reduce(_wider, near, track.atoms))
+    return merged
 
 
-def _gate(walker: Walker, op: Op, gate: Value, out: Value, atoms: Atoms) -> None:
-    walker.fix(gate, f"{op.name} at {op.where} spreads it over all channels")
-    walker.put(out, atoms)
+def _wider(a: Atoms, b: Atoms) -> Atoms:
+    """Two arrays that are tied: one that varies wherever one of them does."""
+    return np.asarray(np.maximum(*np.broadcast_arrays(a, b)))
 
 
-def _vector_follows(walker: Walker, op: Op, parameter: Value, x: Value) -> None:
-    """A bias or a learned scale, maybe reshaped to [1, C, 1, 1], follows the channels that it meets."""
-    name = walker.parameters[parameter.id]
-    shape, long = walker.shapes[name], [i for i, n in enumerate(shape_of(parameter)) if n > 1]
-    own_long = [i for i, n in enumerate(shape) if n > 1]
-    atoms = walker.get(x)
-    for i, own in zip(long, own_long, strict=True):
-        axis = i - len(shape_of(parameter)) + len(shape_of(x))
-        if axis < 0 or (atoms.shape[axis] == 1 and atoms.size > 1):
-            continue  # varies along an axis where the channels don't
-        if shape_of(x)[axis] == 1:
-            walker.fix(x, f"{op.name} at {op.where} spreads it over all channels")
-        else:
-            walker.note(parameter, own, "follow", walker.vector(x, axis, op))
+def _check_width(walker: Walker, op: Op, side: Value, mine: Tracks, atoms: Atoms, rank: int) -> None:
+    """Protect channels that a side has no units for although it is as wide as they are.
+
+    A side of size 1 spreads over them, and one that is the same everywhere adapts.
+    """
+    for axis in Track(atoms).axes:
+        own = axis - rank + len(shape_of(side))
+        if own < 0 or shape_of(side)[own] == 1 or _is_loose(walker, side, axis - rank):
+            continue
+        if not any(axis in track.axes for track in mine):
+            walker.table.fix(atoms, f"{op.name} at {op.where} meets channels that can't be removed")
 
 
-def _aligned(atoms: Atoms, out: Value) -> Atoms:
+def _is_loose(walker: Walker, side: Value, axis: int) -> bool:
+    """Is a side the same along an axis, counted from the right? Where it doesn't reach, it is."""
+    own = axis + len(shape_of(side))
+    return own < 0 or own in walker.loose_axes(side)
+
+
+def _parameter_follows(walker: Walker, op: Op, side: Value, merged: list[Atoms], rank: int) -> list[Atoms]:
+    """A bias or a learned scale follows the channels that it meets, along each of its axes."""
+    shape = shape_of(side)
+    long = [i for i, n in enumerate(shape) if n > 1]
+    found = []
+    for atoms in merged:
+        axes = sorted(Track(atoms).axes)
+        met = [axis for axis in axes if axis - rank + len(shape) in long]
+        if met and len(axes) > 1:
+            grid = atoms.reshape([atoms.shape[i] for i in axes])
+            keep = _kept_axis(walker, axes, met)
+            vector = walker.regular(grid, axes.index(keep))
+            atoms = vector.reshape([len(vector) if i == keep else 1 for i in range(rank)])
+            met = [axis for axis in met if axis == keep]
+        for axis in met:
+            walker.note(side, axis - rank + len(shape), "follow", atoms.ravel())
+        found.append(atoms)
+    return found
+
+
+def _kept_axis(walker: Walker, axes: list[int], met: list[int]) -> int:
+    """Of heads and offsets in them, along which to cut where a parameter spans some of both."""
+    others = [axis for axis in axes if axis not in met]
+    if walker.attention == "heads" and others:
+        return others[0]
+    return met[-1]
+
+
+def _parameter_zero(walker: Walker, side: Value, axes: frozenset[int], rank: int) -> bool:
+    """Is a parameter silenced together with channels along these axes? It is, if it follows them."""
+    shape = shape_of(side)
+    return all(axis - rank + len(shape) >= 0 and shape[axis - rank + len(shape)] > 1 for axis in axes)
+
+
+def _aligned(tracks: Tracks, rank: int) -> Tracks:
     """With leading axes of size 1, as broadcasting adds them."""
-    return atoms.reshape([1] * (len(shape_of(out)) - atoms.ndim) + list(atoms.shape))
+    return tuple(Track(t.atoms.reshape([1] * (rank - t.atoms.ndim) + list(t.atoms.shape)), t.zero) for t in tracks)

@@ -1,0 +1,41 @@
+"""Layer + channel graph -> something that measures, plans and prunes: the native engine, or PaddleSlim."""
+
+from __future__ import annotations
+
+from paddle import nn
+
+from paddleprune.engines.base import Engine as Engine
+from paddleprune.engines.native import NativeEngine as NativeEngine
+from paddleprune.errors import ConfigError
+from paddleprune.graph import ChannelGraph
+from paddleprune.measure.evaluation import Batches
+from paddleprune.settings import CRITERIA, ENGINES, Criterion, EngineName
+from paddleprune.validation import choose_from
+
+
+def open_engine(
+    name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion, batches: Batches | None = None
+) -> Engine:
+    """The engine of that name for a layer.
+
+    Args:
+        name: "native" or "paddleslim".
+        layer: the dense network that the graph was built from.
+        graph: its channel graph.
+        criterion: which units go first.
+        batches: what the network will be run on, if it will be: the native engine may compile it for them.
+
+    Raises:
+        ConfigError: there is no engine or criterion of that name.
+        DependencyError: the engine isn't installed.
+        GraphError: the engine can't prune this network.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"unknown engine {name!r}{choose_from(name, ENGINES)}")
+    if criterion not in CRITERIA:
+        raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, CRITERIA)}")
+    if name == "native":
+        return NativeEngine(layer, graph, criterion, batches)
+    from paddleprune.engines.slim import SlimEngine
+
+    return SlimEngine(layer, graph, criterion)

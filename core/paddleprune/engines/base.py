@@ -1,0 +1,71 @@
+"""What finds a network's groups and removes their units: the native engine, or PaddleSlim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from paddleprune.measure.evaluation import Forward
+from paddleprune.pruning import Plan
+from paddleprune.sensitivity import Prunable
+from paddleprune.settings import EngineName
+
+
+class Engine(Protocol):
+    """A dense network that can be measured without some of its units, and pruned.
+
+    An engine is made for one layer and one criterion.
+    """
+
+    @property
+    def name(self) -> EngineName:
+        """What a table of this engine says."""
+
+    @property
+    def groups(self) -> Sequence[Prunable]:
+        """What may be pruned, in the network's order."""
+
+    def removing(self, ratios: Mapping[str, float]) -> AbstractContextManager[Forward]:
+        """While open, a forward that computes what the network would without that share of each group's units.
+
+        Args:
+            ratios: group name -> share of its units; {} is the dense network.
+        """
+
+    def plan(
+        self,
+        ratios: Mapping[str, float],
+        *,
+        eval_metric_loss: float | None = None,
+        expected: Mapping[str, float] | None = None,
+        round_to: int = 1,
+    ) -> Plan:
+        """Turn ratios into the units that stay.
+
+        Args:
+            ratios: group name -> share of its units to remove.
+            eval_metric_loss: the tolerance that the ratios come from.
+            expected: group name -> the metric loss that the table expects.
+            round_to: channels of every pruned convolution stay a multiple of this.
+
+        Raises:
+            UnknownNameError: a name isn't a group of the network.
+            PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+        """
+
+    def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
+        """Carry a plan out, in place, and prove it on a probe batch.
+
+        Args:
+            plan: what stays.
+            probe: inputs of the layer, each [N, ...], or nests of them.
+
+        Returns:
+            The plan with its certificate.
+
+        Raises:
+            PlanError: the plan doesn't fit the network.
+            CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored
+                bit for bit.
+        """

@@ -1,0 +1,289 @@
+"""PaddleSlim 2.6.0 on today's Paddle: every measure that this takes, and nothing else.
+
+Its last release, of January 2024, neither declares all that it imports nor knows Paddle 3 and NumPy 2. Here it
+is imported by need and in silence, traces in the old IR that it reads, and leaves a layer as Paddle made it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddleprune.errors import DependencyError, GraphError, said_by
+from paddleprune.graph.tensors import named_tensors
+from paddleprune.interfaces import Array
+from paddleprune.settings import Criterion
+
+INSTALL = "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'"
+WAY_OUT = 'engine="native", the default, can'
+_PRUNERS: Mapping[Criterion, str] = {
+    "l1": "L1NormFilterPruner",
+    "l2": "L2NormFilterPruner",
+    "fpgm": "FPGMFilterPruner",
+}
+_CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+_READS = {("conv2d", 1), ("conv2d_transpose", 0), ("matmul_v2", 0), ("mul", 0)}
+"""(kind of operation, axis of its weight) that read an activation's channels."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One axis of a parameter that a collection prunes.
+
+    Attributes:
+        parameter: structured name.
+        axis: which of its axes.
+        op: the kind of operation that uses it there.
+        groups: of a convolution; 1 for other operations.
+        reads: does the operation read an activation's channels with this axis?
+    """
+
+    parameter: str
+    axis: int
+    op: str
+    groups: int
+    reads: bool
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What PaddleSlim prunes together: the filters of a convolution and all that goes with them.
+
+    Attributes:
+        master: structured name of the weight whose filters are scored.
+        size: how many filters it has.
+        members: every parameter axis that shrinks.
+    """
+
+    master: str
+    size: int
+    members: tuple[Member, ...]
+
+
+class SlimPruner:
+    """One of PaddleSlim's filter pruners, for one layer, by structured names.
+
+    Args:
+        layer: what to prune; traced in evaluation mode, and left as it was.
+        inputs: an example of each argument of its forward.
+        criterion: which filters go first.
+
+    Raises:
+        DependencyError: PaddleSlim, or something that it imports, isn't installed.
+        GraphError: PaddleSlim can't follow the layer.
+    """
+
+    def __init__(self, layer: nn.Layer, inputs: Sequence[Any], criterion: Criterion) -> None:
+        slim = load()
+        self._layer = layer
+        self._tensors = named_tensors(layer)
+        self._names = {tensor.name: name for name, tensor in self._tensors.items()}
+        was_training = layer.training
+        layer.eval()
+        try:
+            with _heard() as said, _old_ir():
+                self._pruner = getattr(slim, _PRUNERS[criterion])(layer, list(inputs))
+        except Exception as error:
+            raise GraphError(f"PaddleSlim can't follow this network ({said_by(error)}); {WAY_OUT}") from error
+        finally:
+            layer.train() if was_training else layer.eval()
+        named = (re.search(r"^Unsupport.* (?:named|of) (\w+)", text) for text in said)
+        self.unsupported = tuple(sorted({match[1] for match in named if match}))
+        """The kinds of operations that it met and can't follow."""
+        self._slim_of = {self._names[c.master_name]: c for c in self._pruner.collections}
+        self.collections = tuple(self._collection(name, slim_) for name, slim_ in self._slim_of.items())
+
+    def _collection(self, master: str, collection: Any) -> Collection:
+        members = [
+            Member(
+                self._names[detail.name],
+                detail.axis,
+                detail.op.type(),
+                int(detail.op.attr("groups") or 1) if detail.op.type() in _CONVOLUTIONS else 1,
+                (detail.op.type(), detail.axis) in _READS,
+            )
+            for detail in collection.all_pruning_details()
+            if detail.name in self._names  # it lists activations too
+        ]
+        return Collection(master, int(self._tensors[master].shape[0]), tuple(members))
+
+    def choose(self, master: str, count: int) -> Array:
+        """Which filters of a collection stay when its criterion removes `count` of them: [filters], bool."""
+        collection = self._slim_of[master]
+        size = int(self._tensors[master].shape[0])
+        return np.asarray(self._pruner.cal_mask(count / size, collection)).astype(bool)
+
+    def plan(self, kept: Mapping[str, Array]) -> SlimPlan:
+        """What the removal of filters means for every parameter.
+
+        Args:
+            kept: master -> which of its filters stay: [filters], bool.
+        """
+        masks = {self._tensors[name].name: np.asarray(keep, np.int32) for name, keep in kept.items()}
+        criterion = self._pruner.cal_mask
+        self._pruner.cal_mask = lambda ratio, collection, num_head=-1: masks[collection.master_name]
+        try:
+            plan = self._pruner.prune_vars(dict.fromkeys(masks, 0.0), 0, apply=None)
+        finally:
+            self._pruner.cal_mask = criterion
+        return SlimPlan(self._layer, plan, self._names)
+
+
+class SlimPlan:
+    """A PruningPlan of PaddleSlim for a layer, by structured names."""
+
+    def __init__(self, layer: nn.Layer, plan: Any, names: Mapping[str, str]) -> None:
+        self._layer, self._plan = layer, plan
+        self.kept: dict[str, dict[int, Array]] = {
+            names[name]: {mask.dims: np.asarray(mask.mask).astype(bool) for mask in masks}
+            for name, masks in plan.masks.items()
+            if name in names
+        }
+        """Parameter -> axis -> which positions stay, bool."""
+
+    def apply(self) -> None:
+        """Prune the layer in place, as PaddleSlim does, without the backups that it leaves in buffers."""
+        tensors = named_tensors(self._layer)
+        before = {name: set(sub._buffers) for name, sub in self._layer.named_sublayers(include_self=True)}
+        try:
+            self._plan.apply(self._layer, lazy=False)
+        finally:
+            for name, sub in self._layer.named_sublayers(include_self=True):
+                for backup in set(sub._buffers) - before[name]:
+                    del sub._buffers[backup]
+                vars(sub).pop("_origin_groups", None)
+            for name in self.kept:
+                tensors[name].clear_gradient(set_to_zero=False)
+
+
+def load() -> Any:
+    """Import PaddleSlim.
+
+    Raises:
+        DependencyError: it, or something that it imports, isn't installed.
+    """
+    base = import_module("paddle.base.dygraph.base")
+    if not hasattr(base, "_to_static_mode_guard_"):  # Paddle 3 renamed it
+        vars(base)["_to_static_mode_guard_"] = base.to_static_mode_guard
+    try:
+        with warnings.catch_warnings(), _unlogged():
+            warnings.simplefilter("ignore")
+            slim = import_module("paddleslim")
+    except ImportError as error:
+        missing = f"the module {error.name!r} is not installed" if error.name else said_by(error)
+        raise DependencyError(f"engine='paddleslim' needs PaddleSlim 2.6.0, but {missing}: {INSTALL}") from error
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] == "paddleslim":
+            logging.getLogger(name).setLevel(logging.ERROR)
+    if not hasattr(np, "product"):  # NumPy 2 removed it, and FPGM calls it
+        sys.modules["paddleslim.dygraph.prune.fpgm_pruner"].np = SimpleNamespace(**vars(np), product=np.prod)  # type: ignore[attr-defined]
+    return slim
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """While open, nothing below an error is logged: no warnings about parts of PaddleSlim that nobody asked for."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """While open, what PaddleSlim's search for collections would print goes into the list that this yields."""
+    said: list[str] = []
+    logger = logging.getLogger("paddleslim.prune.collections")
+    level, handlers, propagate = logger.level, logger.handlers[:], logger.propagate
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(str(record.msg).strip("(),'\""))  # type: ignore[method-assign]
+    logger.handlers, logger.propagate = [listener], False
+    logger.setLevel(logging.WARNING)
+    try:
+        yield said
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+@contextmanager
+def _old_ir() -> Iterator[None]:
+    """While open, networks are traced into the old IR, which PaddleSlim reads; afterwards the process has PIR again."""
+    variable = paddle.static.Variable
+    functional, tensor = paddle.nn.functional, paddle.tensor
+    places = (paddle._C_ops, variable, tensor.math, tensor.linalg, functional.activation, functional.common)
+    replaced = [(place, name, vars(place)[name]) for place in places for name in _ROUTES if name in vars(place)]
+    try:
+        for place, name, plain in replaced:
+            setattr(place, name, _routed(_ROUTES[name], plain))
+        with paddle.pir_utils.OldIrGuard():
+            yield
+    finally:
+        for place, name, plain in replaced:
+            setattr(place, name, plain)
+        paddle.disable_static()  # which a trace that fails doesn't
+
+
+def _routed(route: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that knows only PIR, and for the old IR's variables the operation that it stood for."""
+
+    def call(*args: Any, **given: Any) -> Any:
+        old = any(isinstance(value, paddle.static.Variable) for value in (*args, *given.values()))
+        return (route if old else plain)(*args, **given)
+
+    return call
+
+
+def _append(kind: str, inputs: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> Any:
+    """Append an operation to the old IR's program; its result."""
+    helper = paddle.base.layer_helper.LayerHelper(kind)
+    out = helper.create_variable_for_type_inference(next(iter(inputs.values())).dtype)
+    helper.append_op(type=kind, inputs=dict(inputs), outputs={"Out": out}, attrs=dict(attributes or {}))
+    return out
+
+
+def _unary(kind: str) -> Callable[..., Any]:
+    return lambda x, name=None, **_: _append(kind, {"X": x})
+
+
+def _binary(kind: str) -> Callable[..., Any]:
+    return lambda x, y, name=None, **_: _append(kind, {"X": x, "Y": y}, {"axis": -1})
+
+
+def _matmul(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False, name: Any = None, **_: Any) -> Any:
+    return _append("matmul_v2", {"X": x, "Y": y}, {"trans_x": transpose_x, "trans_y": transpose_y})
+
+
+def _sum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, name: Any = None, **_: Any) -> Any:
+    axes = [] if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    return _append("reduce_sum", {"X": x}, {"dim": axes or [0], "keep_dim": keepdim, "reduce_all": not axes})
+
+
+_ROUTES: Mapping[str, Callable[..., Any]] = {
+    "multiply": _binary("elementwise_mul"),
+    "maximum": _binary("elementwise_max"),
+    "minimum": _binary("elementwise_min"),
+    **{kind: _unary(kind) for kind in ("sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "abs", "floor", "sin", "cos")},
+    "gelu": lambda x, approximate=False, name=None: _append("gelu", {"X": x}, {"approximate": bool(approximate)}),
+    "softplus": lambda x, beta=1.0, threshold=20.0, name=None: _append(
+        "softplus", {"X": x}, {"beta": float(beta), "threshold": float(threshold)}
+    ),
+    "matmul": _matmul,
+    "bmm": lambda x, y, name=None: _append("bmm", {"X": x, "Y": y}),
+    "sum": _sum,
+}
+"""Tensor functions that came to accept PIR only, and the old operation that each stands for."""
