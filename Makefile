@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := -m pip -qq --disable-pip-version-check
 # Paddle's own threads and pytest's processes fight for the cores: one thread each is fastest.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+# Without its pins, which force OpenCV 4.6 and NumPy 1.
+PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
 .PHONY: help setup demo test lint format bench test-slow test-paddles clean
@@ -25,7 +27,8 @@ setup: $(VENV)/.installed-dev
 $(VENV)/.installed-dev: pyproject.toml
 	@echo "Installing everything into $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,dev]'
+	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,paddleslim,dev]'
+	$(BIN)/python $(PIP) install --no-deps $(PADDLESLIM)
 	@touch $@
 
 $(VENV)/.installed-demo: pyproject.toml
@@ -58,7 +61,8 @@ test-paddles: $(PADDLES:%=test-paddle-%)
 
 test-paddle-%:
 	$(PYTHON) -m venv $(VENV)-paddle-$*
-	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,onnx,dev]' paddlepaddle==$*
+	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,onnx,paddleslim,dev]' paddlepaddle==$*
+	$(VENV)-paddle-$*/bin/python $(PIP) install --no-deps $(PADDLESLIM)
 	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
 
 format: setup

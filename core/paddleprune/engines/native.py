@@ -10,8 +10,8 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph, Group
-from paddleprune.measure.evaluation import Batches, Forward
-from paddleprune.pruning import Plan, make_plan, prune
+from paddleprune.measure.evaluation import Batches, Forward, eager_forward
+from paddleprune.pruning import Plan, make_plan, prune, shrink
 from paddleprune.sensitivity import rank
 from paddleprune.sensitivity.evaluators import EagerNetwork, Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
@@ -48,13 +48,23 @@ class NativeEngine:
 
     @contextmanager
     def removing(self, ratios: Mapping[str, float]) -> Iterator[Forward]:
-        """While open, a forward that computes what the network would without that share of each group's units."""
+        """While open, a forward that computes what the network would without that share of each group's units.
+
+        Units that can't be masked are really removed meanwhile.
+        """
         removed: list[int] = []
         for name, ratio in ratios.items():
             group = self._graph[name]
             removed += [group.units[i] for i in self._rankings[name][: group.count(ratio)]]
-        with self._evaluator.removing(removed) as forward:
-            yield forward
+        if not self._graph.inexact_units(removed):
+            with self._evaluator.removing(removed) as forward:
+                yield forward
+            return
+        undo = shrink(self._layer, self._graph, removed)
+        try:
+            yield eager_forward(self._layer)
+        finally:
+            undo(self._layer)
 
     def plan(
         self,
