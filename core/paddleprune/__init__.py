@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     from paddleprune.api.explain import explain as explain
     from paddleprune.api.export import export as export
     from paddleprune.api.import_table import import_table as import_table
+    from paddleprune.api.layers import LayerGraph as LayerGraph
+    from paddleprune.api.layers import LayerPlan as LayerPlan
+    from paddleprune.api.layers import analyze_layer as analyze_layer
+    from paddleprune.api.layers import load_plan as load_plan
+    from paddleprune.api.layers import plan as plan
+    from paddleprune.api.layers import shrink as shrink
+    from paddleprune.api.layers import trace as trace
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
     from paddleprune.errors import PaddlePruneError as PaddlePruneError
+    from paddleprune.graph.rules import op_rule as op_rule
     from paddleprune.hookspecs import hookimpl as hookimpl
     from paddleprune.interfaces import Dataset as Dataset
     from paddleprune.interfaces import Metric as Metric
@@ -40,6 +48,8 @@ _HOMES = {
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "TaskInfo"), "specs"),
+    **dict.fromkeys(("LayerGraph", "LayerPlan", "analyze_layer", "load_plan", "plan", "shrink", "trace"), "api.layers"),
+    "op_rule": "graph.rules",
     "PaddlePruneError": "errors",
     "hookimpl": "hookspecs",
 }

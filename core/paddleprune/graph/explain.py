@@ -45,6 +45,22 @@ class Explanation(Contract):
     total_flops: int
     uncounted: tuple[str, ...]
 
+    def __str__(self) -> str:
+        rows = [("group", "units", "filters", "parameters", "FLOPs", ""), *map(_row, self.groups)]
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = ["  ".join([*map(str.ljust, row[:5], widths), row[5]]).rstrip() for row in rows]
+        lines.append(f"{self.total_parameters:,} parameters, {self.total_flops:,} FLOPs an image (multiply-adds)")
+        if self.uncounted:
+            lines.append(f"operations without a rule, not counted: {', '.join(self.uncounted)}")
+        return "\n".join(lines)
+
+
+def _row(group: GroupReport) -> tuple[str, ...]:
+    remark = f"protected: {group.protected}" if group.protected else ""
+    remark = f"measured shrunk: {group.inexact}" if group.inexact else remark
+    shares = (f"{group.parameter_share:.1%}", f"{group.flop_share:.1%}")
+    return group.name, str(group.units or "-"), str(group.filters), *shares, remark
+
 
 def explain(graph: ChannelGraph) -> Explanation:
     """Describe every group of a graph, the protected ones included."""

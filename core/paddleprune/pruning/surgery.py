@@ -69,6 +69,11 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     return undo
 
 
+def snapshot(layer: nn.Layer, graph: ChannelGraph) -> Undo:
+    """What restores the layer bit for bit, whatever is cut from it meanwhile."""
+    return Undo({name: tensor.numpy() for name, tensor in named_tensors(layer).items()}, _widths(layer, graph))
+
+
 def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
     """What a network's shapes don't tell: groups of convolutions and norms, and what counts heads."""
     found: dict[str, dict[str, int]] = {}
