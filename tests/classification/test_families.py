@@ -12,9 +12,11 @@ import pytest
 from paddle.vision import models
 from pydantic import ValidationError
 
+from paddleprune.graph import build_graph
 from paddleprune_classification import plugin
 from paddleprune_classification.architectures import build
 from paddleprune_classification.architectures.inception import PrunableInceptionV3
+from paddleprune_classification.architectures.shufflenet import PrunableShuffleNetV2
 from paddleprune_classification.families import families
 
 INFOS = {info.name: info for info in families()}
@@ -128,6 +130,37 @@ def test_inception_without_its_hard_coded_width_computes_the_same() -> None:
     ours.eval()
     image = paddle.randn([1, 3, 96, 96])
     assert np.array_equal(theirs(image).numpy(), ours(image).numpy())
+
+
+SHUFFLENETS = [name for name in INFOS if name.startswith("shufflenet")]
+
+
+@pytest.mark.parametrize("name", SHUFFLENETS)
+def test_shufflenet_without_its_halves_computes_the_same(name: str) -> None:
+    theirs, ours = getattr(models, name)(num_classes=3), build(name, options_of(name, num_classes=3))
+    assert isinstance(ours, PrunableShuffleNetV2)
+    weights, held = theirs.state_dict(), ours.state_dict()
+    assert {n for n, tensor in held.items() if "int" not in str(tensor.dtype)} == set(weights)
+    missing, unexpected = ours.set_state_dict(weights)  # as Paddle's own `pretrained=True` does
+    assert {n.rpartition(".")[2] for n in missing} == {"numbers"}
+    assert not unexpected
+    image = paddle.randn([2, 3, 64, 64])
+    for network in (theirs, ours):
+        network.train()
+        with paddle.no_grad():  # statistics that are the same, and not those of a fresh network
+            network(paddle.concat([image, image.flip(3)]))
+        network.eval()
+    expected, got = theirs(image).numpy(), ours(image).numpy()
+    assert np.abs(expected).max() > 1e-2
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+def test_every_channel_of_a_shufflenet_is_a_unit_of_its_own() -> None:
+    theirs, ours = models.shufflenet_v2_x0_25(), build("shufflenet_v2_x0_25", options_of("shufflenet_v2_x0_25"))
+    tied, free = (build_graph(layer, [(1, 3, 32, 32)]) for layer in (theirs, ours))
+    assert [group.protected for group in free.groups if group.protected] == ["feeds an output of the model"]
+    shared = {group.name for group in tied.groups if len(group.units) < group.width or group.protected}
+    assert sum(group.size for group in free.groups) > sum(group.size for group in tied.groups), shared
 
 
 def test_listing_families_imports_nothing_heavy() -> None:

@@ -29,8 +29,6 @@ def expected(name: str) -> frozenset[str]:
     """Groups that can't be pruned, with good reason."""
     if name == "googlenet":
         return frozenset(("_conv_o1._conv", "_fc_o1", "_conv_o2._conv", "_fc_o2"))
-    if name.startswith("shufflenet"):  # the shuffle ties all channels of a stage to each other
-        return frozenset(f"{stage}_1._conv_linear_1.0" for stage in (2, 3, 4))
     return frozenset()
 
 

@@ -11,6 +11,7 @@ from paddle.vision import models
 from paddleprune.backbones import DarkNet53, ResNetVd, Xception
 from paddleprune_classification.architectures.inception import PrunableInceptionV3
 from paddleprune_classification.architectures.pooled import PooledClassifier
+from paddleprune_classification.architectures.shufflenet import PrunableShuffleNetV2
 from paddleprune_classification.families import families
 from paddleprune_classification.options import BackboneOptions, ClassifierOptions
 
@@ -33,6 +34,11 @@ _OWN: dict[str, Callable[..., nn.Layer]] = {
     **{f"resnet{depth}_vd": partial(_from_backbone, partial(ResNetVd, depth)) for depth in (18, 34, 50, 101)},
     **{f"xception{depth}": partial(_from_backbone, partial(Xception, depth)) for depth in (41, 65)},
     "darknet53": partial(_from_backbone, DarkNet53),
+    **{
+        f"shufflenet_v2_x{scale}".replace(".", "_"): partial(_from_paddle, partial(PrunableShuffleNetV2, scale))
+        for scale in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)
+    },
+    "shufflenet_v2_swish": partial(_from_paddle, partial(PrunableShuffleNetV2, 1.0, "swish")),
     "inception_v3": partial(_from_paddle, PrunableInceptionV3),
     "lenet": partial(_from_paddle, models.LeNet),
 }
