@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from paddleprune.api.explain import explain as explain
     from paddleprune.api.export import export as export
     from paddleprune.api.import_table import import_table as import_table
+    from paddleprune.api.layer_plans import LayerPlan as LayerPlan
+    from paddleprune.api.layer_plans import load_plan as load_plan
+    from paddleprune.api.layer_plans import load_shrunk as load_shrunk
+    from paddleprune.api.layer_plans import plan as plan
+    from paddleprune.api.layer_plans import shrink as shrink
     from paddleprune.api.layers import LayerGraph as LayerGraph
-    from paddleprune.api.layers import LayerPlan as LayerPlan
     from paddleprune.api.layers import analyze_layer as analyze_layer
-    from paddleprune.api.layers import load_plan as load_plan
-    from paddleprune.api.layers import plan as plan
-    from paddleprune.api.layers import shrink as shrink
     from paddleprune.api.layers import trace as trace
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.train import train as train
@@ -48,7 +49,8 @@ _HOMES = {
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "TaskInfo"), "specs"),
-    **dict.fromkeys(("LayerGraph", "LayerPlan", "analyze_layer", "load_plan", "plan", "shrink", "trace"), "api.layers"),
+    **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
+    **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "plan", "shrink"), "api.layer_plans"),
     "op_rule": "graph.rules",
     "PaddlePruneError": "errors",
     "hookimpl": "hookspecs",

@@ -1,15 +1,18 @@
-"""A small real data set, and a model trained on it by the command line."""
+"""A small real data set and a model trained on it by the command line; fresh layers of a user's own."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import paddle
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from command import SHORT, SMALL, run
+from layer_nets import Classifier, TwoInputs
+from paddle import nn
 from shapes import write_images
 
 
@@ -50,3 +53,17 @@ def pruned(data: Path, work: Path, dense: Path, table: Path) -> Path:
     done = run("train", "classification", *words)
     assert "certificate: masked and shrunk outputs differ by at most" in done.stderr
     return work / "prune" / "best_model"
+
+
+@pytest.fixture
+def layer() -> nn.Layer:
+    """A fresh `TwoInputs`."""
+    paddle.seed(0)
+    return TwoInputs()
+
+
+@pytest.fixture
+def classifier() -> nn.Layer:
+    """A fresh `Classifier`."""
+    paddle.seed(0)
+    return Classifier()

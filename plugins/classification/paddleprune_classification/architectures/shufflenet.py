@@ -23,6 +23,8 @@ class PrunableShuffleNetV2(ShuffleNetV2):
         num_classes: width of the output.
     """
 
+    _block_list: list[nn.Layer]
+
     def __init__(self, scale: float, act: str = "relu", num_classes: int = 1000) -> None:
         super().__init__(scale, act, num_classes)
         blocks: list[_Downsampling | _Basic] = []
@@ -33,7 +35,7 @@ class PrunableShuffleNetV2(ShuffleNetV2):
             else:
                 blocks.append(_Basic(theirs, blocks[-1].width))
             setattr(self, names[id(theirs)], blocks[-1])
-        self._block_list = blocks
+        self._block_list = list(blocks)
         self._shuffle = _Pick(_shuffled(blocks[-1].width))
 
     def forward(self, inputs: Tensor) -> Tensor:

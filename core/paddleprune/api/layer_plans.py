@@ -1,0 +1,227 @@
+"""What goes from any layer: decide it, carry it out, undo it, and load the weights of what is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any, cast
+
+from paddle import nn
+
+from paddleprune.api.layer_inputs import read_probe
+from paddleprune.api.layers import LayerGraph
+from paddleprune.engines import Engine, open_engine
+from paddleprune.errors import CheckpointError, ConfigError, PlanError
+from paddleprune.graph.tensors import named_tensors, parameter_names
+from paddleprune.pruning import Plan, resize, solve
+from paddleprune.pruning.plan import Certificate, Counts
+from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
+from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.settings import Criterion, EngineName
+
+_TOLERANCE = 0.05
+
+
+class LayerPlan:
+    """What goes from a traced layer. `plan` makes it, `shrink` carries it out.
+
+    Attributes:
+        graph: the layer that it is for.
+        plan: group -> the units that stay; with the certificate once it has been carried out.
+        engine: what carries it out.
+    """
+
+    def __init__(self, graph: LayerGraph, plan: Plan, engine: Engine) -> None:
+        self.graph, self.plan, self.engine = graph, plan, engine
+        self._undo: Undo | None = None
+
+    def __repr__(self) -> str:
+        return f"<LayerPlan of {type(self.graph.layer).__name__}: {self.summary()}>"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The proof that what was cut is what masking computes; None before the cut."""
+        return self.plan.certificate
+
+    def summary(self) -> str:
+        """One line: what goes."""
+        return self.plan.summary()
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON: before the cut for a review and `load_plan`, after it for `load_shrunk`."""
+        self.plan.save(Path(path))
+
+    def undo(self, layer: nn.Layer) -> None:
+        """Restore a layer bit for bit, whatever it has learned since the cut.
+
+        Raises:
+            PlanError: the layer wasn't shrunk with this plan.
+        """
+        if self._undo is None or layer is not self.graph.layer:
+            raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
+        self._undo(layer)
+        for tensor in layer.parameters():
+            tensor.clear_gradient(set_to_zero=False)
+        self._undo = None
+        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}})
+
+
+def plan(
+    graph: LayerGraph,
+    what: Mapping[str, float] | SensitivityTable,
+    *,
+    criterion: Criterion | None = None,
+    round_to: int = 1,
+    engine: EngineName | None = None,
+    eval_metric_loss: float | None = None,
+) -> LayerPlan:
+    """Decide which units go.
+
+    Args:
+        graph: the traced layer.
+        what: group name -> share of its units; or a table that `analyze_layer` measured.
+        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm"; a table brings its own.
+        round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
+            that can't be stays whole.
+        engine: what carries the plan out: "native", the default, or "paddleslim"; a table brings its own.
+        eval_metric_loss: with a table, the share of the metric that each group alone may lose; 0.05 by default.
+
+    Raises:
+        UnknownNameError: a name isn't a group of the layer.
+        PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+        TableError: the table was measured with other weights.
+        ConfigError: an argument can't be used, or doesn't go with the others.
+    """
+    graph.check_current()
+    if isinstance(what, SensitivityTable):
+        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss)
+    if eval_metric_loss is not None:
+        raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
+    if not isinstance(what, Mapping):
+        raise ConfigError(f"the plan's ratios are {what!r}; give a dict of group names and ratios, or a table")
+    for name, ratio in what.items():
+        if not isinstance(ratio, Real):
+            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio!r}")
+    chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
+    return LayerPlan(graph, chosen.plan(what, round_to=round_to), chosen)
+
+
+def _plan_of_table(
+    graph: LayerGraph,
+    table: SensitivityTable,
+    criterion: Criterion | None,
+    round_to: int,
+    engine: EngineName | None,
+    eval_metric_loss: float | None,
+) -> LayerPlan:
+    identity, tolerance = table.identity, _TOLERANCE if eval_metric_loss is None else eval_metric_loss
+    if not isinstance(tolerance, Real) or not 0 <= tolerance < math.inf:
+        raise ConfigError(f"eval_metric_loss must be 0 or more, got {tolerance!r}")
+    for word, asked, measured in (
+        ("criterion", criterion, identity.criterion),
+        ("engine", engine, identity.engine),
+    ):
+        if asked not in (None, measured):
+            raise ConfigError(f"the table was measured with the {word} {measured!r}, not {asked!r}; leave {word} out")
+    table.check_model(model_digest(graph.layer), "the table")
+    chosen = open_engine(identity.engine, graph.layer, graph.channels, identity.criterion)
+    return LayerPlan(graph, solve(chosen, table, float(tolerance), round_to), chosen)
+
+
+def load_plan(graph: LayerGraph, path: str | Path, *, engine: EngineName = "native") -> LayerPlan:
+    """Read a plan that was saved, and maybe edited, to carry it out on a layer.
+
+    Args:
+        graph: the traced layer: dense, and built like the one that the plan was made for.
+        path: the plan's file.
+        engine: what carries it out.
+
+    Raises:
+        PlanError: the file isn't a plan, or was made for another layer.
+        UnknownNameError: it names a group that the layer doesn't have.
+    """
+    graph.check_current()
+    read, channels = Plan.load(Path(path)), graph.channels
+    fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
+    if engine == "native":
+        left = channels.cost(read.removed(channels))
+        fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
+    chosen = open_engine(engine, graph.layer, channels, cast(Criterion, read.criterion))
+    return LayerPlan(graph, read.model_copy(update=fresh), chosen)
+
+
+def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
+    """Really remove a plan's units from the layer, in place, and prove that masking them computes the same.
+
+    Parameters stay the same objects; make optimizers afterwards, since theirs have other shapes.
+
+    Args:
+        layer: the layer that was traced.
+        plan: what goes; it remembers the dense weights, so that it can undo this.
+        probe: inputs of the layer for the proof, an example for each argument of its forward; by default those of
+            the trace.
+
+    Returns:
+        The proof, which the plan has too.
+
+    Raises:
+        PlanError: the plan is for another layer, or was carried out already.
+        CertificateError: the outputs differ, or the shrunk layer doesn't run; it is restored bit for bit.
+    """
+    if layer is not plan.graph.layer:
+        raise PlanError(
+            "the plan is for another layer: trace this one and load the plan with load_plan, "
+            "or load weights of the shrunk layer into it with load_shrunk"
+        )
+    if plan._undo is not None:
+        raise PlanError("the layer was shrunk with this plan already; plan.undo(layer) restores it")
+    graph, inputs = plan.graph, plan.graph.probe if probe is None else read_probe(probe)
+    graph.check_current()
+    undo = snapshot(layer, graph.channels)
+    done = plan.engine.prune(plan.plan, inputs)
+    plan.plan = done.model_copy(update={"attributes": _all_attributes(layer, graph, done)})
+    plan._undo = undo
+    return cast(Certificate, done.certificate)
+
+
+def _all_attributes(layer: nn.Layer, graph: LayerGraph, done: Plan) -> dict[str, dict[str, int]]:
+    """What the shrunk layer's shapes don't tell; unchanged values too, since an earlier plan may have changed them."""
+    said = attributes_of(layer, graph.channels)
+    return {name: {**own, **done.attributes.get(name, {})} for name, own in said.items()}
+
+
+def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[str, Any]) -> None:
+    """Make a freshly built layer the shrunk one: its shapes, and its weights.
+
+    Args:
+        layer: dense, built like the one that was shrunk; changed in place.
+        plan: the plan that was carried out, or its file, saved after the cut; the last one, if there were several.
+        weights: the `state_dict()` of the shrunk layer, trained or not, as `paddle.load` gives it.
+
+    Raises:
+        PlanError: the file isn't a plan, or was saved before the cut.
+        CheckpointError: the weights aren't those of this layer, cut by this plan.
+    """
+    done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(Path(plan))
+    place = "the plan" if isinstance(plan, LayerPlan) else str(plan)
+    if done.certificate is None:
+        raise PlanError(
+            f"{place} was saved before it was carried out; save it again after shrink "
+            "(trace a fresh layer, load_plan and shrink it, to do that now)"
+        )
+    wanted = layer.state_dict()
+    strangers = [f"the weights lack {name!r}" for name in wanted if name not in weights]
+    strangers += [f"the layer has no {name!r}" for name in weights if name not in wanted]
+    if strangers:
+        raise CheckpointError(f"{strangers[0]}; build the layer as it was before it was shrunk")
+    shapes = {name: tuple(weights[name].shape) for name in named_tensors(layer) if name in weights}
+    found = sum(math.prod(shapes[name]) for name in parameter_names(layer))
+    if found != done.after.parameters:
+        raise CheckpointError(
+            f"the weights are {found:,} parameters, but {place} leaves {done.after.parameters:,}; "
+            "they don't belong together"
+        )
+    resize(layer, shapes, done.attributes)
+    layer.set_state_dict(weights)
