@@ -154,6 +154,12 @@ def test_an_unknown_way_of_cutting_attention() -> None:
         paddleprune.trace(nn.Linear(4, 4), (1, 4), attention="head")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("layer", [nn.ReLU, F.relu, None])
+def test_what_is_no_layer(layer: Any) -> None:
+    with pytest.raises(ConfigError, match=r"layer is .*; give a paddle\.nn\.Layer"):
+        paddleprune.trace(layer, (1, 4))
+
+
 def test_a_hard_coded_width_is_protected_by_name() -> None:
     class HardCoded(nn.Layer):
         def __init__(self) -> None:

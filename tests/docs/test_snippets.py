@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -34,12 +34,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: list[str], place: Path) -> None:
+def run(command: list[str], place: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command, cwd=place, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def test_the_guide(place: Path) -> None:
@@ -58,6 +59,18 @@ def test_the_guide(place: Path) -> None:
 def test_the_python_page(number: int, place: Path) -> None:
     (place / "snippet.py").write_text(blocks("docs/python.md", "python")[number])
     run([sys.executable, "snippet.py"], place)
+
+
+def test_the_graph_page(tmp_path: Path) -> None:
+    """Every program runs, in one process; the first one prints the explanation that the page shows."""
+    programs = blocks("docs/graph.md", "python")
+    assert len(programs) >= 5
+    for number, program in enumerate(programs):
+        (tmp_path / f"part_{number}.py").write_text(program)
+    (tmp_path / "all.py").write_text("".join(f"import part_{n}\n" for n in range(len(programs))))
+    printed = run([sys.executable, "all.py"], tmp_path)
+    (shown,) = blocks("docs/graph.md", "text")
+    assert shown in printed
 
 
 def test_the_plugin_page_s_plugin_passes_its_own_suite(tmp_path: Path) -> None:

@@ -107,9 +107,11 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
             mean over channels): they are measured on the shrunk layer.
 
     Raises:
-        ConfigError: `input_spec` or `attention` can't be used.
+        ConfigError: an argument can't be used.
         GraphError: the layer can't be traced.
     """
+    if not isinstance(layer, nn.Layer):
+        raise ConfigError(f"layer is {layer!r}; give a paddle.nn.Layer, built")
     if attention not in get_args(Attention):
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
     arguments = read_arguments(input_spec)
