@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from paddle import nn
 
 from paddleprune.graph import rules
@@ -36,7 +38,7 @@ def build_graph(
     wanted = read_inputs(inputs)
     traced = trace(layer, wanted)
     walker = walk(layer, traced, attention)
-    widths, find = find_widths(layer, walker), walker.table.find
+    widths, find = find_widths(layer, walker, traced.normalized), walker.table.find
     axes = tuple(_axes(walker))
     return ChannelGraph(
         inputs=wanted,
@@ -98,19 +100,44 @@ def _groups(axes: Sequence[Axis], fixed: Mapping[int, str], inexact: Mapping[int
         merged = list(dict.fromkeys([u for g in met for u in units_of.pop(g)] + units))
         units_of[home] = merged
         group_of.update(dict.fromkeys(merged, home))
-    return tuple(_group(producers[home].parameter, units_of[home], fixed, inexact) for home in sorted(units_of))
+    homes, spare = sorted(units_of), _spare(axes, group_of)
+    groups = [_group(units_of[home], spare.get(home, len(units_of[home])), fixed, inexact) for home in homes]
+    return tuple(_named(groups, [producers[home] for home in homes]))
+
+
+def _spare(axes: Sequence[Axis], group_of: Mapping[int, int]) -> dict[int, int]:
+    """Group -> how many of its units may go, so that no axis can lose everything, whichever they are."""
+    found: dict[int, int] = {}
+    for axis in axes:
+        units = np.unique(axis.units).tolist()
+        homes = {group_of.get(unit) for unit in units}
+        if len(homes) == 1:
+            home = homes.pop()
+            if home is not None:
+                found[home] = min(found.get(home, len(units)), len(units) - 1)
+    return found
 
 
 def _in_order(units: Atoms) -> list[int]:
     return [unit for unit in dict.fromkeys(units.tolist()) if unit != FIXED]
 
 
-def _group(parameter: str, units: list[int], fixed: Mapping[int, str], inexact: Mapping[int, str]) -> Group:
+def _group(units: list[int], spare: int, fixed: Mapping[int, str], inexact: Mapping[int, str]) -> Group:
     free = tuple(unit for unit in units if unit not in fixed)
     why: str | None = None
     if not free:
-        why = next((fixed[unit] for unit in units if unit in fixed), "it has no channels")
+        why = next((fixed[unit] for unit in units if unit in fixed), fixed[FIXED])
     elif len(units) == 1:
         why = "its channels stand or fall together, as one unit"
     blurred = next((inexact[unit] for unit in free if unit in inexact), None)
-    return Group(parameter.removesuffix(".weight"), free, len(units), why, None if why else blurred)
+    return Group("", free, len(units), spare, why, None if why else blurred)
+
+
+def _named(groups: Sequence[Group], producers: Sequence[Axis]) -> Iterator[Group]:
+    """Groups by the layer that first makes their channels; a parameter that makes several has one main group."""
+    main: dict[str, int] = {}
+    for index in sorted(range(len(groups)), key=lambda i: groups[i].protected is not None):
+        main.setdefault(producers[index].parameter, index)
+    for index, (group, axis) in enumerate(zip(groups, producers, strict=True)):
+        name = axis.parameter.removesuffix(".weight")
+        yield replace(group, name=name if main[axis.parameter] == index else f"{axis.parameter}[{axis.axis}]")

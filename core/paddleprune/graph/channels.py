@@ -94,6 +94,7 @@ class Group:
         name: the layer that first produces the group's channels, e.g. `features.3.conv.0`.
         units: the units that may be removed, in the order of the producer's channels.
         width: number of units, protected ones included.
+        spare: how many of its units may go, so that no layer is left without channels.
         protected: why the group may not be pruned; None if it may.
         inexact: why a masked channel of it isn't a missing one, so that it is measured shrunk; None if it is.
     """
@@ -101,6 +102,7 @@ class Group:
     name: str
     units: tuple[int, ...]
     width: int
+    spare: int
     protected: str | None = None
     inexact: str | None = None
 
@@ -110,8 +112,8 @@ class Group:
         return 0 if self.protected else len(self.units)
 
     def count(self, ratio: float) -> int:
-        """How many units a ratio removes: rounded, and at least one unit stays."""
-        return max(0, min(int(ratio * self.size + 0.5), self.width - 1, self.size))
+        """How many units a ratio removes: rounded, and every layer keeps at least one channel."""
+        return max(0, min(int(ratio * self.size + 0.5), self.spare, self.size))
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,10 @@ class ChannelGraph:
         groups = []
         for group in self.groups:
             units = tuple(unit for unit in group.units if unit not in dropped)
-            groups.append(replace(group, units=units, width=group.width - len(group.units) + len(units)))
+            gone_here = len(group.units) - len(units)
+            groups.append(
+                replace(group, units=units, width=group.width - gone_here, spare=max(group.spare - gone_here, 0))
+            )
         return replace(
             self,
             groups=tuple(groups),

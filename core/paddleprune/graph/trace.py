@@ -1,7 +1,8 @@
 """A layer to a flat list of operations, through Paddle's own tracer. The only place that touches PIR.
 
 Traps of Paddle 3.3 that this module hides: `to_static` replaces the `forward` of the layer that it traces, and
-wants its first argument to be called `self` (so a wrapper is traced); some results are null values whose `id`
+wants its first argument to be called `self` (so a wrapper is traced); it rewrites Python that it doesn't know
+(so plain Python is tried first); some results are null values whose `id`
 raises; asking a list of tensors for its shape kills the process; parameters are called by a process-wide counter;
 sizes that the forward computes with `paddle.shape` are -1 in the program.
 """
@@ -9,6 +10,7 @@ sizes that the forward computes with `paddle.shape` are -1 in the program.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.nn.layer import layers as paddle_layers
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.graph.inputs import input_specs, leaves, random_inputs, read_inputs
@@ -68,12 +71,14 @@ class Trace:
         parameters: value id -> structured name, e.g. `features.3.conv.0.weight`.
         outputs: what the network returns, flattened.
         numbers: value id -> integers that the forward computed from shapes alone.
+        normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
     """
 
     ops: tuple[Op, ...]
     parameters: Mapping[str, str]
     outputs: tuple[Value, ...]
     numbers: Mapping[str, list[int]]
+    normalized: Mapping[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -85,12 +90,14 @@ class Capture:
         outputs: PIR values that the network returns.
         names: Paddle's name of a parameter or buffer -> its structured name.
         program: what owns them all.
+        normalized: as a trace's.
     """
 
     ops: list[Any]
     outputs: list[Any]
     names: Mapping[str, str]
     program: Any
+    normalized: Mapping[str, list[str]]
 
     def parameter(self, raw: Any) -> str | None:
         """The structured name of the parameter that an operation declares; None for any other operation."""
@@ -99,13 +106,21 @@ class Capture:
         return self.names.get(raw.attrs()["parameter_name"])
 
 
-class _Call(nn.Layer):
-    """Calls a layer with a list of arguments."""
+class _Rewritten(nn.Layer):
+    """Calls a layer with a list of arguments; Paddle rewrites the source of its forward, for control flow."""
 
     def __init__(self, layer: nn.Layer) -> None:
         super().__init__()
         self.layer = layer
 
+    def forward(self, inputs: list[Any]) -> Any:
+        return self.layer(*inputs)
+
+
+class _Plain(_Rewritten):
+    """The same as Python runs it: faster, and nothing is rewritten wrongly; a condition on data raises."""
+
+    @paddle.jit.not_to_static  # type: ignore[untyped-decorator]
     def forward(self, inputs: list[Any]) -> Any:
         return self.layer(*inputs)
 
@@ -123,18 +138,64 @@ def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None) ->
     """
     wanted = read_inputs(inputs)
     was_training = layer.training
-    wrapper = _Call(layer)
-    wrapper.eval()
-    traced = paddle.jit.to_static(wrapper, input_spec=[input_specs(wanted, batch)], full_graph=True)
+    layer.eval()
     try:
-        program, outputs = traced.forward.main_program, list(traced.forward.outputs)
+        return _first_that_works(layer, input_specs(wanted, batch))
     except Exception as error:
         shapes = [leaf.shape for leaf in leaves(wanted)]
         raise GraphError(f"cannot trace {type(layer).__name__} for input shapes {shapes}: {said_by(error)}") from error
     finally:
         layer.train() if was_training else layer.eval()
-    names = {tensor.name: name for name, tensor in named_tensors(layer).items()}
-    return Capture(list(program.global_block().ops), outputs, names, program)
+
+
+def _first_that_works(layer: nn.Layer, specs: Any) -> Capture:
+    try:
+        return _capture(_Plain(layer), specs)
+    except Exception:
+        return _capture(_Rewritten(layer), specs)
+
+
+def _capture(wrapper: _Rewritten, specs: Any) -> Capture:
+    wrapper.eval()
+    traced = paddle.jit.to_static(wrapper, input_spec=[specs], full_graph=True)
+    with _without_debug_names(), _norms_noted(wrapper.layer) as normalized:
+        program, outputs = traced.forward.main_program, list(traced.forward.outputs)
+    names = {tensor.name: name for name, tensor in named_tensors(wrapper.layer).items()}
+    return Capture(list(program.global_block().ops), outputs, names, program, normalized)
+
+
+@contextmanager
+def _without_debug_names() -> Iterator[None]:
+    """Paddle names what each layer adds to a program, and counts all operations so far for it: quadratic."""
+    module = vars(paddle_layers)
+    naming = module.get("name_struct")
+    if naming is not None:
+        module["name_struct"] = lambda *args: nullcontext()
+    try:
+        yield
+    finally:
+        if naming is not None:
+            module["name_struct"] = naming
+
+
+@contextmanager
+def _norms_noted(layer: nn.Layer) -> Iterator[dict[str, list[str]]]:
+    """What norms without weights are called with: no parameter of theirs would tell."""
+    found: dict[str, list[str]] = {}
+
+    def note(name: str) -> Any:
+        return lambda _, inputs: found.setdefault(name, []).append(str(inputs[0].id))
+
+    norms = [
+        sub.register_forward_pre_hook(note(name))
+        for name, sub in layer.named_sublayers(include_self=True)
+        if isinstance(sub, (nn.LayerNorm, nn.GroupNorm)) and sub.weight is None
+    ]
+    try:
+        yield found
+    finally:
+        for hook in norms:
+            hook.remove()
 
 
 def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Trace:
@@ -149,7 +210,9 @@ def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Trace:
         elif raw.name() != "builtin.parameter":
             ops.append(_op(raw, index, shapes))
     outputs = tuple(value for value in (_value(raw, shapes) for raw in captured.outputs) if value is not None)
-    return Trace(tuple(ops), {str(key): name for key, name in parameters.items()}, outputs, numbers)
+    return Trace(
+        tuple(ops), {str(key): name for key, name in parameters.items()}, outputs, numbers, captured.normalized
+    )
 
 
 def is_tensor(raw: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from paddleprune.graph.atoms import Atoms, AtomTable, Track, Tracks, collapse
+from paddleprune.graph.atoms import FIXED, Atoms, AtomTable, Track, Tracks, collapse
 from paddleprune.graph.channels import Product, Read, Role, Shape
 from paddleprune.graph.trace import Op, Value
 from paddleprune.interfaces import Array
@@ -168,6 +168,7 @@ class Walker:
             return
         reason = f"{name} is used twice, and one use can't be cut"
         self.table.unite(known.atoms, said.atoms, reason)
+        known.atoms = np.where(known.atoms == FIXED, said.atoms, known.atoms)
         if known.source is not None and said.source is not None:
             self.table.unite(known.source, said.source, reason)
         known.roles |= said.roles
@@ -176,7 +177,7 @@ class Walker:
 
     def _fix_parameter(self, name: str, reason: str) -> None:
         for axis, size in enumerate(self.shapes[name]):
-            self._note(name, axis, ParameterAxis({"follow"}, np.zeros(size, np.int64)))
+            self._note(name, axis, ParameterAxis({"follow"}, self.table.fresh(size)))
             self.table.fix(self.axes[name, axis].atoms, reason)
 
     def _materialize(self, value: Value) -> None:

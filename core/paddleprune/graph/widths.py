@@ -1,6 +1,9 @@
-"""Attributes of layers that count what a cut removes: `num_heads`, `head_dim`."""
+"""Attributes of layers that count what a cut removes: `num_heads`, `head_dim`, the width of a norm without weights."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from paddle import nn
@@ -14,13 +17,42 @@ _NAMES = {
 }
 
 
-def find_widths(layer: nn.Layer, walker: Walker) -> list[Width]:
+def find_widths(layer: nn.Layer, walker: Walker, normalized: Mapping[str, list[str]]) -> list[Width]:
+    """Which attributes of which layers say how many units there are.
+
+    Args:
+        layer: the network.
+        walker: after its walk.
+        normalized: what norms without weights read, as a trace's.
+    """
+    sublayers = dict(layer.named_sublayers(include_self=True))
+    return [*_heads(sublayers, walker), *_norms(sublayers, walker, normalized)]
+
+
+def _norms(sublayers: Mapping[str, Any], walker: Walker, normalized: Mapping[str, list[str]]) -> Iterator[Width]:
+    """The shape of a layer norm (its first axis), the groups of a group norm that has one for each channel."""
+    for name, values in normalized.items():
+        norm = sublayers[name]
+        if isinstance(norm, nn.LayerNorm):
+            attribute, axis, size = "_normalized_shape", -len(norm._normalized_shape), norm._normalized_shape[0]
+        elif norm._num_groups == norm._num_channels:
+            attribute, axis, size = "_num_groups", 1, norm._num_channels
+        else:
+            continue
+        tracks = [track.atoms for value in values for track in walker.tracks.get(value, ())]
+        along = [atoms.ravel() for atoms in tracks if atoms.size == atoms.shape[axis] == size]
+        for units in along:
+            walker.table.unite(along[0], units, f"{name} normalizes another value too, which can't be cut")
+        if along:
+            yield Width(name, attribute, along[0])
+
+
+def _heads(sublayers: Mapping[str, Any], walker: Walker) -> list[Width]:
     """Which attributes of which layers say how many heads there are, or how wide they are.
 
     They are those of the layers that hold the producers of queries, keys and values, if they have the right number.
     What one attribute counts is tied together.
     """
-    sublayers = dict(layer.named_sublayers(include_self=True))
     makers = _makers(walker)
     found: dict[tuple[str, str], Width] = {}
     for grid in walker.heads:

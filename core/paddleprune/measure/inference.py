@@ -11,6 +11,9 @@ from paddle import inference
 _FUSION = "conv_activation_onednn_fuse_pass"
 """Paddle 3.3's fusion of a convolution with a leaky ReLU reads its slope as the wrong type: the process dies."""
 
+_PLACEMENT = "onednn_placement_pass"
+"""Paddle 3.3's placement of an interpolation on oneDNN can't read its list of scales: the program is refused."""
+
 
 def cpu_threads() -> int:
     """How many CPU cores this process may use."""
@@ -31,8 +34,11 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     config.disable_glog_info()
     if onednn:
         config.enable_mkldnn()
-        if "leaky_relu" in Path(f"{prefix}.json").read_text():
+        program = Path(f"{prefix}.json").read_text(encoding="utf-8")
+        if "leaky_relu" in program:
             config.delete_pass(_FUSION)
+        if "_interp" in program:
+            config.delete_pass(_PLACEMENT)
     else:
         config.disable_mkldnn()
     return inference.create_predictor(config)

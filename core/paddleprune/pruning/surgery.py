@@ -147,6 +147,8 @@ def _set_attributes(layer: nn.Layer, attributes: Attributes) -> None:
         for attribute, value in attributes.get(name, {}).items():
             if attribute == "_groups":
                 _set_groups(sub, value)
+            elif attribute == "_normalized_shape":
+                sub._normalized_shape = [value, *sub._normalized_shape[1:]]
             else:
                 setattr(sub, attribute, value)
 

@@ -43,7 +43,7 @@ class CompiledNetwork:
         captured = capture(layer, graph.inputs, batch)
         with tempfile.TemporaryDirectory() as folder:
             _save(layer, captured, self._reads, Path(folder) / "network")
-            self._predictor = create_predictor(Path(folder) / "network")
+            self._predictor = create_predictor(Path(folder) / "network", onednn=not _channels_last(captured))
         self._set_masks(())
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -71,6 +71,11 @@ class CompiledNetwork:
         for i, read in enumerate(self._reads):
             mask = (~np.isin(read.units, gone)).astype(np.float32)
             self._predictor.get_input_handle(f"mask_{i}").copy_from_cpu(mask)
+
+
+def _channels_last(captured: Capture) -> bool:
+    """Whether an operation reads its channels on the last axis: there oneDNN multiplies by a mask wrongly."""
+    return any(op.attrs().get("data_format") in ("NHWC", "NDHWC", "NLC") for op in captured.ops)
 
 
 def _save(layer: nn.Layer, captured: Capture, reads: Sequence[Read], path: Path) -> None:

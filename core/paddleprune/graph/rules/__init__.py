@@ -45,7 +45,8 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (follow.pad3d, "pad3d"),
     (follow.pad, "pad"),
     (follow.sample, "grid_sample roi_align roi_pool"),
-    (follow.roll, "roll flip"),
+    (follow.roll, "roll"),
+    (follow.flip, "flip"),
     # follow, with statistics
     (follow.batch_norm, "batch_norm batch_norm_ sync_batch_norm_"),
     (follow.instance_norm, "instance_norm"),
@@ -84,7 +85,8 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (reduce.softmax, "softmax softmax_ log_softmax gumbel_softmax"),
     (reduce.ordered, "argmax argmin topk argsort kthvalue mode median cumsum cumsum_ cumprod logcumsumexp"),
     # made out of nothing, or of sizes
-    (follow.uniform, "full full_ full_int_array full_like"),
+    (follow.uniform, "full full_ full_int_array"),
+    (follow.uniform_like, "full_like"),
     (follow.assigned, "assign_value assign_value_"),
     (follow.ignore, "data fetch builtin.shadow_output shape shape64 numel arange linspace eye meshgrid"),
     (follow.ignore, "gaussian uniform randint randperm tril_indices triu_indices full_batch_size_like"),

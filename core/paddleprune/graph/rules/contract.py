@@ -95,6 +95,7 @@ def _contract(walker: Walker, c: Contraction) -> None:
 def _weigh(walker: Walker, c: Contraction, w: int) -> None:
     """An activation by a parameter: axes that vanish read, axes that appear own, axes that stay follow."""
     x, weight, of_x, of_w = c.values[1 - w], c.values[w], c.letters[1 - w], c.letters[w]
+    walker.put(x, [_summed(walker, track, of_x, of_w, c) for track in walker.get(x)], walker.loose_axes(x))
     tracks: list[Track] = []
     for i, letter in enumerate(of_w):
         if letter in of_x:
@@ -118,6 +119,16 @@ def _weigh(walker: Walker, c: Contraction, w: int) -> None:
     shared = len(of_x) > 1 and of_x[0] not in of_w
     walker.use(weight, math.prod(positions[1:] if shared else positions))  # of one image: without the batch axis
     walker.put(c.out, tracks)
+
+
+def _summed(walker: Walker, track: Track, of_x: list[str], of_w: list[str], c: Contraction) -> Track:
+    """A track whose parameter has an axis for the groups too: the same channels go from each of them."""
+    axes = sorted(track.axes)
+    gone = [i for i in axes if of_x[i] not in c.result]
+    if len(axes) == 1 or len(gone) != 1 or any(of_x[i] not in of_w for i in axes):
+        return track
+    grid = track.atoms.reshape([track.atoms.shape[i] for i in axes])
+    return _along(walker.regular(grid, axes.index(gone[0])), gone[0], len(of_x), track.zero)
 
 
 def _multiply(walker: Walker, c: Contraction) -> None:

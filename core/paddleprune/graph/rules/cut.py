@@ -86,8 +86,8 @@ def _cut_axis(walker: Walker, op: Op, atoms: Atoms, axis: int, where: slice) -> 
     if step == 1 and width > 0 and size % width == 0 and start % width == 0:
         _tie_parts(walker, atoms, axis, width)
         return atoms.take(range(start, end), axis)
-    if step == -1 and start == size - 1:
-        walker.table.fix(atoms, f"{op.name} at {op.where} reorders channels")
+    if (start, end, step) == (size - 1, -1, -1):
+        return np.flip(atoms, axis)
     walker.table.fix(atoms, f"{op.name} at {op.where} cuts channels at fixed positions")
     return np.zeros([1] * atoms.ndim, np.int64)
 

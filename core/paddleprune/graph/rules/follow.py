@@ -31,8 +31,11 @@ def shifted(walker: Walker, op: Op) -> None:
 
 
 def identity(walker: Walker, op: Op) -> None:
-    """The same value; a parameter stays a parameter."""
+    """The same value; a parameter stays a parameter, unless it is one that the forward writes."""
     x, y = present(op.inputs[0]), present(op.outputs[0])
+    if len(op.inputs) > 1 and walker.is_parameter(op.inputs[1]):
+        for value in (x, present(op.inputs[1])):
+            walker.fix(value, f"{op.name} at {op.where} writes it into a parameter")
     if walker.is_parameter(x):
         walker.views[y.id] = walker.views[x.id]
     elif x.id in walker.constants:
@@ -194,8 +197,16 @@ def _put_normalized(
     )
 
 
+def flip(walker: Walker, op: Op) -> None:
+    """Back to front, also what is left of them."""
+    x, axes = present(op.inputs[0]), [int(i) for i in np.atleast_1d(op.attrs["axis"])]
+    walker.put(
+        op.outputs[0], [Track(np.flip(t.atoms, tuple(axes)), t.zero) for t in walker.get(x)], walker.loose_axes(x)
+    )
+
+
 def roll(walker: Walker, op: Op) -> None:
-    """Positions along some axes trade places: flip, roll."""
+    """Positions along some axes move on by some places, and around."""
     x = present(op.inputs[0])
     axes = [int(i) % len(shape_of(x)) for i in np.atleast_1d(op.attrs["axis"])]
     for track in walker.get(x):
@@ -209,9 +220,14 @@ def uniform(walker: Walker, op: Op) -> None:
     y = present(op.outputs[0])
     if "value" in op.attrs:
         walker.constants[y.id] = op.attrs["value"]
-    elif len(op.inputs) > 1:  # full_like
-        walker.constants[y.id] = walker.constant(op.inputs[1])
     walker.put(y, (), range(len(shape_of(y))))
+
+
+def uniform_like(walker: Walker, op: Op) -> None:
+    """One number everywhere, as wide as the value whose shape it has."""
+    x, y = present(op.inputs[0]), present(op.outputs[0])
+    number = walker.constants[y.id] = walker.constant(op.inputs[1])
+    walker.put(y, silenced(walker.get(x), number is not None and not np.any(number)), walker.loose_axes(x))
 
 
 def assigned(walker: Walker, op: Op) -> None:

@@ -65,11 +65,17 @@ def _adapting(walker: Walker, op: Op, rank: int) -> int | None:
 
 def _unsqueezed(before: tuple[int, ...], after: tuple[int, ...]) -> list[int | None] | None:
     """For each axis of the new shape the old one, if only axes of size 1 came or went; else None."""
-    long = [i for i, n in enumerate(before) if n > 1]
-    if [before[i] for i in long] != [n for n in after if n > 1]:
+    if [n for n in before if n > 1] != [n for n in after if n > 1]:
         return None
-    rest = iter(long)
-    return [next(rest) if n > 1 else None for n in after]
+    found: list[int | None] = []
+    at = 0
+    for size in after:
+        while size > 1 and before[at] == 1:
+            at += 1
+        stays = at < len(before) and before[at] == size
+        found.append(at if stays else None)
+        at += stays
+    return found
 
 
 def _factors(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:

@@ -34,7 +34,9 @@ def _convolve(walker: Walker, op: Op, x: Value, weight: Value, y: Value, groups:
         return unknown(walker, op)
     transposed, channel = "transpose" in op.name, channel_axis(op, x)
     read, _ = walker.vector(x, channel, op)
-    rest = [t for t in only_along(walker, op, x, (0, channel), "mixes positions") if channel not in t.axes]
+    pointwise = _is_pointwise(op, weight)
+    allowed = range(len(shape_of(x))) if pointwise else (0, channel)
+    rest = [t for t in only_along(walker, op, x, allowed, "mixes positions") if channel not in t.axes]
     count_in, count_out = shape_of(x)[channel], shape_of(y)[channel]
     if groups == count_in and groups > 1:
         made = np.repeat(read.atoms, count_out // count_in)
@@ -54,7 +56,13 @@ def _convolve(walker: Walker, op: Op, x: Value, weight: Value, y: Value, groups:
             walker.note(weight, 1 if transposed else 0, "own", made)
     positions = math.prod(n for i, n in enumerate(shape_of(x if transposed else y)) if i not in (0, channel))
     walker.use(weight, positions)
-    return walker.put_along(y, channel, made, [Track(t.atoms, False) for t in rest])
+    return walker.put_along(y, channel, made, [Track(t.atoms, t.zero and pointwise) for t in rest])
+
+
+def _is_pointwise(op: Op, weight: Value) -> bool:
+    """Does every position stay by itself? Then a convolution is a linear layer."""
+    long = [*shape_of(weight)[2:], *op.attrs.get("strides", [])]
+    return all(n == 1 for n in long) and not any(op.attrs.get("paddings", [])) and "deformable" not in op.name
 
 
 def embedding(walker: Walker, op: Op) -> None:
