@@ -7,13 +7,16 @@ from types import ModuleType
 
 from paddleprune.errors import DependencyError
 
-_WAYS_OUT = {
+WAYS_OUT = {
     "paddle": "pip install 'paddleprune[cpu]', or a paddlepaddle-gpu that fits your CUDA",
     "sklearn": "pip install 'paddleprune[demo]'",
     "visualdl": "pip install 'paddleprune[vdl]'",
     "paddle2onnx": "pip install 'paddleprune[onnx]'",
     "onnxruntime": "pip install 'paddleprune[onnx]'",
+    "paddleslim": "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'",
+    "hypothesis": "pip install 'paddleprune[dev]'",
 }
+"""Module -> what installs it; the engine's PaddleSlim without its pins, which are too old for Paddle."""
 
 
 def require(module: str, needed_for: str) -> ModuleType:
@@ -31,5 +34,5 @@ def require(module: str, needed_for: str) -> ModuleType:
 def missing(error: ModuleNotFoundError, needed_for: str) -> DependencyError:
     """The error that names the package to install, from the one that Python raised."""
     package = (error.name or str(error)).partition(".")[0]
-    way_out = _WAYS_OUT.get(package, "install the package that provides it")
+    way_out = WAYS_OUT.get(package, "install the package that provides it")
     return DependencyError(f"{needed_for} needs the module {package!r}, which is not installed: {way_out}")

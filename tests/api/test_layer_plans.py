@@ -189,7 +189,7 @@ def test_a_cut_that_changes_the_outputs_is_taken_back(classifier: nn.Layer, monk
     assert paddleprune.shrink(classifier, plan).passed
 
 
-def test_paddleslim_prunes_any_layer_too() -> None:
+def test_paddleslim_prunes_any_layer_too(tmp_path: Path) -> None:
     pytest.importorskip("paddleslim")
     paddle.seed(0)
     layer = nn.Sequential(nn.Conv2D(3, 8, 3), nn.ReLU(), nn.Conv2D(8, 8, 3), nn.Flatten(), nn.Linear(128, 4))
@@ -201,6 +201,10 @@ def test_paddleslim_prunes_any_layer_too() -> None:
     assert layer[0].weight.shape[0] == 4
     plan.undo(layer)
     assert_same(layer, before)
+    plan.save(tmp_path / "plan.json")
+    again = paddleprune.load_plan(graph, tmp_path / "plan.json")
+    assert again.plan.engine == again.engine.name == "paddleslim"
+    assert paddleprune.shrink(layer, again).passed
 
 
 def test_a_plan_says_what_is_wrong_with_its_ratios(layer: nn.Layer) -> None:

@@ -130,13 +130,12 @@ def _plan_of_table(
     return LayerPlan(graph, solve(chosen, table, float(tolerance), round_to), chosen)
 
 
-def load_plan(graph: LayerGraph, path: str | Path, *, engine: EngineName = "native") -> LayerPlan:
+def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:
     """Read a plan that was saved, and maybe edited, to carry it out on a layer.
 
     Args:
         graph: the traced layer: dense, and built like the one that the plan was made for.
         path: the plan's file.
-        engine: what carries it out.
 
     Raises:
         PlanError: the file isn't a plan, or was made for another layer.
@@ -145,10 +144,10 @@ def load_plan(graph: LayerGraph, path: str | Path, *, engine: EngineName = "nati
     graph.check_current()
     read, channels = Plan.load(Path(path)), graph.channels
     fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
-    if engine == "native":
+    if read.engine == "native":
         left = channels.cost(read.removed(channels))
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
-    chosen = open_engine(engine, graph.layer, channels, cast(Criterion, read.criterion))
+    chosen = open_engine(read.engine, graph.layer, channels, cast(Criterion, read.criterion))
     return LayerPlan(graph, read.model_copy(update=fresh), chosen)
 
 

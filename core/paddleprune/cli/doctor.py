@@ -6,19 +6,20 @@ import platform
 from importlib import metadata, util
 
 import paddleprune
+from paddleprune.dependencies import WAYS_OUT
 
 Row = tuple[str, str, str]
 _PADDLE = ((3, 1), (3, 4))
-_OPTIONAL = {"visualdl": "vdl", "sklearn": "demo", "paddle2onnx": "onnx"}
+_OPTIONAL = ("visualdl", "sklearn", "paddle2onnx", "paddleslim")
 
 
 def examine() -> tuple[list[Row], bool]:
     """Every finding as (what, found, state), and whether nothing is broken."""
     rows = [("python", platform.python_version(), "ok"), ("paddleprune", paddleprune.__version__, "ok")]
     rows += _paddle()
-    for module, extra in _OPTIONAL.items():
+    for module in _OPTIONAL:
         found = util.find_spec(module) is not None
-        rows.append((module, "installed" if found else "absent", "ok" if found else f"optional: paddleprune[{extra}]"))
+        rows.append((module, "installed" if found else "absent", "ok" if found else f"optional: {WAYS_OUT[module]}"))
     for plugin in paddleprune.plugins():
         rows.append((f"plugin {plugin.name}", f"{plugin.distribution} {plugin.version}".strip(), plugin.error or "ok"))
     return rows, all(state == "ok" or state.startswith("optional") for _, _, state in rows)

@@ -21,12 +21,12 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from paddleprune.dependencies import WAYS_OUT
 from paddleprune.errors import DependencyError, GraphError, said_by
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
 from paddleprune.settings import Criterion
 
-INSTALL = "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'"
 WAY_OUT = 'engine="native", the default, can'
 _PRUNERS: Mapping[Criterion, str] = {
     "l1": "L1NormFilterPruner",
@@ -183,7 +183,9 @@ def load() -> Any:
             slim = import_module("paddleslim")
     except ImportError as error:
         missing = f"the module {error.name!r} is not installed" if error.name else said_by(error)
-        raise DependencyError(f"engine='paddleslim' needs PaddleSlim 2.6.0, but {missing}: {INSTALL}") from error
+        raise DependencyError(
+            f"engine='paddleslim' needs PaddleSlim 2.6.0, but {missing}: {WAYS_OUT['paddleslim']}"
+        ) from error
     for name in logging.root.manager.loggerDict:
         if name.partition(".")[0] == "paddleslim":
             logging.getLogger(name).setLevel(logging.ERROR)

@@ -112,6 +112,7 @@ class SlimEngine:
         return Plan(
             eval_metric_loss=eval_metric_loss,
             criterion=self._criterion,
+            engine=self.name,
             groups=groups,
             before=Counts(parameters=before.parameters, flops=before.flops),
             after=Counts(parameters=after.parameters, flops=after.flops),

@@ -11,6 +11,7 @@ from pydantic import Field
 from paddleprune.errors import PlanError
 from paddleprune.files import read_json, write_json
 from paddleprune.graph import ChannelGraph, Group
+from paddleprune.settings import EngineName
 from paddleprune.specs import Contract
 
 
@@ -74,6 +75,7 @@ class Plan(Contract):
     Attributes:
         eval_metric_loss: the tolerance that the plan was made for; None for ratios by hand.
         criterion: what ranked the units of a group.
+        engine: what numbers the units of a group, and removes them.
         groups: only groups that lose units.
         before: the dense model.
         after: the shrunk model.
@@ -85,6 +87,7 @@ class Plan(Contract):
     schema_version: int = 1
     eval_metric_loss: float | None
     criterion: str
+    engine: EngineName = "native"
     groups: dict[str, GroupPlan]
     before: Counts
     after: Counts
