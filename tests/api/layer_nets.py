@@ -51,6 +51,19 @@ class Block(nn.Layer):
         return self.head(x.mean(1)), self.head(x)
 
 
+class CrossStage(nn.Layer):
+    """A block that splits by a width that it holds, as YOLO's do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c = 8
+        self.enter, self.step, self.leave = nn.Conv2D(3, 16, 1), nn.Conv2D(8, 8, 3, padding=1), nn.Conv2D(24, 5, 1)
+
+    def forward(self, image: Any) -> Any:
+        x, y = self.enter(image).split([self.c, self.c], axis=1)
+        return self.leave(paddle.concat([x, y, y + self.step(y)], axis=1))
+
+
 class Sum(nn.Layer):
     """Two positional arguments, and one that may be missing."""
 

@@ -14,6 +14,7 @@ from layer_nets import (
     IMAGES,
     SPEC,
     Classifier,
+    CrossStage,
     TwoInputs,
     assert_same,
     contents,
@@ -121,6 +122,24 @@ def test_the_weights_of_a_shrunk_layer_load_into_a_fresh_one(shrunk: tuple[nn.La
     np.testing.assert_array_equal(outputs(again, (IMAGES,)), outputs(layer, (IMAGES,)))
     graph = paddleprune.trace(fresh, (2, 3, 8, 8))  # and it can be pruned again
     assert graph["0"].size == 8
+
+
+def test_a_width_that_the_layer_holds_goes_with_its_channels(tmp_path: Path) -> None:
+    layer = CrossStage()
+    graph, before, dense = paddleprune.trace(layer, (2, 3, 8, 8)), contents(layer), outputs(layer, (IMAGES,))
+    plan = paddleprune.plan(graph, {"enter": 0.5})
+    assert paddleprune.shrink(layer, plan).passed
+    assert layer.c == 4
+    assert tuple(layer.enter.weight.shape) == (8, 3, 1, 1)
+    plan.save(tmp_path / "plan.json")
+    fresh = CrossStage()
+    paddleprune.load_shrunk(fresh, tmp_path / "plan.json", layer.state_dict())
+    assert fresh.c == 4
+    np.testing.assert_array_equal(outputs(fresh, (IMAGES,)), outputs(layer, (IMAGES,)))
+    plan.undo(layer)
+    assert layer.c == 8
+    assert_same(layer, before)
+    np.testing.assert_array_equal(outputs(layer, (IMAGES,)), dense)
 
 
 def test_weights_that_do_not_fit_are_refused(shrunk: tuple[nn.Layer, Path, Path], classifier: nn.Layer) -> None:

@@ -125,6 +125,17 @@ class PReluLast(nn.Layer):
         return self.head(self.act(self.a(x)))
 
 
+class Maxout(Net):
+    """The larger of two neighbours: they go together."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+        self.maxout, self.a = nn.Maxout(2), conv(4, 6)
+
+    def body(self, x: Any) -> Any:
+        return self.a(self.maxout(x))
+
+
 class Dropouts(nn.Layer):
     def __init__(self) -> None:
         super().__init__()
@@ -298,6 +309,7 @@ CASES = (
     Case(partial(PRelu, 1), READ, label="PReluOfOne"),
     Case(partial(PRelu, 6), READ, compiled=True, label="PReluOfEach"),
     Case(PReluLast, {"a": 6}, ((12,),)),
+    Case(Maxout, {"stem.0": 4, "a": 6}, compiled=True),
     Case(Dropouts, {"a": 8, "b": 6}, ((3, 4, 4, 4),)),
     Case(GatedUnit, {"stem.0": 8, "a": 6, "b": 6}),
     Case(SwiGlu, {"stem.0": 8, "a": 6, "b": 6}, compiled=True),

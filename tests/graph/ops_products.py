@@ -40,6 +40,20 @@ class Matmul(nn.Layer):
         return self.head(F.relu(F.linear(x, self.w.t())))
 
 
+class BiasAndProduct(nn.Layer):
+    """`addmm` with a bias for each channel, `baddbmm` with a product of activations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.w, self.bias = nn.Linear(12, 8), self.create_parameter([8, 6]), self.create_parameter([6])
+        self.b, self.head = nn.Linear(12, 6), nn.Linear(6, 5)
+
+    def forward(self, x: Any) -> Any:
+        y = F.relu(paddle.addmm(self.bias, F.relu(self.a(x)), self.w, alpha=0.5))
+        y, z = y.unsqueeze(1), self.b(x).unsqueeze(1)
+        return self.head(paddle.baddbmm(z, F.softmax(y @ z.transpose([0, 2, 1])), y).squeeze(1))
+
+
 class TiedEmbedding(nn.Layer):
     """The classifier is the table of words."""
 
@@ -227,6 +241,7 @@ class GeneratedKernel(Net):
 CASES = (
     Case(Mlp, {"a": 8, "b": 6}, ((12,),), compiled=True),
     Case(Matmul, {"a": 8, "v": 10, "w": 6}, ((12,),), compiled=True),
+    Case(BiasAndProduct, {"a": 8, "w": 6}, ((12,),), compiled=True),
     Case(TiedEmbedding, {"words": 8, "a": 12, "words.weight[0]": "is used twice"}, WORDS),
     Case(EmbeddingBag, {"words": 8, "a": 6}, WORDS, compiled=True),
     Case(TiedAutoencoder, {"stem": 8, "w": 6}, ((12,),)),

@@ -71,12 +71,12 @@ def test_reasons_name_the_operation_and_the_line() -> None:
     for kind, words in {
         networks.SoftmaxOverChannels: "softmax over the channel axis at networks.py:",
         networks.MeanOverChannels: "mean over the channel axis at networks.py:",
-        networks.NoRule: "no rule for the operation maxout at networks.py:",
+        networks.NoRule: "no rule for the operation temporal_shift at networks.py:",
     }.items():
         found = reasons(kind)
         assert (found["a"] or "").startswith(words), found
         assert found["head"] == "feeds an output of the model"
-    assert "maxout" in built(networks.NoRule)[1].uncounted
+    assert "temporal_shift" in built(networks.NoRule)[1].uncounted
 
 
 def test_a_gate_over_all_channels_stays() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import ops_blocks
 import ops_convolutions
 import ops_norms
 import ops_pointwise
@@ -29,6 +30,7 @@ CASES: tuple[Case, ...] = (
     *ops_norms.CASES,
     *ops_pointwise.CASES,
     *ops_space.CASES,
+    *ops_blocks.CASES,
 )
 OUTPUT = "feeds an output of the model"
 

@@ -1,18 +1,22 @@
 """Widths that a network's forward hard-codes: found before anything is cut, and named.
 
 All prunable groups are shrunk together, by different shares, and the network runs on a probe. If it fails or
-its outputs aren't the masked network's, halves of the groups are tried until the culprits stand alone.
+its outputs aren't the masked network's, halves of the groups are tried until the culprits stand alone. Where an
+attribute of the network's own layers turns out to be the width (`x.split([self.c, self.c])`), it is kept true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from paddle import nn
 
 from paddleprune.errors import CertificateError, said_by
 from paddleprune.graph import ChannelGraph, Group, random_inputs
+from paddleprune.graph.channels import Width
 from paddleprune.pruning.certificate import shrink_and_compare
 
 _ROUNDING = 1e-2
@@ -27,14 +31,55 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
         graph: its channel graph.
 
     Returns:
-        The graph, with more groups protected or the same.
+        The graph, with more groups protected or the same, and with the attributes that count a group's channels.
     """
     probe = random_inputs(graph.inputs)
     was_training = layer.training
     try:
-        return graph.protecting(_culprits(layer, graph, graph.prunable, probe))
+        culprits = _culprits(layer, graph, graph.prunable, probe)
+        counted = _with_counting(layer, graph, [graph[name] for name in culprits], probe)
+        if counted is not graph:
+            graph, culprits = counted, _culprits(layer, counted, counted.prunable, probe)
+        return graph.protecting(culprits)
     finally:
         layer.train() if was_training else layer.eval()
+
+
+def _with_counting(
+    layer: nn.Layer, graph: ChannelGraph, culprits: Sequence[Group], probe: tuple[Any, ...]
+) -> ChannelGraph:
+    """The graph with the attributes that let culprits go, one for each at most."""
+    for group in culprits:
+        for width in _candidates(layer, graph, group):
+            trial = replace(graph, widths=(*graph.widths, width))
+            if _problem(layer, trial, [group], probe) is None:
+                graph = trial
+                break
+    return graph
+
+
+def _candidates(layer: nn.Layer, graph: ChannelGraph, group: Group) -> Iterator[Width]:
+    """Numbers that the network's own layers hold, and that are a multiple of a group's units.
+
+    They are those of the layers around the parameters that the group's channels touch, the nearest ones first.
+    """
+    if len(group.units) < group.width:
+        return
+    known = {(width.layer, width.attribute) for width in graph.widths}
+    sublayers = dict(layer.named_sublayers(include_self=True))
+    around = {above for axis in graph.axes_of[group.name] for above in _around(axis.parameter)}
+    for name in sorted(around, key=len, reverse=True):
+        if type(sublayers[name]).__module__.startswith("paddle."):
+            continue
+        for attribute, value in vars(sublayers[name]).items():
+            if type(value) is int and value > 0 and value % group.size == 0 and (name, attribute) not in known:
+                yield Width(name, attribute, np.repeat(np.array(group.units), value // group.size))
+
+
+def _around(parameter: str) -> Iterator[str]:
+    """The names of all layers that hold a parameter, directly or not."""
+    parts = parameter.split(".")[:-1]
+    return (".".join(parts[:count]) for count in range(len(parts) + 1))
 
 
 def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> dict[str, str]:

@@ -16,9 +16,11 @@ from paddleprune.interfaces import Array
 
 _WIDTHS = (
     *("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters"),
-    *("_num_channels", "_num_groups", "_normalized_shape", "_embedding_dim"),
+    *("_num_channels", "_num_groups", "_normalized_shape", "_embedding_dim", "input_size"),
 )
 """The attributes of Paddle's layers that say how wide they are."""
+_WEIGHTS = ("weight", "weight_ih", "weight_ih_l0")
+"""The parameter that tells a layer's width; the last two are those of recurrent cells and whole recurrent layers."""
 Attributes: TypeAlias = Mapping[str, Mapping[str, int]]
 """Layer name -> attribute -> value: what a pruned network has and its shapes don't tell."""
 
@@ -170,7 +172,7 @@ def _is_convolution(layer: nn.Layer) -> bool:
 def _refit(layer: nn.Layer) -> None:
     """Make every layer's own idea of its widths agree with its parameters."""
     for sub in layer.sublayers(include_self=True):
-        weight = getattr(sub, "weight", None)
+        weight = next((getattr(sub, name) for name in _WEIGHTS if getattr(sub, name, None) is not None), None)
         if weight is None:
             continue
         if _is_convolution(sub):
@@ -192,6 +194,8 @@ def _refit(layer: nn.Layer) -> None:
             sub._num_features = weight.shape[0]
         elif hasattr(sub, "_num_parameters"):
             sub._num_parameters = weight.shape[0]
+        elif hasattr(sub, "weight_ih") or hasattr(sub, "weight_ih_l0"):
+            sub.input_size = weight.shape[1]
 
 
 def _normalized(shape: list[int], size: int) -> list[int]:

@@ -20,7 +20,9 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (produce.convolution, "conv2d_transpose conv3d_transpose depthwise_conv2d_transpose"),
     (produce.deformable, "deformable_conv"),
     (produce.embedding, "embedding"),
+    (produce.recurrent, "rnn"),
     (contract.matmul, "matmul bmm mv dot"),
+    (contract.addmm, "addmm baddbmm"),
     (contract.einsum, "einsum"),
     # follow: one number a channel, or none; zero stays zero
     (follow.same, "relu relu_ relu6 leaky_relu leaky_relu_ elu elu_ selu celu gelu silu swish mish hardswish rrelu"),
@@ -70,6 +72,7 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (move.pixel_shuffle, "pixel_shuffle"),
     (move.pixel_unshuffle, "pixel_unshuffle"),
     (move.channel_shuffle, "channel_shuffle shuffle_channel"),
+    (move.maxout, "maxout"),
     (move.unfold, "unfold"),
     (move.pack, "builtin.combine"),
     (move.unpack, "builtin.split"),

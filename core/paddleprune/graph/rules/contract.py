@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track
 from paddleprune.graph.channels import Product
+from paddleprune.graph.rules import unify
 from paddleprune.graph.rules.common import NotCovered, attribute, present, shape_of
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
@@ -46,15 +47,26 @@ class Contraction:
 
 def matmul(walker: Walker, op: Op) -> None:
     """[..., i, k] by [..., k, j]; with a parameter on one side its axes read and own."""
-    x, y, out = present(op.inputs[0]), present(op.inputs[1]), present(op.outputs[0])
+    x, y = present(op.inputs[0]), present(op.inputs[1])
     left, right = _letters(len(shape_of(x)), "ik"), _letters(len(shape_of(y)), "kj")
     if attribute(op, "transpose_x", False) and len(left) > 1:
         left[-2:] = left[:-3:-1]
     if attribute(op, "transpose_y", False) and len(right) > 1:
         right[-2:] = right[:-3:-1]
-    result = [f"b{n}" for n in range(max(len(left), len(right)) - 2, 0, -1)]
-    result += [letter for letter in "ij" if letter in left + right]
-    _contract(walker, Contraction(op, op, (x, y), (left, right), out, result))
+    _contract(walker, _matrices(op, (x, y), (left, right)))
+
+
+def addmm(walker: Walker, op: Op) -> None:
+    """The product of two matrices, and something added to it."""
+    bias, x, y, out = (present(value) for value in (*op.inputs, op.outputs[0]))
+    _contract(walker, _matrices(op, (x, y), (_letters(len(shape_of(x)), "ik"), _letters(len(shape_of(y)), "kj"))))
+    unify.added(walker, replace(op, inputs=(out, bias)))
+
+
+def _matrices(op: Op, values: tuple[Value, Value], letters: tuple[list[str], list[str]]) -> Contraction:
+    result = [f"b{n}" for n in range(max(map(len, letters)) - 2, 0, -1)]
+    result += [letter for letter in "ij" if letter in letters[0] + letters[1]]
+    return Contraction(op, op, values, letters, present(op.outputs[0]), result)
 
 
 def einsum(walker: Walker, op: Op) -> None:
@@ -84,10 +96,8 @@ def _contract(walker: Walker, c: Contraction) -> None:
             if size == 1 and names[i] in c.result and shape_of(c.out)[c.axis_of(names[i])] != 1:
                 names[i] = f"one {i} of {value.id}"  # broadcast: nothing lies along it
     learned = [walker.is_parameter(value) for value in c.values]
-    if all(learned):
-        raise NotCovered
     if any(learned):
-        _weigh(walker, c, learned.index(True))
+        _weigh(walker, c, 1 if learned[1] else 0)  # of two parameters the first takes an activation's place
     else:
         _multiply(walker, c)
 

@@ -151,6 +151,16 @@ def pixel_unshuffle(walker: Walker, op: Op) -> None:
         walker.put_along(y, channel, np.repeat(track.atoms.ravel(), factor), zero=track.zero)
 
 
+def maxout(walker: Walker, op: Op) -> None:
+    """The largest of every few channels that stand beside each other: they stand or fall together."""
+    x, y = present(op.inputs[0]), present(op.outputs[0])
+    axis = int(op.attrs["axis"]) % len(shape_of(x))
+    for track in only_along(walker, op, x, (axis,), "moves channels"):
+        rows = track.atoms.reshape(-1, int(op.attrs["groups"]))
+        walker.table.tie_across(rows, 1)
+        walker.put_along(y, axis, rows[:, 0], zero=track.zero)
+
+
 def unfold(walker: Walker, op: Op) -> None:
     """[C, H, W] -> [C k k, windows]: a channel becomes k k of them."""
     x, y = present(op.inputs[0]), present(op.outputs[0])

@@ -76,3 +76,22 @@ def embedding(walker: Walker, op: Op) -> None:
     walker.note(weight, 0, "follow", np.zeros(rows, np.int64))
     walker.note(weight, 1, "own", made)
     walker.put_along(y, len(shape_of(y)) - 1, made)
+
+
+def recurrent(walker: Walker, op: Op) -> None:
+    """[time, batch, channels] to states: the first layer's weights read the channels; the states stay."""
+    x, weights = present(op.inputs[0]), walker.lists.get(present(op.inputs[2]).id)
+    if weights is None or not all(walker.is_parameter(weight) for weight in weights):
+        raise NotCovered
+    for value in (op.inputs[1], op.inputs[3]):
+        if value is not None:
+            walker.fix(value, f"{op.name} at {op.where} takes it as states or lengths")
+    read, rest = walker.vector(x, 2, op)
+    for track in rest:
+        walker.table.fix(track.atoms, f"{op.name} at {op.where} mixes positions")
+    walker.read(op, 0, 2, read.atoms)
+    matrices = [weight for weight in weights if len(shape_of(weight)) == 2]  # of each layer and direction two
+    for weight in matrices[: 4 if op.attrs["is_bidirec"] else 2 : 2]:
+        walker.note(weight, 1, "read", read.atoms)
+    for weight in matrices:
+        walker.use(weight, shape_of(x)[0])

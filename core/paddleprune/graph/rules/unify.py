@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track, Tracks
-from paddleprune.graph.rules.common import present, shape_of, unknown
+from paddleprune.graph.rules.common import present, shape_of
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
 
@@ -54,20 +54,18 @@ def _meet(walker: Walker, op: Op, values: Sequence[Value | None], zero: Callable
     """
     out, sides = present(op.outputs[0]), [present(value) for value in values]
     rank = len(shape_of(out))
-    if all(walker.is_parameter(side) for side in sides):
-        return unknown(walker, op)
-    activations = [side for side in sides if not walker.is_parameter(side)]
+    activations = [side for side in sides if not walker.is_parameter(side)] or sides[:1]
+    learned = [side for side in sides if side not in activations]
     aligned = {side.id: _aligned(walker.get(side), rank) for side in activations}
     merged = _merge(walker, op, [track for side in activations for track in aligned[side.id]])
-    for side in sides:
-        if walker.is_parameter(side):
-            merged = _parameter_follows(walker, op, side, merged, rank)
+    for side in learned:
+        merged = _parameter_follows(walker, op, side, merged, rank)
     found = []
     for atoms in merged:
         axes = Track(atoms).axes
         zeros = [
             _parameter_zero(walker, side, axes, rank)
-            if walker.is_parameter(side)
+            if side in learned
             else any(track.zero and track.axes & axes for track in aligned[side.id])
             for side in sides
         ]
@@ -76,7 +74,6 @@ def _meet(walker: Walker, op: Op, values: Sequence[Value | None], zero: Callable
         found.append(Track(atoms, zero(zeros)))
     loose = [i for i in range(rank) if all(_is_loose(walker, side, i - rank) for side in sides)]
     walker.put(out, found, loose)
-    return None
 
 
 def _merge(walker: Walker, op: Op, tracks: list[Track]) -> list[Atoms]:
