@@ -85,6 +85,9 @@ ZERO_STAYS: dict[str, Callable[[Any], Any]] = {
     "by_its_exponential": lambda x: x / paddle.exp(x),
     "detached": lambda x: x.detach(),
     "cloned": lambda x: x.clone(),
+    "masked_fill": lambda x: x.masked_fill(x < 0, 0.0),
+    "lerp": lambda x: paddle.lerp(x, F.relu(x), 0.3),
+    "tril": paddle.tril,
     "flip": lambda x: paddle.flip(x, axis=[3]),
     "roll": lambda x: paddle.roll(x, shifts=[1, 2], axis=[2, 3]),
 }
@@ -103,6 +106,9 @@ ZERO_MOVES: dict[str, Callable[[Any], Any]] = {
     "power_zero": lambda x: paddle.pow(x, 0.0),
     "clip_above": lambda x: paddle.clip(x, min=0.5),
     "where_else_one": lambda x: paddle.where(x > 0, x, paddle.ones_like(x)),
+    "masked_fill_one": lambda x: x.masked_fill(x <= 0, 1.0),
+    "logit": lambda x: paddle.logit(x.sigmoid() / 2, 1e-3),
+    "lgamma": lambda x: paddle.lgamma(x.abs() + 0.5),
     "condition": lambda x: (x <= 0).astype("float32"),
 }
 

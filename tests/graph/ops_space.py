@@ -76,6 +76,12 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "expand": lambda x: F.adaptive_avg_pool2d(x, 1).expand([-1, -1, 4, 4]),
     "topk_of_positions": lambda x: x.flatten(2).topk(9, axis=-1)[0].reshape([0, 0, 3, 3]),
     "sort_positions": lambda x: x.flatten(2).sort(axis=-1).unsqueeze(-1),
+    "fractional_max_pool": lambda x: F.fractional_max_pool2d(x, 4, random_u=0.3),
+    "interpolate_antialias": lambda x: F.interpolate(x, size=[4, 4], mode="bilinear", antialias=True),
+    "repeat_positions": lambda x: x.repeat_interleave(2, axis=2),
+    "repeat_channels": lambda x: x.repeat_interleave(2, axis=1).unflatten(1, [x.shape[1], 2]).sum(2),
+    "fold": lambda x: F.fold(F.unfold(x, 2, 2), [8, 8], 2, 2),
+    "unstack_positions": lambda x: paddle.stack(paddle.unstack(x, axis=2)[::2], axis=2),
     "cumsum_of_positions": lambda x: x.cumsum(axis=3),
 }
 CHANGES_1D: dict[str, Callable[[Any], Any]] = {

@@ -26,7 +26,7 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (contract.einsum, "einsum"),
     # follow: one number a channel, or none; zero stays zero
     (follow.same, "relu relu_ relu6 leaky_relu leaky_relu_ elu elu_ selu celu gelu silu swish mish hardswish rrelu"),
-    (follow.same, "tanh tanh_ hardtanh softsign softshrink hardshrink tanh_shrink thresholded_relu stanh"),
+    (follow.same, "tanh tanh_ hardtanh softsign softshrink hardshrink tanh_shrink thresholded_relu stanh tril triu"),
     (
         follow.same,
         "sqrt sqrt_ square abs sign sin tan sinh asin atan asinh atanh erf expm1 log1p floor ceil round trunc",
@@ -39,10 +39,14 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (follow.prelu, "prelu"),
     # follow: zero doesn't stay zero
     (follow.shifted, "sigmoid sigmoid_ hardsigmoid hardsigmoid_ softplus logsigmoid exp exp_ cos cosh acos acosh"),
-    (follow.shifted, "log log2 log10 rsqrt rsqrt_ reciprocal logical_not isnan isinf isfinite"),
+    (
+        follow.shifted,
+        "log log2 log10 rsqrt rsqrt_ reciprocal logit lgamma logical_not bitwise_not isnan isinf isfinite",
+    ),
     # follow: height and width change, channels stay
     (follow.spatial, "pool2d pool3d lp_pool2d max_pool2d_with_index max_pool3d_with_index"),
-    (follow.spatial, "bilinear_interp nearest_interp bicubic_interp linear_interp trilinear_interp"),
+    (follow.spatial, "fractional_max_pool2d fractional_max_pool3d"),
+    (follow.spatial, "bilinear_interp nearest_interp bicubic_interp linear_interp trilinear_interp interp_antialias"),
     (follow.unpool, "unpool unpool3d"),
     (follow.pad3d, "pad3d"),
     (follow.pad, "pad"),
@@ -60,8 +64,10 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (unify.multiplied, "multiply multiply_"),
     (unify.divided, "divide divide_ floor_divide remainder elementwise_pow atan2"),
     (unify.compared, "greater_than greater_equal less_than less_equal equal not_equal"),
-    (unify.compared, "logical_and logical_or logical_xor bitwise_and bitwise_or"),
+    (unify.compared, "logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor"),
     (unify.chosen, "where"),
+    (unify.filled, "masked_fill masked_fill_"),
+    (unify.blended, "lerp lerp_"),
     # move: the same channels elsewhere
     (move.reshape, "reshape reshape_ flatten flatten_ squeeze squeeze_ unsqueeze unsqueeze_"),
     (move.transpose, "transpose transpose_"),
@@ -74,11 +80,13 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (move.channel_shuffle, "channel_shuffle shuffle_channel"),
     (move.maxout, "maxout"),
     (move.unfold, "unfold"),
+    (move.fold, "fold"),
+    (move.repeat, "repeat_interleave"),
     (move.pack, "builtin.combine"),
     (move.unpack, "builtin.split"),
     # cut: parts of an axis
     (cut.split, "split split_with_num"),
-    (cut.unbind, "unbind"),
+    (cut.unbind, "unbind unstack"),
     (cut.cut, "slice strided_slice"),
     (cut.gather, "gather gather_nd index_select"),
     # reductions
@@ -86,7 +94,10 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (reduce.average, "mean max min amax amin prod all"),
     (reduce.smooth, "logsumexp"),
     (reduce.softmax, "softmax softmax_ log_softmax gumbel_softmax"),
-    (reduce.ordered, "argmax argmin topk argsort kthvalue mode median cumsum cumsum_ cumprod logcumsumexp"),
+    (
+        reduce.ordered,
+        "argmax argmin topk argsort kthvalue mode median cummax cummin cumsum cumsum_ cumprod logcumsumexp",
+    ),
     # made out of nothing, or of sizes
     (follow.uniform, "full full_ full_int_array"),
     (follow.uniform_like, "full_like"),

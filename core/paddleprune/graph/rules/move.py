@@ -169,6 +169,23 @@ def unfold(walker: Walker, op: Op) -> None:
         walker.put_along(y, 1, np.repeat(atoms, shape_of(y)[1] // len(atoms)), zero=track.zero)
 
 
+def fold(walker: Walker, op: Op) -> None:
+    """[C k k, windows] -> [C, H, W]: the k k that become a channel stand or fall together."""
+    x, y = present(op.inputs[0]), present(op.outputs[0])
+    for track in only_along(walker, op, x, (1,), "moves positions into channels"):
+        rows = track.atoms.reshape(shape_of(y)[1], -1)
+        walker.table.tie_across(rows, 1)
+        walker.put_along(y, 1, rows[:, 0], zero=track.zero)
+
+
+def repeat(walker: Walker, op: Op) -> None:
+    """Every position of an axis a few times."""
+    x, axis = present(op.inputs[0]), int(op.attrs["axis"])
+    tracks = walker.get(x)
+    again = [np.repeat(t.atoms, int(op.attrs["repeats"]), axis) if axis in t.axes else t.atoms for t in tracks]
+    walker.put(op.outputs[0], [Track(a, t.zero) for a, t in zip(again, tracks, strict=True)], walker.loose_axes(x))
+
+
 def channel_shuffle(walker: Walker, op: Op) -> None:
     """[g, C/g] transposed: every one of the g parts loses the same channels."""
     x, y = present(op.inputs[0]), present(op.outputs[0])

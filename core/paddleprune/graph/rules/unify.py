@@ -38,6 +38,18 @@ def chosen(walker: Walker, op: Op) -> None:
     _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[1:]))
 
 
+def filled(walker: Walker, op: Op) -> None:
+    """Where a mask says so, a number: zero where the value is, if the number is zero."""
+    number = walker.constant(op.inputs[2])
+    nothing = number is not None and not np.any(number)
+    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and nothing)
+
+
+def blended(walker: Walker, op: Op) -> None:
+    """A weighted mean of two values: zero where both are."""
+    _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[:2]))
+
+
 def add_all(walker: Walker, op: Op) -> None:
     """The sum of a list."""
     _meet(walker, op, walker.lists[present(op.inputs[0]).id], lambda zeros: all(zeros))
