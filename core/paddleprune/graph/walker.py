@@ -59,7 +59,7 @@ class Walker:
         quiet: atoms that are read without weights.
         grids: atoms of an axis that a reshape cut into factors, and which factor adapts, if the forward says so:
             what is left must be a grid again.
-        heads: [what attention loses, the rest] atoms of queries, keys and values.
+        heads: of queries, keys and values: what attention loses, and [that, the rest] atoms.
         uses: parameter -> FLOPs of its operations per number in it.
         products: products of activations.
         uncounted: kinds of operations that have no rule.
@@ -80,7 +80,7 @@ class Walker:
     reads: list[Read] = field(default_factory=list)
     quiet: list[Atoms] = field(default_factory=list)
     grids: list[tuple[Atoms, int | None]] = field(default_factory=list)
-    heads: list[Atoms] = field(default_factory=list)
+    heads: list[tuple[Attention, Atoms]] = field(default_factory=list)
     uses: dict[str, int] = field(default_factory=dict)
     products: list[Product] = field(default_factory=list)
     uncounted: set[str] = field(default_factory=set)

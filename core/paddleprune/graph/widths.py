@@ -55,11 +55,11 @@ def _heads(sublayers: Mapping[str, Any], walker: Walker) -> list[Width]:
     """
     makers = _makers(walker)
     found: dict[tuple[str, str], Width] = {}
-    for grid in walker.heads:
+    for lost, grid in walker.heads:
         units = grid[:, 0]
         owners = {name for atom in walker.table.find(units).tolist() for name in makers.get(atom, ())}
         for holder in {above for name in owners for above in _above(name)}:
-            for attribute in _NAMES[walker.attention]:
+            for attribute in _NAMES[lost]:
                 if vars(sublayers[holder]).get(attribute) == len(units):
                     width = found.setdefault((holder, attribute), Width(holder, attribute, units))
                     walker.table.unite(width.units, units, f"{holder}.{attribute} counts them too")

@@ -55,7 +55,7 @@ def choose_evaluator(layer: nn.Layer, graph: ChannelGraph, batches: Batches) -> 
     try:
         compiled = CompiledNetwork(layer, graph, min(batches.batch_size, len(batches.dataset)))
         inputs, _ = next(iter(batches))
-        problem = _disagreement(eager_forward(layer)(inputs), compiled.forward(inputs))
+        problem = disagreement(eager_forward(layer)(inputs), compiled.forward(inputs))
     except Exception as error:
         problem = said_by(error)
     if problem is None:
@@ -64,7 +64,8 @@ def choose_evaluator(layer: nn.Layer, graph: ChannelGraph, batches: Batches) -> 
     return eager
 
 
-def _disagreement(expected: tuple[Array, ...], got: tuple[Array, ...]) -> str | None:
+def disagreement(expected: tuple[Array, ...], got: tuple[Array, ...]) -> str | None:
+    """What is wrong with a compiled network's outputs, compared with the eager one's; None if they agree."""
     if [x.shape for x in expected] != [x.shape for x in got]:
         return "the compiled outputs have other shapes"
     for a, b in zip(expected, got, strict=True):

@@ -177,7 +177,7 @@ def _by_letter(walker: Walker, c: Contraction, side: int) -> dict[str, Track]:
         previous = found[names[chosen]]
         if previous.atoms.any():
             walker.table.unite(previous.atoms, atoms, f"{c.op.name} at {c.op.where} can't cut one and keep the other")
-        found[names[chosen]] = Track(atoms, track.zero or previous.zero)
+        found[names[chosen]] = Track(atoms, track.zero or (previous.zero and bool(previous.atoms.any())))
     return found
 
 
@@ -186,12 +186,13 @@ def _one_axis(walker: Walker, c: Contraction, track: Track, names: list[str]) ->
     axes = sorted(track.axes)
     heads = [i for i in axes if names[i] in c.batch]
     within = [i for i in axes if names[i] not in c.batch]
-    if len(axes) == 1:
+    if len(axes) == 1:  # one head, or heads of one number
+        walker.heads.append(("heads" if heads else "dims", track.atoms.reshape(-1, 1)))
         return axes[0], track.atoms.ravel()
     grid = track.atoms.reshape([track.atoms.shape[i] for i in axes])
     if len(heads) == 1 and len(within) == 1:
         chosen = heads[0] if walker.attention == "heads" else within[0]
-        walker.heads.append(grid if chosen == axes[0] else grid.T)
+        walker.heads.append((walker.attention, grid if chosen == axes[0] else grid.T))
         return chosen, walker.regular(grid, axes.index(chosen))
     reason = f"{c.op.name} at {c.op.where} multiplies channels that lie along several axes"
     walker.table.fix(track.atoms, reason)

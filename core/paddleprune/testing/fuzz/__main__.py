@@ -1,0 +1,27 @@
+"""`python -m paddleprune.testing.fuzz`: check random networks; the exit code is 1 if one breaks the contract."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from paddleprune.testing.fuzz import run
+
+
+def main() -> int:
+    """Read the flags, run, print what was found."""
+    parser = argparse.ArgumentParser(prog="python -m paddleprune.testing.fuzz", description=__doc__)
+    parser.add_argument("--networks", type=int, default=300, help="how many networks (300)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
+    flags = parser.parse_args()
+    try:
+        report = run(flags.networks, flags.seed, flags.jobs)
+    except KeyboardInterrupt:
+        return 130
+    print(report)
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
