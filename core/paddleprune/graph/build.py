@@ -15,7 +15,7 @@ from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read,
 from paddleprune.graph.inputs import read_inputs
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import Trace, trace
-from paddleprune.graph.walker import Attention, View, Walker
+from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
 
 
@@ -128,7 +128,7 @@ def _group(units: list[int], spare: int, fixed: Mapping[int, str], inexact: Mapp
     if not free:
         why = next((fixed[unit] for unit in units if unit in fixed), fixed[FIXED])
     elif len(units) == 1:
-        why = "its channels stand or fall together, as one unit"
+        why = ALONE
     blurred = next((inexact[unit] for unit in free if unit in inexact), None)
     return Group("", free, len(units), spare, why, None if why else blurred)
 

@@ -17,6 +17,9 @@ Attention: TypeAlias = Literal["heads", "dims"]
 """What attention loses: whole heads, or the same offsets of every head."""
 
 
+ALONE = "its channels stand or fall together, as one unit"
+
+
 @dataclass(frozen=True)
 class View:
     """A parameter or buffer as the forward sees it, maybe transposed or with axes of size 1 added.
@@ -94,11 +97,17 @@ class Walker:
         return self.tracks.get(value.id, ())
 
     def put(self, value: Value | None, tracks: Iterable[Track], loose: Iterable[int] = ()) -> None:
-        """Say which tracks a value has, and along which axes all of its positions are the same."""
+        """Say which tracks a value has, and along which axes all of its positions are the same.
+
+        What is all that lies along an axis can't go: nothing would be left.
+        """
         if value is None:
             return
-        kept = (Track(collapse(track.atoms), track.zero) for track in tracks)
+        kept = [Track(collapse(track.atoms), track.zero) for track in tracks]
         self.tracks[value.id] = tuple(track for track in kept if track.axes)
+        for track in kept:
+            if not track.axes:
+                self.table.fix(track.atoms, ALONE)
         if loose:
             self.loose[value.id] = frozenset(loose)
 

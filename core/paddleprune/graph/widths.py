@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from paddle import nn
 
+from paddleprune.graph.atoms import Atoms
 from paddleprune.graph.channels import Width
 from paddleprune.graph.walker import Walker
 
@@ -39,12 +40,18 @@ def _norms(sublayers: Mapping[str, Any], walker: Walker, normalized: Mapping[str
             attribute, axis, size = "_num_groups", 1, norm._num_channels
         else:
             continue
-        tracks = [track.atoms for value in values for track in walker.tracks.get(value, ())]
-        along = [atoms.ravel() for atoms in tracks if atoms.size == atoms.shape[axis] == size]
+        along = [_vector(walker, value, axis, size) for value in values]
         for units in along:
             walker.table.unite(along[0], units, f"{name} normalizes another value too, which can't be cut")
-        if along:
+        if along[0].any():
             yield Width(name, attribute, along[0])
+
+
+def _vector(walker: Walker, value: str, axis: int, size: int) -> Atoms:
+    """The atoms along one axis of a value; zeros if they don't lie along that one alone."""
+    tracks = [track.atoms for track in walker.tracks.get(value, ())]
+    found = [atoms for atoms in tracks if atoms.size == atoms.shape[axis] == size]
+    return found[0].ravel() if found else np.zeros(size, np.int64)
 
 
 def _heads(sublayers: Mapping[str, Any], walker: Walker) -> list[Width]:

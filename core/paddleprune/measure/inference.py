@@ -8,11 +8,12 @@ from typing import Any
 
 from paddle import inference
 
-_FUSION = "conv_activation_onednn_fuse_pass"
-"""Paddle 3.3's fusion of a convolution with a leaky ReLU reads its slope as the wrong type: the process dies."""
-
-_PLACEMENT = "onednn_placement_pass"
-"""Paddle 3.3's placement of an interpolation on oneDNN can't read its list of scales: the program is refused."""
+_FAULTS = (
+    ('"1.leaky_relu', "conv_activation_onednn_fuse_pass"),  # reads its slope as the wrong type: the process dies
+    ('_interp"', "onednn_placement_pass"),  # can't read its list of scales: the program is refused
+    ('"1.pad"', "onednn_placement_pass"),  # a pad of any axes then writes past its memory: the process dies
+)
+"""What of a program Paddle 3.3's passes for oneDNN fail at, and the pass to leave out then."""
 
 
 def cpu_threads() -> int:
@@ -35,10 +36,8 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     if onednn:
         config.enable_mkldnn()
         program = Path(f"{prefix}.json").read_text(encoding="utf-8")
-        if "leaky_relu" in program:
-            config.delete_pass(_FUSION)
-        if "_interp" in program:
-            config.delete_pass(_PLACEMENT)
+        for part in {part for sign, part in _FAULTS if sign in program}:
+            config.delete_pass(part)
     else:
         config.disable_mkldnn()
     return inference.create_predictor(config)

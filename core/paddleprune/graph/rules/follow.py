@@ -159,6 +159,8 @@ def layer_norm(walker: Walker, op: Op) -> None:
     x = present(op.inputs[0])
     shape, first = shape_of(x), int(attribute(op, "begin_norm_axis", len(shape_of(x)) - 1))
     tracks = []
+    if not any(i >= first for track in walker.get(x) for i in track.axes):
+        _parameters_follow(walker, op.inputs[1:3], Track(np.zeros(math.prod(shape[first:]), np.int64)))
     for track in walker.get(x):
         if not any(i >= first for i in track.axes):
             tracks.append(track)

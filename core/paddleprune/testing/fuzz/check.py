@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from paddleprune.errors import GraphError
 from paddleprune.graph import ChannelGraph, Group, build_graph, masked
 from paddleprune.graph.inputs import leaves
 from paddleprune.graph.walker import Attention
@@ -24,7 +25,7 @@ _LARGEST, _NOISE, _AMPLIFIED = 1e4, 1e-6, 30
 
 
 class Degenerate(Exception):  # noqa: N818 (it never leaves the fuzzer)
-    """A network that proves nothing: its outputs fade, explode, or amplify rounding."""
+    """A network that proves nothing: its outputs fade, explode, or amplify rounding, or Paddle can't trace it."""
 
 
 @dataclass
@@ -87,7 +88,7 @@ def check(
     settle(network, sample_shapes(program.inputs), seed)
     inputs = example(program.inputs)
     _check_outputs(network, inputs)
-    graph = build_graph(network, program.inputs, attention=attention, inexact=True)
+    graph = _graph(network, program, attention)
     if tidy:
         check_free(graph, program)
     generator = np.random.default_rng(seed)
@@ -110,6 +111,15 @@ def check(
     )
 
 
+def _graph(network: Network, program: Program, attention: Attention) -> ChannelGraph:
+    try:
+        return build_graph(network, program.inputs, attention=attention, inexact=True)
+    except GraphError as error:
+        if isinstance(error.__cause__, SyntaxError):  # now and then Paddle rewrites control flow to invalid Python
+            raise Degenerate from error
+        raise
+
+
 def check_free(graph: ChannelGraph, program: Program) -> None:
     """Only the layers that give the outputs may be protected, and what is a single unit.
 
@@ -119,9 +129,9 @@ def check_free(graph: ChannelGraph, program: Program) -> None:
     count = sum(1 for _ in _numbers(program.outputs))
     heads = [f"steps.{len(program.steps) - 1 - i}.weight" for i in range(count)]
     for group in graph.groups:
+        own = [axis for axis in graph.axes_of[group.name] if axis.role == "own"]
         if group.protected and group.width > 1:
-            made = {axis.parameter for axis in graph.axes_of[group.name] if axis.role == "own"}
-            assert made <= set(heads), f"{group.name} is protected: {group.protected}"
+            assert {axis.parameter for axis in own} <= set(heads), f"{group.name} is protected: {group.protected}"
         elif not group.protected:
             assert len(group.units) == group.width, f"part of {group.name} is protected"
 

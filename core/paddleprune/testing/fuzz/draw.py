@@ -47,6 +47,7 @@ _FAMILIES = (
     "blocks",
 )
 _OFTEN = {"conv": 6, "linear": 4, "batch_norm": 2, "activation": 3, "residual": 3}
+_WIDTHS = ("features", "per_group", "filters")
 _MOST_STEPS, _MOST_INNER_STEPS, _MOST_NUMBERS = 14, 4, 1500
 
 
@@ -210,6 +211,8 @@ class _Drawing:
 
     def _options(self, name: str, shapes: tuple[tuple[int, ...], ...]) -> dict[str, Any]:
         choices = KINDS[name].choices(*shapes) or {}
+        if self._tidy:  # what is tied to a single filter can't be removed
+            choices = {name: [v for v in values if name not in _WIDTHS or v > 1] for name, values in choices.items()}
         return {option: self._draw(st.sampled_from(list(values))) for option, values in choices.items()}
 
     def _shareable(self, value: int) -> list[int]:

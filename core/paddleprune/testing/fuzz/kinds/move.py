@@ -188,7 +188,7 @@ def unfold(x: Any) -> Any:
 def windows(x: Any) -> Any:
     """Quarters of an image as images of their own, with a convolution's width kept: [4 N, C, H/2, W/2]."""
     n, c, h, w = x.shape
-    x = x.reshape([n, c, 2, h // 2, 2, w // 2]).transpose([0, 2, 4, 1, 3, 5])
+    x = F.max_pool2d(x, 3, 1, 1).reshape([n, c, 2, h // 2, 2, w // 2]).transpose([0, 2, 4, 1, 3, 5])
     x = F.relu(x.reshape([-1, c, h // 2, w // 2]) - 0.1)
     x = x.reshape([n, 2, 2, c, h // 2, w // 2]).transpose([0, 3, 1, 4, 2, 5])
     return x.reshape([n, c, h, w])
