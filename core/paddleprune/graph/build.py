@@ -39,10 +39,10 @@ def build_graph(
     traced = trace(layer, wanted)
     walker = walk(layer, traced, attention)
     widths, find = find_widths(layer, walker, traced.normalized), walker.table.find
-    axes = tuple(_axes(walker))
+    axes, along = tuple(_axes(walker)), walker.along()
     return ChannelGraph(
         inputs=wanted,
-        groups=_groups(axes, *_reasons(walker, inexact)),
+        groups=_groups(axes, along, *_reasons(walker, inexact)),
         axes=axes,
         reads=tuple(Read(read.op, read.operand, read.axis, find(read.units)) for read in walker.reads),
         shapes=walker.shapes,
@@ -88,7 +88,9 @@ def _reasons(walker: Walker, allowed: bool) -> tuple[dict[int, str], dict[int, s
     return {**{atom: f"{why} (inexact=True would allow it)" for atom, why in inexact.items()}, **fixed}, {}
 
 
-def _groups(axes: Sequence[Axis], fixed: Mapping[int, str], inexact: Mapping[int, str]) -> tuple[Group, ...]:
+def _groups(
+    axes: Sequence[Axis], along: Sequence[Atoms], fixed: Mapping[int, str], inexact: Mapping[int, str]
+) -> tuple[Group, ...]:
     """Units that share a producer axis share a group."""
     producers = [axis for axis in axes if axis.role == "own"]
     group_of: dict[int, int] = {}
@@ -100,16 +102,16 @@ def _groups(axes: Sequence[Axis], fixed: Mapping[int, str], inexact: Mapping[int
         merged = list(dict.fromkeys([u for g in met for u in units_of.pop(g)] + units))
         units_of[home] = merged
         group_of.update(dict.fromkeys(merged, home))
-    homes, spare = sorted(units_of), _spare(axes, group_of)
+    homes, spare = sorted(units_of), _spare([*(np.unique(axis.units) for axis in axes), *along], group_of)
     groups = [_group(units_of[home], spare.get(home, len(units_of[home])), fixed, inexact) for home in homes]
     return tuple(_named(groups, [producers[home] for home in homes]))
 
 
-def _spare(axes: Sequence[Axis], group_of: Mapping[int, int]) -> dict[int, int]:
+def _spare(axes: Sequence[Atoms], group_of: Mapping[int, int]) -> dict[int, int]:
     """Group -> how many of its units may go, so that no axis can lose everything, whichever they are."""
     found: dict[int, int] = {}
     for axis in axes:
-        units = np.unique(axis.units).tolist()
+        units = axis.tolist()
         homes = {group_of.get(unit) for unit in units}
         if len(homes) == 1:
             home = homes.pop()

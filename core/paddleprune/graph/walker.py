@@ -229,11 +229,20 @@ class Walker:
                 grid = grid.take([0], other)
         return grid.ravel()
 
+    def along(self) -> list[Atoms]:
+        """The atoms that lie along axes of values: an axis can't lose all of them."""
+        atoms = {id(track.atoms): track.atoms for tracks in self.tracks.values() for track in tracks}
+        found = [np.unique(self.table.find(part)) for part in atoms.values()]
+        for units in found:
+            if len(units) == 1:
+                self.table.fix(units, ALONE)
+        return found
+
     def settle_grids(self) -> None:
         """Tie what reshapes cut into factors so that a grid is left: by preference along the factor that adapts."""
         for grid, adapts in self.grids:
             found = self.table.find(grid)
             varying = [i for i in range(grid.ndim) if (found != found.take([0], i)).any()]
             if len(varying) > 1:
-                longest = max(varying, key=lambda i: grid.shape[i])
+                longest = max(reversed(varying), key=lambda i: grid.shape[i])
                 self.regular(found, adapts if adapts in varying else longest)

@@ -61,12 +61,13 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     tensors = named_tensors(layer)
     changed = _cut(graph, tensors, removed)
     undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph))
-    counts = _counts(graph, removed)
+    counts, grouped = _counts(graph, removed), _grouped(layer, graph)
     changed.update(_keep_attention_scale(layer, changed, counts))
     for name, array in changed.items():
         overwrite(tensors[name], array)
         tensors[name].clear_gradient(set_to_zero=False)
     _refit(layer)
+    _set_attributes(layer, grouped)
     _set_attributes(layer, counts)
     return undo
 
@@ -129,6 +130,16 @@ def _counts(graph: ChannelGraph, removed: list[int]) -> dict[str, dict[str, int]
         if np.isin(width.units, gone).any():
             found.setdefault(width.layer, {})[width.attribute] = int((~np.isin(width.units, gone)).sum())
     return found
+
+
+def _grouped(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
+    """Convolutions that keep their number of groups: the graph knows, when one is left with a channel in each."""
+    own = {axis.parameter for axis in graph.axes if axis.axis == 0 and axis.role != "follow"}
+    return {
+        name: {"_groups": sub._groups}
+        for name, sub in layer.named_sublayers(include_self=True)
+        if _is_convolution(sub) and f"{name}.weight".removeprefix(".") in own
+    }
 
 
 def _keep_attention_scale(layer: nn.Layer, changed: Mapping[str, Array], counts: Attributes) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -244,15 +245,15 @@ def _join(
         for t in known:
             walker.table.unite(first.atoms, t.atoms, reason)
         merged.append(Track(first.atoms, all(part and part[0].zero for part in met)))
-    along = [next((t for t in part if t.axes == {axis}), None) for part in tracks]
-    if any(along):
+    along = [[t for t in part if t.axes == {axis}] for part in tracks]
+    for beside in zip_longest(*along):  # what was flattened has several tracks along one axis
         pieces = [
             np.zeros(shape[axis], np.int64) if track is None else track.atoms.ravel()
-            for track, shape in zip(along, shapes, strict=True)
+            for track, shape in zip(beside, shapes, strict=True)
         ]
         shape = [1] * len(shape_of(y))
         shape[axis] = sum(len(piece) for piece in pieces)
-        zero = all(track is None or track.zero for track in along)
+        zero = all(track is None or track.zero for track in beside)
         merged.append(Track(np.concatenate(pieces).reshape(shape), zero))
     walker.put(y, merged)
 

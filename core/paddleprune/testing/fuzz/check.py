@@ -13,12 +13,15 @@ from paddleprune.graph import ChannelGraph, Group, build_graph, masked
 from paddleprune.graph.inputs import leaves
 from paddleprune.graph.walker import Attention
 from paddleprune.measure.evaluation import eager_forward
+from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity.compiled import CompiledNetwork
 from paddleprune.sensitivity.evaluators import disagreement
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.testing.fuzz.network import Network, example, sample_shapes
 from paddleprune.testing.fuzz.program import Program
 
+_HARD_CODING = {"divide_axis", "channel_shuffle", "windows", "to_image", "expand"}
+"""Kinds of steps that may write a width as a number, which the graph alone can't know."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""
 _LARGEST, _NOISE, _AMPLIFIED = 1e4, 1e-6, 30
@@ -89,6 +92,8 @@ def check(
     inputs = example(program.inputs)
     _check_outputs(network, inputs)
     graph = _graph(network, program, attention)
+    if _HARD_CODING & {step.kind for step in program.all_steps()}:
+        graph = protect_hard_coded(network, graph)
     if tidy:
         check_free(graph, program)
     generator = np.random.default_rng(seed)

@@ -224,7 +224,7 @@ function(
     lambda x: {} if len(x) == 4 and x[2] % 2 == 0 and x[3] % 2 == 0 and x[1] <= 8 else None,
     tidy=always,
 )
-function(channel_shuffle, _shuffled, tidy=always)
+function(channel_shuffle, _shuffled)
 function(unfold, lambda x: {} if len(x) == 4 and min(x[2:]) > 1 and x[1] <= 6 else None)
 function(windows, lambda x: {} if len(x) == 4 and x[2] % 2 == 0 and x[3] % 2 == 0 else None)
 function(shape_arithmetic, lambda x: {})
