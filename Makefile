@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format bench test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench fuzz test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint          the checks without the tests"
 	@echo "make format        format the code, fix what ruff can fix"
 	@echo "make bench         compiled evaluation against eager evaluation, as a ratio"
+	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make clean         remove $(VENV), caches and outputs"
@@ -53,6 +54,9 @@ bench: setup
 	$(BIN)/python benchmarks/evaluators.py mobilenet_v2
 	$(BIN)/python benchmarks/evaluators.py shufflenet_v2_x1_0
 	$(BIN)/python benchmarks/evaluators.py resnet50
+
+fuzz: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2
 
 test-slow: setup
 	$(PYTEST) -m slow

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from paddleprune.testing.fuzz import run
+from paddleprune.dependencies import require
+from paddleprune.errors import DependencyError
 
 
 def main() -> int:
@@ -16,9 +17,15 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     flags = parser.parse_args()
     try:
+        require("hypothesis", "the fuzzer")
+        from paddleprune.testing.fuzz.runner import run
+
         report = run(flags.networks, flags.seed, flags.jobs)
     except KeyboardInterrupt:
         return 130
+    except DependencyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(report)
     return 1 if report.failures else 0
 

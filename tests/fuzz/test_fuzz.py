@@ -1,0 +1,103 @@
+"""The fuzzer: random networks hold, a broken rule is found and minimised, and nothing that dies goes unseen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paddleprune.graph import rules
+from paddleprune.graph.rules import follow
+from paddleprune.testing.fuzz.check import Tally
+from paddleprune.testing.fuzz.runner import Chunk, run, run_chunks
+from paddleprune.testing.fuzz.search import Failure, Told, search
+
+
+def test_random_networks_hold() -> None:
+    report = run(300, seed=0, jobs=2)
+    assert not report.failures, str(report)
+    tally = report.tally
+    assert tally.networks >= 290
+    assert tally.cuts > 500
+    assert tally.compiled > 5
+    assert tally.inexact > 3
+    assert len(tally.kinds) > 60
+    assert {"linear", "conv", "depthwise", "concat", "join", "attention", "again", "split_channels"} <= set(tally.kinds)
+
+
+def test_the_same_seed_gives_the_same_networks() -> None:
+    calls: list[list[str]] = [[], []]
+    for found in calls:
+        told: list[Told] = []
+        search(7, 10, told.append)
+        found += [said for said in told if isinstance(said, str)]
+    assert calls[0] == calls[1]
+    assert len(set(calls[0])) > 5
+
+
+def test_a_broken_rule_is_found_and_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rules.RULES, "concat", follow.same)  # as if only the first part were there
+    told: list[Told] = []
+    search(1, 300, told.append)
+    (failure,) = [said for said in told if isinstance(said, Failure)]
+    assert "concat" in failure.call
+    assert failure.call.count("Step(") <= 5, failure.call
+
+
+def dies(number: int, networks: int, tell: Callable[[Told], object]) -> None:
+    """Dies at the second network, as an operation of Paddle's may."""
+    tell("check(first)")
+    tell(Tally(networks=1))
+    tell(f"check(second of {networks})")
+    if networks > 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    tell(Tally(networks=networks - 1))
+
+
+def hangs(number: int, networks: int, tell: Callable[[Told], object]) -> None:
+    """Is never done with a network."""
+    tell("check(endless)")
+    signal.pause()
+
+
+def test_a_process_that_dies_is_reported_and_the_rest_is_checked() -> None:
+    report = run_chunks([Chunk(0, 4, dies)], jobs=1)
+    (failure,) = report.failures
+    assert failure.call == "check(second of 4)"
+    assert failure.symptom == "the process died with code -9; not minimised"
+    assert report.tally.networks == 4
+
+
+def test_a_network_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paddleprune.testing.fuzz.runner._PATIENCE", 3.0)
+    report = run_chunks([Chunk(0, 1, hangs)], jobs=1)
+    (failure,) = report.failures
+    assert failure.call in ("check(endless)", "(before the first network)")
+    assert "not done after 3 seconds" in failure.symptom
+
+
+def command(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "paddleprune.testing.fuzz", *words]
+    return subprocess.run(line, capture_output=True, text=True, check=False, **options)
+
+
+def test_the_command_prints_what_it_checked() -> None:
+    done = command("--networks", "5", "--seed", "3")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "0 mismatches" in done.stdout
+    assert "fuzz 5/5" in done.stderr
+
+
+def test_a_missing_hypothesis_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('no', name='hypothesis')")
+    done = command("--networks", "1", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: the fuzzer needs the module 'hypothesis'")
+    assert "pip install 'paddleprune[dev]'" in done.stderr
+    assert "Traceback" not in done.stderr

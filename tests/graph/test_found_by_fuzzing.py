@@ -1,0 +1,105 @@
+"""Networks that once broke the contract, as the fuzzer left them: masked must equal shrunk."""
+
+from __future__ import annotations
+
+from paddleprune.graph import Input
+from paddleprune.testing.fuzz import Program, Step, check
+
+CONV = {"groups": 1, "kernel": 1, "stride": 1, "dilation": 1, "bias": True}
+IMAGE = Input((1, 3, 8, 8))
+
+
+def test_a_product_sums_over_channels_that_a_sigmoid_keeps_from_silence() -> None:
+    program = Program(
+        (Input((1, 5, 6)),),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("conv", 1, per_group=4, **CONV),
+            Step("activation", 2, name="sigmoid"),
+            Step("product", 3, 3, how="x' y"),
+        ),
+        4,
+    )
+    check(program)
+
+
+def test_attention_with_a_single_head_is_cut_along_its_width() -> None:
+    program = Program(
+        (Input((1, 5), "int64"),),
+        (
+            Step("embedding", 0, rows=5, features=4),
+            Step("multi_head", 1, heads=1),
+            Step("linear", 2, features=4, bias=True),
+        ),
+        3,
+    )
+    assert check(program).groups > 1
+
+
+def test_a_layer_norm_that_also_normalizes_an_input_stays() -> None:
+    program = Program(
+        (Input((1, 5, 6)), Input((1, 5), "int64")),
+        (Step("embedding", 1, rows=5, features=6), Step("layer_norm", 2), Step("again", 0, step=1)),
+        [3, 4],
+    )
+    check(program)
+
+
+def test_a_part_of_one_channel_stays() -> None:
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv", 0, per_group=3, **CONV),
+            Step("split_sizes", 1, axis=1),
+            Step("linear", 2, features=4, bias=True),
+        ),
+        [3, 4],
+    )
+    check(program)
+
+
+def test_a_grouped_convolution_left_with_a_channel_in_each_group_stays_grouped() -> None:
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("softmax", 1, axis=1, log=False),
+            Step("conv", 2, per_group=4, **{**CONV, "groups": 2}),
+            Step("conv", 3, per_group=4, **CONV),
+            Step("linear", 4, features=4, bias=True),
+        ),
+        5,
+    )
+    assert check(program).inexact
+
+
+def test_what_was_flattened_is_concatenated() -> None:
+    program = Program(
+        (Input((1, 4, 6)),),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("linear", 1, features=4, bias=True),
+            Step("conv", 2, per_group=4, **CONV),
+            Step("flatten", 3, start=1),
+            Step("concat", 4, 4, axis=1, negative=False),
+            Step("linear", 5, features=4, bias=True),
+        ),
+        6,
+    )
+    check(program)
+
+
+def test_picked_channels_do_not_all_go() -> None:
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv_transpose", 0, per_group=4, groups=1, stride=1, bias=True),
+            Step("pick", 1, axis=1, order="half", how="index_select"),
+            Step("split_channels", 1, parts=2),
+            Step("conv", 2, per_group=4, **CONV),
+            Step("linear", 3, features=4, bias=True),
+            Step("linear", 4, features=4, bias=True),
+        ),
+        [5, 6, 7],
+    )
+    check(program, seed=2)
