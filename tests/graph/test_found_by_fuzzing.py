@@ -40,7 +40,7 @@ def test_a_layer_norm_that_also_normalizes_an_input_stays() -> None:
     program = Program(
         (Input((1, 5, 6)), Input((1, 5), "int64")),
         (Step("embedding", 1, rows=5, features=6), Step("layer_norm", 2), Step("again", 0, step=1)),
-        [3, 4],
+        4,
     )
     check(program)
 
@@ -95,11 +95,13 @@ def test_picked_channels_do_not_all_go() -> None:
         (
             Step("conv_transpose", 0, per_group=4, groups=1, stride=1, bias=True),
             Step("pick", 1, axis=1, order="half", how="index_select"),
+            Step("activation", 2, name="relu"),
             Step("split_channels", 1, parts=2),
-            Step("conv", 2, per_group=4, **CONV),
-            Step("linear", 3, features=4, bias=True),
+            Step("to_tokens", 5),
+            Step("conv", 3, per_group=4, **CONV),
             Step("linear", 4, features=4, bias=True),
+            Step("linear", 6, features=4, bias=True),
         ),
-        [5, 6, 7],
+        9,
     )
     check(program, seed=2)
