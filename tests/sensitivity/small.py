@@ -38,6 +38,19 @@ class Net(nn.Layer):
         return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
+class ChannelsLast(nn.Layer):
+    """Its convolutions want the channels on the last axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = (nn.Conv2D(i, 8, 3, padding=1, data_format="NHWC") for i in (3, 8))
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        x = F.relu(self.b(F.relu(self.a(x.transpose([0, 2, 3, 1])))))
+        return self.head(F.adaptive_avg_pool2d(x, 1, data_format="NHWC").flatten(1))
+
+
 class Untraceable(Net):
     """Its forward depends on the data, in a way that no tracer of one program follows."""
 
@@ -84,7 +97,7 @@ class Accuracy(Metric):
         return ["accuracy"]
 
 
-def parts(kind: type[Net] = Net) -> tuple[nn.Layer, ChannelGraph, Noise]:
+def parts(kind: type[nn.Layer] = Net) -> tuple[nn.Layer, ChannelGraph, Noise]:
     paddle.seed(0)
     layer = kind()
     settle(layer, [(3, 12, 12)])

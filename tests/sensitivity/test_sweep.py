@@ -74,6 +74,19 @@ def test_a_network_that_compiles_to_something_else_is_swept_eagerly(capsys: pyte
     assert "can't be compiled" in capsys.readouterr().err
 
 
+def test_channels_last_is_swept_compiled() -> None:
+    layer, graph, data = small.parts(small.ChannelsLast)
+    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), CompiledNetwork)
+
+
+def test_masks_that_do_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    layer, graph, data = small.parts()
+    set_masks = CompiledNetwork._set_masks
+    monkeypatch.setattr(CompiledNetwork, "_set_masks", lambda self, removed: set_masks(self, ()))
+    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), EagerNetwork)
+    assert "the compiled outputs differ" in capsys.readouterr().err
+
+
 def test_ratios_that_remove_as_much_are_measured_once() -> None:
     layer, graph, data = small.parts()
     metric = small.Accuracy()

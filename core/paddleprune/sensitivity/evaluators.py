@@ -47,7 +47,7 @@ def choose_evaluator(layer: nn.Layer, graph: ChannelGraph, batches: Batches) -> 
     Args:
         layer: the dense network that the graph was built from.
         graph: its channel graph.
-        batches: the evaluation data; the first batch is the test of agreement.
+        batches: the evaluation data; the first batch is the test of agreement, masked and not.
     """
     eager = EagerNetwork(layer, graph)
     if paddle.get_device() != "cpu":
@@ -55,13 +55,24 @@ def choose_evaluator(layer: nn.Layer, graph: ChannelGraph, batches: Batches) -> 
     try:
         compiled = CompiledNetwork(layer, graph, min(batches.batch_size, len(batches.dataset)))
         inputs, _ = next(iter(batches))
-        problem = disagreement(eager_forward(layer)(inputs), compiled.forward(inputs))
+        problem = _first_problem(eager, compiled, graph, inputs)
     except Exception as error:
         problem = said_by(error)
     if problem is None:
         return compiled
     say(f"the network can't be compiled, so that the analysis is slower: {problem}")
     return eager
+
+
+def _first_problem(eager: Evaluator, compiled: Evaluator, graph: ChannelGraph, inputs: tuple[Array, ...]) -> str | None:
+    """What is wrong with the compiled network, whole or without half of every group."""
+    half = [unit for group in graph.prunable if not group.inexact for unit in group.units[: group.count(0.5)]]
+    for removed in ([], half):
+        with eager.removing(removed) as expected, compiled.removing(removed) as got:
+            problem = disagreement(expected(inputs), got(inputs))
+        if problem is not None:
+            return problem
+    return None
 
 
 def disagreement(expected: tuple[Array, ...], got: tuple[Array, ...]) -> str | None:
