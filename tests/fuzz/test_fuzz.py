@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fuzz_jobs
 import pytest
 
 from paddleprune.graph import rules
 from paddleprune.graph.rules import follow
-from paddleprune.testing.fuzz.check import Tally
 from paddleprune.testing.fuzz.runner import Chunk, run, run_chunks
 from paddleprune.testing.fuzz.search import Failure, Told, search
 
@@ -50,24 +48,8 @@ def test_a_broken_rule_is_found_and_minimised(monkeypatch: pytest.MonkeyPatch) -
     assert failure.call.count("Step(") <= 5, failure.call
 
 
-def dies(number: int, networks: int, tell: Callable[[Told], object]) -> None:
-    """Dies at the second network, as an operation of Paddle's may."""
-    tell("check(first)")
-    tell(Tally(networks=1))
-    tell(f"check(second of {networks})")
-    if networks > 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    tell(Tally(networks=networks - 1))
-
-
-def hangs(number: int, networks: int, tell: Callable[[Told], object]) -> None:
-    """Is never done with a network."""
-    tell("check(endless)")
-    signal.pause()
-
-
 def test_a_process_that_dies_is_reported_and_the_rest_is_checked() -> None:
-    report = run_chunks([Chunk(0, 4, dies)], jobs=1)
+    report = run_chunks([Chunk(0, 4, fuzz_jobs.dies)], jobs=1)
     (failure,) = report.failures
     assert failure.call == "check(second of 4)"
     assert failure.symptom == "the process died with code -9; not minimised"
@@ -76,9 +58,9 @@ def test_a_process_that_dies_is_reported_and_the_rest_is_checked() -> None:
 
 def test_a_network_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("paddleprune.testing.fuzz.runner._PATIENCE", 3.0)
-    report = run_chunks([Chunk(0, 1, hangs)], jobs=1)
+    report = run_chunks([Chunk(0, 1, fuzz_jobs.hangs)], jobs=1)
     (failure,) = report.failures
-    assert failure.call in ("check(endless)", "(before the first network)")
+    assert failure.call == "check(endless)"
     assert "not done after 3 seconds" in failure.symptom
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import time
@@ -75,7 +76,7 @@ class _Child:
         self.process: BaseProcess = context.Process(target=_run_chunk, args=(there, chunk), daemon=True)
         self.process.start()
         there.close()
-        self.chunk, self.done, self.latest, self.since = chunk, 0, "(before the first network)", time.monotonic()
+        self.chunk, self.done, self.latest, self.since = chunk, 0, "(before the first network)", math.inf
 
     def late(self) -> bool:
         """Has it been with one network for too long?"""
