@@ -19,6 +19,8 @@ help:
 	@echo "make format        format the code, fix what ruff can fix"
 	@echo "make bench         compiled evaluation against eager evaluation, as a ratio"
 	@echo "make fuzz          prune 10,000 random networks at random"
+	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
+	@echo "make tracing       how long it takes to find a network's groups; beside PaddleSlim"
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make clean         remove $(VENV), caches and outputs"
@@ -57,6 +59,12 @@ bench: setup
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2
+
+coverage: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
+
+tracing: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tracing.py
 
 test-slow: setup
 	$(PYTEST) -m slow

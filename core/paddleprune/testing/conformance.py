@@ -19,6 +19,7 @@ from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import rank
 from paddleprune.specs import FamilyOptions
+from paddleprune.testing.coverage import coverage
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.training import CheckpointInfo, load_model, save_checkpoint
 from paddleprune.training.loader import to_tensors
@@ -31,7 +32,7 @@ class FamilyConformance:
         task: the family's task.
         family: its name in the registry.
         options: its options.
-        expect_protected: groups that may be protected besides those that feed an output.
+        expect_protected: groups that may keep filters, besides those that feed an output or that its plugin protects.
     """
 
     task: ClassVar[str]
@@ -69,15 +70,13 @@ class FamilyConformance:
         graph = build_graph(layer, [(1, *shape) for shape in chosen.input_shapes()])
         return graph.protecting(registry.list_prunable(self.task, self.family, chosen, graph))
 
-    def test_nothing_is_protected_without_need(self, graph: ChannelGraph) -> None:
-        """Only groups that feed an output, and those that the test expects, are protected."""
-        assert graph.prunable
-        unexpected = {
-            group.name: group.protected
-            for group in graph.groups
-            if group.protected not in (None, "feeds an output of the model") and group.name not in self.expect_protected
-        }
-        assert not unexpected
+    def test_every_filter_can_be_removed(self, registry: Registry, chosen: FamilyOptions, graph: ChannelGraph) -> None:
+        """All filters that feed no output, but those that the family protects or the test expects to stay."""
+        found = coverage(graph)
+        declared = registry.list_prunable(self.task, self.family, chosen, graph).keys() | self.expect_protected
+        missed = {name: why for name, why in found.missed.items() if name not in declared}
+        assert not missed
+        assert found.prunable
 
     def test_no_width_is_hard_coded(self, layer: Any, graph: ChannelGraph) -> None:
         """The forward works at every width."""

@@ -1,0 +1,41 @@
+"""The benchmarks run, and end with their figures as JSON."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SLIM = pytest.mark.skipif(importlib.util.find_spec("paddleslim") is None, reason="PaddleSlim isn't installed")
+
+
+def figures(name: str, *arguments: str) -> tuple[Any, str]:
+    command = [sys.executable, str(FOLDER / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1]), done.stdout
+
+
+@SLIM
+def test_coverage_counts_every_filter_of_a_family_and_of_paddle_s_own_version() -> None:
+    found, table = figures("coverage.py", "lenet", "shufflenet_v2_x0_25")
+    assert (found["models"], found["mismatches"]) == (3, 0)
+    assert 0 < found["paddleslim"] < found["prunable"] < found["filters"]
+    rows = {line.split("  ")[0]: line.split()[-5:] for line in table.splitlines()}
+    assert rows["lenet"][:2] == ["226", "226"]  # 6 + 16 filters, 120 + 84 rows; the last layer feeds the output
+    assert rows["shufflenet_v2_x0_25"][0] == rows["shufflenet_v2_x0_25"][1]
+
+
+@SLIM
+def test_tracing_compares_and_grows() -> None:
+    found, _ = figures("tracing.py", "lenet", "--depths", "8", "14")
+    assert (found["models"], found["compared"]) == (1, 1)
+    assert found["ratio"] == pytest.approx(found["paddleslim_seconds"] / found["native_seconds"], rel=0.2)
+    small, large = found["growth"]
+    assert large["operations"] > small["operations"]
