@@ -25,13 +25,6 @@ def small_options(info: Any) -> dict[str, Any]:
     return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **small}
 
 
-def expected(name: str) -> frozenset[str]:
-    """Groups that can't be pruned, with good reason."""
-    if name == "googlenet":
-        return frozenset(("_conv_o1._conv", "_fc_o1", "_conv_o2._conv", "_fc_o2"))
-    return frozenset()
-
-
 for _info in families():
     _suite = type(
         f"Test_{_info.name}",
@@ -40,7 +33,6 @@ for _info in families():
             "task": "classification",
             "family": _info.name,
             "options": small_options(_info),
-            "expect_protected": expected(_info.name),
             "__module__": __name__,
         },
     )
