@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from paddleprune.dependencies import require
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     flags = parser.parse_args()
+    os.environ.update(PYTHONWARNINGS="ignore", GLOG_minloglevel="3")  # Paddle warns anew in every process
     try:
         require("hypothesis", "the fuzzer")
         from paddleprune.testing.fuzz.runner import run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import signal
 import time
 from collections import deque
@@ -97,6 +98,7 @@ class _Child:
 
 def _run_chunk(there: Connection, chunk: Chunk) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
     chunk.job(chunk.number, chunk.networks, there.send)
 
 
