@@ -24,3 +24,15 @@ def hangs(number: int, networks: int, tell: Callable[[Told], object]) -> None:
     """Is never done with a network."""
     tell("check(endless)")
     signal.pause()
+
+
+def never_starts(number: int, networks: int, tell: Callable[[Told], object]) -> None:
+    """Hangs before it has a network."""
+    signal.pause()
+
+
+def dies_drawing(number: int, networks: int, tell: Callable[[Told], object]) -> None:
+    """Dies between two networks."""
+    tell("check(first)")
+    tell(Tally(networks=1))
+    os.kill(os.getpid(), signal.SIGKILL)

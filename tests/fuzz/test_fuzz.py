@@ -23,6 +23,7 @@ def test_random_networks_hold() -> None:
     tally = report.tally
     assert tally.networks >= 290
     assert tally.cuts > 500
+    assert tally.whole < 100
     assert tally.compiled > 5
     assert tally.inexact > 3
     assert len(tally.kinds) > 60
@@ -54,6 +55,21 @@ def test_a_process_that_dies_is_reported_and_the_rest_is_checked() -> None:
     assert failure.call == "check(second of 4)"
     assert failure.symptom == "the process died with code -9; not minimised"
     assert report.tally.networks == 4
+
+
+def test_a_network_that_was_checked_is_not_blamed_for_the_next_one() -> None:
+    report = run_chunks([Chunk(0, 2, fuzz_jobs.dies_drawing)], jobs=1)
+    (failure,) = report.failures
+    assert failure.call == "# while drawing the network after\ncheck(first)"
+
+
+def test_a_process_that_never_starts_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paddleprune.testing.fuzz.runner._PATIENCE", 1.0)
+    monkeypatch.setattr("paddleprune.testing.fuzz.runner._STARTING", 0.0)
+    report = run_chunks([Chunk(0, 1, fuzz_jobs.never_starts)], jobs=1)
+    (failure,) = report.failures
+    assert failure.call == "# before the first network"
+    assert "not done after 1 seconds" in failure.symptom
 
 
 def test_a_network_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

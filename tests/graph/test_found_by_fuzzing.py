@@ -105,3 +105,31 @@ def test_picked_channels_do_not_all_go() -> None:
         9,
     )
     check(program, seed=2)
+
+
+def test_what_is_expanded_to_another_value_is_as_wide_as_that() -> None:
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("conv", 1, per_group=4, **CONV),
+            Step("expand_as", 2, 1),
+            Step("conv", 3, per_group=4, **CONV),
+        ),
+        4,
+    )
+    check(program)
+
+
+def test_a_learned_scale_that_also_meets_an_input_stays() -> None:
+    program = Program(
+        (Input((1, 6)),),
+        (
+            Step("learned", 0, along="channels", operation="multiply"),
+            Step("linear", 1, features=6, bias=True),
+            Step("again", 2, step=0),
+            Step("linear", 3, features=4, bias=True),
+        ),
+        4,
+    )
+    check(program)

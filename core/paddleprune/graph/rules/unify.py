@@ -50,6 +50,11 @@ def blended(walker: Walker, op: Op) -> None:
     _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[:2]))
 
 
+def expanded_as(walker: Walker, op: Op) -> None:
+    """As wide as another value, whose channels it meets; zero where the value itself is."""
+    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0])
+
+
 def add_all(walker: Walker, op: Op) -> None:
     """The sum of a list."""
     _meet(walker, op, walker.lists[present(op.inputs[0]).id], lambda zeros: all(zeros))
@@ -125,10 +130,10 @@ def _is_loose(walker: Walker, side: Value, axis: int) -> bool:
 
 
 def _parameter_follows(walker: Walker, op: Op, side: Value, merged: list[Atoms], rank: int) -> list[Atoms]:
-    """A bias or a learned scale follows the channels that it meets, along each of its axes."""
+    """A bias or a learned scale follows the channels that it meets, along each of its axes; its other axes stay."""
     shape = shape_of(side)
     long = [i for i, n in enumerate(shape) if n > 1]
-    found = []
+    found, stays = [], set(long)
     for atoms in merged:
         axes = sorted(Track(atoms).axes)
         met = [axis for axis in axes if axis - rank + len(shape) in long]
@@ -140,7 +145,10 @@ def _parameter_follows(walker: Walker, op: Op, side: Value, merged: list[Atoms],
             met = [axis for axis in met if axis == keep]
         for axis in met:
             walker.note(side, axis - rank + len(shape), "follow", atoms.ravel())
+            stays.discard(axis - rank + len(shape))
         found.append(atoms)
+    for own in sorted(stays):  # another use of it must not cut it
+        walker.note(side, own, "follow", np.zeros(shape[own], np.int64))
     return found
 
 

@@ -37,7 +37,8 @@ class Tally:
 
     Attributes:
         groups: prunable groups.
-        cuts: comparisons of a masked network with the shrunk one.
+        whole: networks that have none: only their graph was checked.
+        cuts: comparisons of a masked network with the shrunk one, in which something is masked.
         compiled: networks whose compiled form agrees with the eager one, masked.
         fallbacks: networks that can't be compiled, or whose compiled form is wrong from the start, which an
             analysis finds out.
@@ -50,6 +51,7 @@ class Tally:
     """
 
     groups: int = 0
+    whole: int = 0
     cuts: int = 0
     compiled: int = 0
     fallbacks: int = 0
@@ -99,14 +101,17 @@ def check(
     generator = np.random.default_rng(seed)
     chosen = [graph.prunable[i] for i in generator.permutation(len(graph.prunable))]
     cuts = [_some(generator, [group]) for group in chosen[:_ALONE]] + [_some(generator, chosen)]
-    for cut in cuts:
+    for cut in filter(None, cuts):
         check_exact(network, graph, cut, inputs)
-    agreed = compiled and check_compiled(network, graph, cuts[-1], inputs)
+    masks = [mask for mask in (_maskable(graph, cut) for cut in cuts) if mask]
+    compiled = compiled and bool(masks)
+    agreed = compiled and check_compiled(network, graph, masks[-1], inputs)
     reasons = Counter((group.protected or "").partition(" at ")[0] for group in graph.groups if group.protected)
     return Tally(
         networks=1,
         groups=len(graph.prunable),
-        cuts=len(cuts),
+        whole=int(not graph.prunable),
+        cuts=len(masks),
         compiled=int(agreed),
         fallbacks=int(compiled and not agreed),
         kinds=Counter(step.kind for step in program.all_steps()),
@@ -141,7 +146,7 @@ def check_free(graph: ChannelGraph, program: Program) -> None:
             assert len(group.units) == group.width, f"part of {group.name} is protected"
 
 
-def check_compiled(network: Network, graph: ChannelGraph, cut: list[int], inputs: tuple[Any, ...]) -> bool:
+def check_compiled(network: Network, graph: ChannelGraph, mask: list[int], inputs: tuple[Any, ...]) -> bool:
     """The compiled network and the eager one agree when masked, if they do when whole.
 
     Returns:
@@ -158,10 +163,9 @@ def check_compiled(network: Network, graph: ChannelGraph, cut: list[int], inputs
         return False
     if disagreement(eager(inputs), whole) is not None:
         return False
-    exact = sorted(set(cut) - set(graph.inexact_units(cut)))
-    with masked(network, graph, exact):
+    with masked(network, graph, mask):
         expected = eager(inputs)
-    with compiled.removing(exact) as forward:
+    with compiled.removing(mask) as forward:
         problem = disagreement(expected, forward(inputs))
     assert problem is None, problem
     return True
@@ -193,6 +197,11 @@ def _some(generator: np.random.Generator, groups: list[Group]) -> list[int]:
         count = max(group.count(float(generator.uniform(0, 1))), int(len(groups) == 1))
         gone.extend(generator.permutation(group.units)[:count].tolist())
     return gone
+
+
+def _maskable(graph: ChannelGraph, cut: list[int]) -> list[int]:
+    """What of a cut a mask can do exactly."""
+    return sorted(set(cut) - set(graph.inexact_units(cut)))
 
 
 def _numbers(nest: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import signal
@@ -22,6 +21,8 @@ _MOST_FAILURES = 5
 """Then the run stops: the rest would most likely be the same ones again."""
 _PATIENCE = 120.0
 """Seconds that one network may take."""
+_STARTING = 60.0
+"""Seconds more for the first one: a process imports Paddle."""
 
 
 @dataclass
@@ -41,9 +42,10 @@ class Report:
     def __str__(self) -> str:
         t = self.tally
         lines = [
-            f"{t.networks} networks ({t.degenerate} more proved nothing), {t.groups} prunable groups "
-            f"({t.inexact} inexact), {t.cuts} cuts, {t.compiled} compiled ({t.fallbacks} can't be), "
-            f"{len(self.failures)} mismatches, {self.seconds:.0f} s",
+            f"{t.networks} networks ({t.whole} with nothing to remove, {t.degenerate} more proved nothing), "
+            f"{t.groups} prunable groups ({t.inexact} inexact), {t.cuts} cuts, {t.compiled} compiled "
+            f"({t.fallbacks} can't be), {len(self.failures)} mismatches, "
+            f"{self.seconds:.0f} s ({t.networks / max(self.seconds, 1e-9):.1f} networks a second)",
             "steps: " + ", ".join(f"{kind} {count}" for kind, count in t.kinds.most_common()),
             "protected: " + ", ".join(f"{why} {count}" for why, count in t.protected.most_common()),
             "without a rule: " + (", ".join(f"{op} {count}" for op, count in t.uncounted.most_common()) or "none"),
@@ -77,7 +79,8 @@ class _Child:
         self.process: BaseProcess = context.Process(target=_run_chunk, args=(there, chunk), daemon=True)
         self.process.start()
         there.close()
-        self.chunk, self.done, self.latest, self.since = chunk, 0, "(before the first network)", math.inf
+        self.chunk, self.done, self.latest = chunk, 0, "# before the first network"
+        self.since = time.monotonic() + _STARTING
 
     def late(self) -> bool:
         """Has it been with one network for too long?"""
@@ -166,6 +169,7 @@ def _take(child: _Child, said: Told, report: Report) -> None:
         known = {failure.call for failure in report.failures}
         report.failures += [said] if said.call not in known else []
         said = Tally(networks=1)
+    child.latest = f"# while drawing the network after\n{child.latest}"
     child.done += said.networks + said.degenerate
     report.tally.add(said)
 
