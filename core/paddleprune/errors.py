@@ -51,6 +51,10 @@ class SaveError(PaddlePruneError):
     """A file can't be written; whatever was there before is untouched."""
 
 
+class WorkerError(PaddlePruneError):
+    """A process that shared the work has died."""
+
+
 class DependencyError(PaddlePruneError):
     """An optional package is missing or can't be used."""
 

@@ -81,6 +81,14 @@ class Metric(ABC):
     def name(self) -> list[str]:
         """The names of the values."""
 
+    def sample_scores(self, outputs: tuple[Array, ...], targets: Any) -> Array | None:
+        """A score [N] for each sample of a batch, whose mean over all samples is the primary value.
+
+        From them come the standard errors of a sensitivity table. None, the default, where the primary value is no
+        such mean (mAP, mIoU): the errors then come from the values of whole batches, and are coarser.
+        """
+        return None
+
 
 class Predictor(ABC):
     """From an image file's pixels to something a person can read."""

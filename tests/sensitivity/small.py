@@ -16,7 +16,7 @@ from paddleprune.engines import open_engine
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Array, Dataset, Metric, Sample
 from paddleprune.measure.evaluation import Batches, eager_forward
-from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity import Identity, Question, SensitivityTable, model_digest, sweep
 from paddleprune.settings import Criterion, EngineName
 from paddleprune.testing import settle
 
@@ -112,6 +112,8 @@ def swept(
     *,
     criterion: Criterion = "l1",
     engine: EngineName = "native",
+    question: Question | None = None,
+    time_budget: float | None = None,
     **options: Any,
 ) -> SensitivityTable:
     """What `paddleprune.analyze` does with an open model."""
@@ -124,8 +126,10 @@ def swept(
         criterion=criterion,
         engine=engine,
     )
-    opened = open_engine(engine, layer, graph, criterion, batches)
-    return sweep(opened.groups, measure_with(opened, metric, batches), identity, **options)
+    opened = open_engine(engine, layer, graph, criterion)
+    question = question or Question()
+    measurer = measure_with(opened, metric, batches, question, time_budget)
+    return sweep(opened.groups, measurer, identity, question=question, **options)
 
 
 def analyze(save_file: Path | None = None, **options: Any) -> SensitivityTable:

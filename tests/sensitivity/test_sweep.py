@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import masked
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.sensitivity import Identity, SensitivityTable, rank, sweep
-from paddleprune.sensitivity.compiled import CompiledNetwork
-from paddleprune.sensitivity.evaluators import EagerNetwork, choose_evaluator
+from paddleprune.sensitivity.measuring import Known, Scores
+from paddleprune.sensitivity.scores import Score
 
 
 def test_the_table_is_that_of_masked_evaluation() -> None:
@@ -47,53 +47,18 @@ def test_images_are_decoded_once() -> None:
     assert data.decoded == len(data)
 
 
-def test_batches_beyond_the_memory_budget_are_decoded_again() -> None:
+def test_samples_beyond_the_memory_budget_are_decoded_again() -> None:
     _, _, data = small.parts()
-    batches = Batches(data, 16, memory=data.images[0].nbytes * 20)
+    batches = Batches(data, 16, memory=data.images[0].nbytes * 21)
     first, second = ([inputs[0] for inputs, _ in batches] for _ in range(2))
-    assert data.decoded == 16 + 2 * 24
+    assert data.decoded == 40 + 20
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(second))
     np.testing.assert_array_equal(np.concatenate(first), data.images)
 
 
-def test_compiled_and_eager_agree_on_partial_batches_too() -> None:
-    layer, graph, data = small.parts()
-    compiled, eager = CompiledNetwork(layer, graph, 16), EagerNetwork(layer, graph)
-    for group in graph.prunable:
-        gone = group.units[: group.count(0.5)]
-        for inputs, _ in Batches(data, 16):
-            with compiled.removing(gone) as a, eager.removing(gone) as b:
-                np.testing.assert_allclose(a(inputs)[0], b(inputs)[0], atol=1e-5)
-    with compiled.removing(()) as a:
-        np.testing.assert_allclose(a((data.images[:3],))[0], eager_forward(layer)((data.images[:3],))[0], atol=1e-5)
-
-
-def test_a_network_that_compiles_to_something_else_is_swept_eagerly(capsys: pytest.CaptureFixture[str]) -> None:
-    layer, graph, data = small.parts(small.Untraceable)
-    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), EagerNetwork)
-    assert "can't be compiled" in capsys.readouterr().err
-
-
-def test_channels_last_is_swept_compiled() -> None:
-    layer, graph, data = small.parts(small.ChannelsLast)
-    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), CompiledNetwork)
-
-
-def test_masks_that_do_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    layer, graph, data = small.parts()
-    set_masks = CompiledNetwork._set_masks
-    monkeypatch.setattr(CompiledNetwork, "_set_masks", lambda self, removed: set_masks(self, ()))
-    assert isinstance(choose_evaluator(layer, graph, Batches(data, 16)), EagerNetwork)
-    assert "the compiled outputs differ" in capsys.readouterr().err
-
-
-def test_ratios_that_remove_as_much_are_measured_once() -> None:
-    layer, graph, data = small.parts()
-    metric = small.Accuracy()
-    calls = []
-    metric.reset = lambda: (calls.append(1), setattr(metric, "right", 0), setattr(metric, "total", 0))  # type: ignore[func-returns-value]
-    small.swept(layer, graph, metric, Batches(data, 40), ratios=(0.01, 0.5, 0.51))
-    assert len(calls) == 1 + len(graph.prunable)
+def test_what_the_data_is_does_not_depend_on_the_batches() -> None:
+    _, _, data = small.parts()
+    assert Batches(data, 16).digest() == Batches(data, 7, memory=0).digest()
 
 
 def test_killed_and_continued_gives_the_same_table(tmp_path: Path) -> None:
@@ -189,19 +154,16 @@ def test_a_metric_that_should_fall() -> None:
 
 
 class Broken(small.Accuracy):
-    """Not a number as soon as anything is masked."""
-
-    calls = 0
+    """Not a number as soon as an answer is wrong."""
 
     def accumulate(self) -> list[float]:
-        self.calls += 1
-        return [1.0 if self.calls == 1 else float("nan")]
+        return [1.0 if self.right == self.total else float("nan")]
 
 
 def test_a_metric_that_is_no_number_is_an_error() -> None:
     layer, graph, data = small.parts()
-    with pytest.raises(TableError, match=r"accuracy is nan with 0\.5 of stem\.0 gone"):
-        small.swept(layer, graph, Broken(), Batches(data, 16), ratios=(0.5,))
+    with pytest.raises(TableError, match=r"accuracy is nan with 0\.75 of stem\.0 gone"):
+        small.swept(layer, graph, Broken(), Batches(data, 16), ratios=(0.75,))
 
 
 class Named:
@@ -214,23 +176,37 @@ class Named:
         return int(ratio * 10 + 0.5)
 
 
+class Straight:
+    """A score of 10 that falls by each ratio, and what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, float]] = []
+
+    def baseline(self) -> float:
+        self.asked.append(("", 0.0))
+        return 10.0
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        assert baseline == 10.0
+        for name, known in work.items():
+            for ratio in (ratio for ratio, score in known.items() if score is None):
+                self.asked.append((name, ratio))
+                yield {(name, ratio): Score(10.0 - ratio, ratio / 10)}
+
+
 def test_anything_that_can_be_measured_is_swept(tmp_path: Path) -> None:
-    asked: list[dict[str, float]] = []
-
-    def measure(ratios: Mapping[str, float]) -> float:
-        asked.append(dict(ratios))
-        return 10.0 - sum(ratios.values())
-
+    measurer = Straight()
     identity = Identity(model="m", data="", samples=0, metric="score", higher_is_better=True, criterion="l1")
     file, groups = tmp_path / "table.json", [Named("a"), Named("b")]
-    first = sweep(groups[:1], measure, identity, ratios=(0.5, 0.52), save_file=file)
-    assert asked == [{}, {"a": 0.5}]
+    first = sweep(groups[:1], measurer, identity, ratios=(0.01, 0.5, 0.52), save_file=file)
+    assert measurer.asked == [("", 0.0), ("a", 0.5)]  # 0.01 removes nothing, 0.52 as much as 0.5
+    assert [p.loss for p in first.groups["a"]] == pytest.approx([0.0, 0.05, 0.05])
     assert first.loss_at("a", 0.5) == pytest.approx(0.05)
-    both = sweep(groups, measure, identity, ratios=(0.5, 0.52), save_file=file)
-    assert asked == [{}, {"a": 0.5}, {"b": 0.5}]
+    both = sweep(groups, measurer, identity, ratios=(0.5, 0.52), save_file=file)
+    assert measurer.asked == [("", 0.0), ("a", 0.5), ("b", 0.5)]
     assert list(both.groups) == ["a", "b"]
     with pytest.raises(TableError, match="was measured with the engine native, not paddleslim"):
-        sweep(groups, measure, identity.model_copy(update={"engine": "paddleslim"}), save_file=file)
+        sweep(groups, measurer, identity.model_copy(update={"engine": "paddleslim"}), save_file=file)
     with pytest.raises(TableError, match="another model"):
-        sweep(groups, measure, identity.model_copy(update={"model": "other"}), save_file=file)
-    assert len(asked) == 3
+        sweep(groups, measurer, identity.model_copy(update={"model": "other"}), save_file=file)
+    assert len(measurer.asked) == 3

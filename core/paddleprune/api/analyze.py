@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from paddle import nn
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
-from paddleprune.console import progress
+from paddleprune.console import say
 from paddleprune.engines import Engine, open_engine
+from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Metric
-from paddleprune.measure.evaluation import Batches, evaluate
+from paddleprune.measure.evaluation import Batches, free_memory
+from paddleprune.measure.heap import kept_heap
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import Identity, Measure, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity import (
+    DataMeasurer,
+    Identity,
+    Measurer,
+    Question,
+    SensitivityTable,
+    WorkerMeasurer,
+    left_out,
+    model_digest,
+    sweep,
+)
 from paddleprune.settings import RATIOS, Criterion, EngineName
 from paddleprune.training import select_device
+
+_LOOKS = 16
+"""How often the question which entries are still wanted is asked anew, while the data is gone through once."""
+_SMALLEST_LOOK = 8
+"""Samples between two such questions, at least."""
 
 
 def analyze(
@@ -25,12 +46,18 @@ def analyze(
     criterion: Criterion = "l1",
     engine: EngineName = "native",
     ratios: Sequence[float] = RATIOS,
+    tolerance: Sequence[float] = (),
+    until_loss: float | None = None,
+    time_budget: float | None = None,
+    workers: int = 1,
+    memory: int | None = None,
     batch_size: int = 64,
     device: str = "auto",
 ) -> SensitivityTable:
     """Measure the sensitivity table of a trained model.
 
-    The file is replaced whole after every measurement: killed at any moment, the same call continues it.
+    The file is replaced whole after every group: killed at any moment, the same call continues it. Another
+    `tolerance`, `until_loss` or `time_budget` with the same file adds to what is there.
 
     Args:
         checkpoint: a checkpoint folder, as training leaves it (`output/mobilenetv2/best_model`).
@@ -41,7 +68,13 @@ def analyze(
         engine: what finds the groups and removes their units: "native", or "paddleslim", which must be
             installed, finds fewer groups, and measures them without compiling the network.
         ratios: shares of a group's units to remove, each between 0 and 1.
-        batch_size: images a forward pass; changes the speed, not the result.
+        tolerance: metric losses that plans will be made for. Only the entries that decide about them are measured
+            on all samples; the plans are those of the whole table, the other entries are estimates.
+        until_loss: the same for every tolerance up to this one.
+        time_budget: seconds to measure for: first every group, then those whose plan is least certain.
+        workers: processes that measure at once; they share the CPU's threads, and `memory`.
+        memory: bytes of decoded samples to keep; by default a quarter of what is free.
+        batch_size: samples a forward pass, at most; changes the speed, not the result.
         device: "auto", "cpu", "gpu" or "gpu:N".
 
     Raises:
@@ -49,40 +82,106 @@ def analyze(
         TableError: the file holds a table of something else, or the baseline metric is 0.
         DependencyError: PaddleSlim isn't installed.
         GraphError: PaddleSlim can't prune this network.
+        WorkerError: a process died twice at the same groups; the others are in the table.
     """
-    select_device(device)
-    registry = Registry.discover()
-    loaded = open_model(registry, checkpoint)
-    evaluation = evaluation_of(registry, loaded, eval_dataset)
-    batches = Batches(evaluation.dataset, batch_size)
-    opened = open_engine(engine, loaded.layer, graph_of_loaded(registry, loaded), criterion, batches)
+    _check(tolerance, until_loss, time_budget, workers)
+    question = Question(tuple(tolerance), until_loss)
+    kept = (free_memory() // 4 if memory is None else memory) // workers
+    job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, time_budget)
+    opened = job.open()
     identity = Identity(
-        model=model_digest(loaded.layer),
-        data=batches.digest(),
-        samples=len(batches.dataset),
-        metric=evaluation.metric.primary,
-        higher_is_better=evaluation.metric.higher_is_better,
+        model=model_digest(opened.layer),
+        data=opened.batches.digest(),
+        samples=len(opened.batches.dataset),
+        metric=opened.metric.primary,
+        higher_is_better=opened.metric.higher_is_better,
         criterion=criterion,
         engine=engine,
     )
-    measure = measure_with(opened, evaluation.metric, batches)
-    return sweep(opened.groups, measure, identity, ratios=ratios, save_file=Path(save_file))
+    groups, where = opened.engine.groups, Path(save_file)
+    with kept_heap():
+        measurer: Measurer = measure_with(opened.engine, opened.metric, opened.batches, question, time_budget)
+        if workers > 1:
+            _check_picklable(job)
+            measurer = WorkerMeasurer(workers, job.measurer, measurer, together=time_budget is not None)
+        table = sweep(groups, measurer, identity, ratios=ratios, question=question, save_file=where)
+    note = left_out(table, groups, ratios, question)
+    if note:
+        say(note)
+    return table
 
 
-def measure_with(engine: Engine, metric: Metric, batches: Batches) -> Measure:
+@dataclass(frozen=True)
+class _Opened:
+    """A checkpoint's network, and what measures it."""
+
+    layer: nn.Layer
+    engine: Engine
+    metric: Metric
+    batches: Batches
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is measured and how, as a process of its own can be told."""
+
+    checkpoint: str | Path
+    data: Data
+    criterion: Criterion
+    engine: EngineName
+    batch_size: int
+    memory: int
+    device: str
+    question: Question
+    time_budget: float | None
+
+    def open(self) -> _Opened:
+        """Load the network and find the data."""
+        select_device(self.device)
+        registry = Registry.discover()
+        loaded = open_model(registry, self.checkpoint)
+        evaluation = evaluation_of(registry, loaded, self.data)
+        engine = open_engine(self.engine, loaded.layer, graph_of_loaded(registry, loaded), self.criterion)
+        batches = Batches(evaluation.dataset, self.batch_size, self.memory)
+        return _Opened(loaded.layer, engine, evaluation.metric, batches)
+
+    def measurer(self) -> Measurer:
+        """What a process of its own measures with."""
+        opened = self.open()
+        return measure_with(opened.engine, opened.metric, opened.batches, self.question, self.time_budget)
+
+
+def measure_with(
+    engine: Engine, metric: Metric, batches: Batches, question: Question, time_budget: float | None = None
+) -> DataMeasurer:
     """What a sweep asks: the primary metric of the engine's network, whole or without some units.
 
     Args:
         engine: runs the network.
         metric: its primary value counts.
         batches: the evaluation data.
+        question: which entries are wanted.
+        time_budget: seconds that measuring may take.
     """
+    if time_budget is not None or not question.everything:
+        batches.batch_size = min(batches.batch_size, max(_SMALLEST_LOOK, len(batches.dataset) // _LOOKS))
+    return DataMeasurer(engine.evaluator(batches), metric, batches, question, time_budget)
 
-    def measure(ratios: Mapping[str, float]) -> float:
-        with engine.removing(ratios) as forward:
-            if ratios:
-                return evaluate(forward, metric, batches)[metric.primary]
-            with progress("baseline", len(batches)) as bar:
-                return evaluate(forward, metric, batches, bar.advance)[metric.primary]
 
-    return measure
+def _check(tolerance: Sequence[float], until_loss: float | None, time_budget: float | None, workers: int) -> None:
+    for name, value in [*(("tolerance", t) for t in tolerance), ("until_loss", until_loss)]:
+        if value is not None and not value >= 0:
+            raise ConfigError(f"{name} is a metric loss of 0 or more, such as 0.05, got {value:g}")
+    if time_budget is not None and not time_budget > 0:
+        raise ConfigError(f"time_budget must be more than 0 seconds, got {time_budget:g}")
+    if workers < 1:
+        raise ConfigError(f"workers must be 1 or more, got {workers}")
+
+
+def _check_picklable(job: _Job) -> None:
+    try:
+        pickle.dumps(job)
+    except Exception as error:
+        raise ConfigError(
+            f"eval_dataset can't be handed to other processes ({error}); use workers=1, or a Dataset of a module's own"
+        ) from error

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from paddle import nn
 
 from paddleprune.api.layer_inputs import example_inputs, read_arguments
-from paddleprune.engines import open_engine
+from paddleprune.console import progress
+from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
@@ -18,6 +19,8 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.graph.walker import Attention
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity.measuring import Known, Scores
+from paddleprune.sensitivity.scores import Score, metric_loss
 from paddleprune.settings import RATIOS, Criterion, EngineName
 from paddleprune.validation import choose_from
 
@@ -147,19 +150,11 @@ def analyze_layer(
         TableError: the file holds a table of something else, or the dense metric is 0 or not finite.
     """
     graph.check_current()
-    layer, digest = graph.layer, model_digest(graph.layer)
+    layer = graph.layer
     chosen = open_engine(engine, layer, graph.channels, criterion)
 
-    def measure(shares: Mapping[str, float]) -> float:
-        layer.eval()
-        with chosen.removing(shares):
-            value = _number(evaluate(layer))
-        if not shares and model_digest(layer) != digest:
-            raise ConfigError("evaluate changed the layer's weights or statistics; it may only run the layer")
-        return value
-
     identity = Identity(
-        model=digest,
+        model=model_digest(layer),
         data="",
         samples=0,
         metric="evaluate",
@@ -169,9 +164,42 @@ def analyze_layer(
     )
     was_training, where = layer.training, None if save_file is None else Path(save_file)
     try:
-        return sweep(chosen.groups, measure, identity, ratios=ratios, save_file=where)
+        return sweep(
+            chosen.groups, _Called(layer, chosen, evaluate, identity), identity, ratios=ratios, save_file=where
+        )
     finally:
         layer.train() if was_training else layer.eval()
+
+
+class _Called:
+    """Measures entries by calling the user's function."""
+
+    def __init__(
+        self, layer: nn.Layer, engine: Engine, evaluate: Callable[[nn.Layer], float], identity: Identity
+    ) -> None:
+        self._layer, self._engine, self._evaluate, self._identity = layer, engine, evaluate, identity
+
+    def baseline(self) -> float:
+        """The metric of the dense layer, which must be the same afterwards."""
+        value = self._value({})
+        if model_digest(self._layer) != self._identity.model:
+            raise ConfigError("evaluate changed the layer's weights or statistics; it may only run the layer")
+        return value
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        """One entry after the other."""
+        entries = [(name, ratio) for name, known in work.items() for ratio, score in known.items() if score is None]
+        with progress("analyze", len(entries)) as bar:
+            for name, ratio in entries:
+                value = self._value({name: ratio})
+                loss = metric_loss(baseline, value, self._identity.higher_is_better)
+                yield {(name, ratio): Score(value, loss)}
+                bar.advance(note=f"{name} {ratio:g} -> {value:.4f}")
+
+    def _value(self, shares: Mapping[str, float]) -> float:
+        self._layer.eval()
+        with self._engine.removing(shares):
+            return _number(self._evaluate(self._layer))
 
 
 def _number(value: Any) -> float:

@@ -17,7 +17,7 @@ from paddleprune.files import write_json
 from paddleprune.interfaces import Dataset
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
 from paddleprune.settings import TrainSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
@@ -214,6 +214,12 @@ def _prune(
     identity = table.identity
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
     plan = solve(engine, table, eval_metric_loss, round_to)
+    estimated = unsure(table, engine.groups, Question((eval_metric_loss,)))
+    if estimated:
+        say(
+            f"{table_file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} "
+            f"groups are estimates; `paddleprune analyze --tolerance {eval_metric_loss:g}` with this file measures them"
+        )
     samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
     plan = engine.prune(plan, evaluation.collate(samples)[0])
     before = loaded.plan.attributes if loaded.plan else {}

@@ -8,14 +8,11 @@ from paddleprune.engines.base import Engine as Engine
 from paddleprune.engines.native import NativeEngine as NativeEngine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
-from paddleprune.measure.evaluation import Batches
 from paddleprune.settings import CRITERIA, ENGINES, Criterion, EngineName
 from paddleprune.validation import choose_from
 
 
-def open_engine(
-    name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion, batches: Batches | None = None
-) -> Engine:
+def open_engine(name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> Engine:
     """The engine of that name for a layer.
 
     Args:
@@ -23,7 +20,6 @@ def open_engine(
         layer: the dense network that the graph was built from.
         graph: its channel graph.
         criterion: which units go first.
-        batches: what the network will be run on, if it will be: the native engine may compile it for them.
 
     Raises:
         ConfigError: there is no engine or criterion of that name.
@@ -35,7 +31,7 @@ def open_engine(
     if criterion not in CRITERIA:
         raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, CRITERIA)}")
     if name == "native":
-        return NativeEngine(layer, graph, criterion, batches)
+        return NativeEngine(layer, graph, criterion)
     from paddleprune.engines.slim import SlimEngine
 
     return SlimEngine(layer, graph, criterion)

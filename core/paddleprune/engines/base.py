@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from paddleprune.measure.evaluation import Forward
+from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
 from paddleprune.sensitivity import Prunable
+from paddleprune.sensitivity.evaluators import Evaluator
 from paddleprune.settings import EngineName
 
 
@@ -26,8 +27,15 @@ class Engine(Protocol):
     def groups(self) -> Sequence[Prunable]:
         """What may be pruned, in the network's order."""
 
+    def evaluator(self, batches: Batches) -> Evaluator:
+        """What measures the network on these batches, as fast as it can.
+
+        Args:
+            batches: the evaluation data.
+        """
+
     def removing(self, ratios: Mapping[str, float]) -> AbstractContextManager[Forward]:
-        """While open, a forward that computes what the network would without that share of each group's units.
+        """While open, the layer, and the forward that this yields, lacks that share of each group's units.
 
         Args:
             ratios: group name -> share of its units; {} is the dense network.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 
 from paddle import nn
 
-from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
 from paddleprune.sensitivity import rank
-from paddleprune.sensitivity.evaluators import EagerNetwork, Evaluator, choose_evaluator
+from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
 
 
@@ -24,15 +23,12 @@ class NativeEngine:
         layer: the dense network that the graph was built from.
         graph: its channel graph.
         criterion: which units go first.
-        batches: what the network will be run on, if a compiled network is worth while.
     """
 
     name: EngineName = "native"
 
-    def __init__(
-        self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion, batches: Batches | None = None
-    ) -> None:
-        self._layer, self._graph, self._criterion, self._batches = layer, graph, criterion, batches
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
+        self._layer, self._graph, self._criterion = layer, graph, criterion
         self._rankings = rank(layer, graph, criterion)
 
     @property
@@ -40,31 +36,29 @@ class NativeEngine:
         """What may be pruned, in the network's order."""
         return self._graph.prunable
 
-    @cached_property
-    def _evaluator(self) -> Evaluator:
-        if self._batches is None:
-            return EagerNetwork(self._layer, self._graph)
-        return choose_evaluator(self._layer, self._graph, self._batches)
+    def evaluator(self, batches: Batches) -> Evaluator:
+        """What measures the network on these batches: compiled, if it can be."""
+        inputs, _ = batches.take(0, batches.batch_size)
+        return choose_evaluator(self._layer, self._graph, self._units, self.removing, inputs)
 
     @contextmanager
     def removing(self, ratios: Mapping[str, float]) -> Iterator[Forward]:
-        """While open, a forward that computes what the network would without that share of each group's units.
-
-        Units that can't be masked are really removed meanwhile.
-        """
-        removed: list[int] = []
-        for name, ratio in ratios.items():
-            group = self._graph[name]
-            removed += [group.units[i] for i in self._rankings[name][: group.count(ratio)]]
+        """While open, the layer lacks that share of each group's units: masked, or shrunk where a mask isn't exact."""
+        removed = self._units(ratios)
         if not self._graph.inexact_units(removed):
-            with self._evaluator.removing(removed) as forward:
-                yield forward
+            with masked(self._layer, self._graph, removed):
+                yield eager_forward(self._layer)
             return
         undo = shrink(self._layer, self._graph, removed)
         try:
             yield eager_forward(self._layer)
         finally:
             undo(self._layer)
+
+    def _units(self, ratios: Mapping[str, float]) -> list[int]:
+        """The units that go when each of these groups loses that share."""
+        groups = [(self._graph[name], self._rankings[name], ratio) for name, ratio in ratios.items()]
+        return [group.units[i] for group, ranking, ratio in groups for i in ranking[: group.count(ratio)]]
 
     def plan(
         self,

@@ -16,11 +16,12 @@ from paddleprune.errors import CertificateError, GraphError, PlanError, said_by
 from paddleprune.graph import ChannelGraph, random_inputs
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
-from paddleprune.measure.evaluation import Forward, eager_forward
+from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
+from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
 from paddleprune.settings import Criterion, EngineName
 
 Undo: TypeAlias = Callable[[], None]
@@ -77,9 +78,13 @@ class SlimEngine:
         self._by_name = {group.name: group for group in self.groups}
         self._report()
 
+    def evaluator(self, batches: Batches) -> Evaluator:
+        """What measures the network: the layer itself, pruned."""
+        return EagerEvaluator(self.removing)
+
     @contextmanager
     def removing(self, ratios: Mapping[str, float]) -> Iterator[Forward]:
-        """While open, a forward of the network without that share of each group's units, which are really gone."""
+        """While open, the layer lacks that share of each group's units, which are really gone."""
         undo = self._shrink(self._pruner.plan(self._chosen(ratios)))
         try:
             yield eager_forward(self._layer)

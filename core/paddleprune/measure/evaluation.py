@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,8 @@ from paddle import nn
 from paddleprune.console import say
 from paddleprune.errors import DataError
 from paddleprune.graph.inputs import map_leaves
-from paddleprune.interfaces import Array, Batch, Dataset, Metric
+from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
+from paddleprune.measure.machine import cpu_threads
 
 Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
 """(the inputs of a batch) -> the model's outputs, flattened in order."""
@@ -47,11 +49,11 @@ def eager_forward(layer: nn.Layer) -> Forward:
 
 
 class Batches:
-    """The batches of a dataset, in order; each sample is decoded once and kept while memory allows.
+    """The samples of a dataset, in order and in batches; each is decoded once and kept while memory allows.
 
     Args:
-        dataset: what to read.
-        batch_size: samples a batch; the last one may be smaller.
+        dataset: what to read; several threads decode at once.
+        batch_size: samples a batch; the last one may be smaller. It may be changed at any time.
         memory: bytes of decoded samples to keep, 0 where each is read once; by default a quarter of the
             memory that is free now.
     """
@@ -61,7 +63,7 @@ class Batches:
             raise DataError("the evaluation dataset has no samples")
         self.dataset, self.batch_size = dataset, batch_size
         self.memory = free_memory() // 4 if memory is None else memory
-        self._kept: list[Batch] = []
+        self._kept: list[Sample] = []
         self._kept_bytes = 0
         self._digest: str | None = None
 
@@ -69,38 +71,53 @@ class Batches:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from self._kept
-        for start in range(len(self._kept) * self.batch_size, len(self.dataset), self.batch_size):
-            batch = self._decode(start)
-            self._keep(start, batch)
-            yield batch
+        for start in range(0, len(self.dataset), self.batch_size):
+            yield self.take(start, start + self.batch_size)
 
-    def _decode(self, start: int) -> Batch:
-        stop = min(start + self.batch_size, len(self.dataset))
-        return self.dataset.collate([self.dataset[i] for i in range(start, stop)])
+    def take(self, start: int, stop: int) -> Batch:
+        """The samples from `start` to `stop`, or to the end, as a batch."""
+        return self.dataset.collate(self._samples(start, min(stop, len(self.dataset))))
 
-    def _keep(self, start: int, batch: Batch) -> None:
-        if start != len(self._kept) * self.batch_size:
+    def _samples(self, start: int, stop: int) -> list[Sample]:
+        kept = self._kept[start:stop]
+        missing = range(start + len(kept), stop)
+        if not missing:
+            return kept
+        with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
+            decoded = list(pool.map(self.dataset.__getitem__, missing))
+        self._keep(missing.start, decoded)
+        return kept + decoded
+
+    def _keep(self, start: int, samples: Sequence[Sample]) -> None:
+        if start != len(self._kept) or self._kept_bytes > self.memory:
             return
-        size = sum(array.nbytes for array in batch[0])
-        if self._kept_bytes + size <= self.memory:
-            self._kept.append(batch)
-            self._kept_bytes += size
-        elif self._kept_bytes <= self.memory:
-            self._kept_bytes = self.memory + 1
-            if self.memory == 0:
+        for sample in samples:
+            self._kept_bytes += _size(sample)
+            if self._kept_bytes > self.memory:
+                if self.memory:
+                    say(f"{len(self._kept)} of {len(self.dataset)} samples fit in memory; the others are decoded again")
                 return
-            say(f"{len(self._kept)} of {len(self)} batches fit in memory; the others are decoded again each time")
+            self._kept.append(sample)
 
     def digest(self) -> str:
         """What the data is: a hash of every decoded input and target, so of images, labels and preprocessing."""
         if self._digest is None:
             total = hashlib.sha256()
-            for inputs, targets in self:
-                _update(total, inputs)
-                _update(total, targets)
+            for start in range(0, len(self.dataset), self.batch_size):
+                for inputs, target in self._samples(start, min(start + self.batch_size, len(self.dataset))):
+                    _update(total, inputs)
+                    _update(total, target)
             self._digest = total.hexdigest()
         return self._digest
+
+
+def _size(value: Any) -> int:
+    """Bytes of the arrays in a nest."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return sum(map(_size, value))
+    return value.nbytes if isinstance(value, np.ndarray) else 64
 
 
 def _update(total: Any, value: Any) -> None:

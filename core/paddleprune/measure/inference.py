@@ -1,12 +1,13 @@
-"""Paddle Inference on the CPU."""
+"""Paddle Inference."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from paddle import inference
+
+from paddleprune.measure.machine import cpu_threads
 
 _FAULTS = (
     ('"1.leaky_relu', "conv_activation_onednn_fuse_pass"),  # reads its slope as the wrong type: the process dies
@@ -15,21 +16,24 @@ _FAULTS = (
 )
 """What of a program Paddle 3.3's passes for oneDNN fail at, and the pass to leave out then."""
 
-
-def cpu_threads() -> int:
-    """How many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_GPU_MEGABYTES = 256
+"""What a program takes of a GPU's memory to begin with; it takes more as it needs it."""
 
 
-def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None = None) -> Any:
-    """Load an exported model for the CPU.
+def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None = None, device: str = "cpu") -> Any:
+    """Load an exported model.
 
     Args:
         prefix: path of the model without suffix; `.json` and `.pdiparams` lie there.
         onednn: whether to use oneDNN (it may be on by default, so "off" says so expressly).
-        threads: threads of the math library; by default as many as there are cores.
+        threads: threads of the math library; by default as many as this process may use.
+        device: "cpu", or "gpu:N", which has no use for oneDNN.
     """
     config = inference.Config(f"{prefix}.json", f"{prefix}.pdiparams")
+    if device.startswith("gpu"):
+        config.enable_use_gpu(_GPU_MEGABYTES, int(device.partition(":")[2] or 0))
+        config.disable_glog_info()
+        return inference.create_predictor(config)
     config.disable_gpu()
     config.set_cpu_math_library_num_threads(threads or cpu_threads())
     config.disable_glog_info()

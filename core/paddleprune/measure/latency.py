@@ -13,7 +13,8 @@ import numpy as np
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.inference import cpu_threads, create_predictor
+from paddleprune.measure.inference import create_predictor
+from paddleprune.measure.machine import cpu_threads
 from paddleprune.specs import Contract
 
 Mode = Literal["onednn_on", "onednn_off"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from paddleprune.dependencies import require
 from paddleprune.errors import PluginError
 from paddleprune.interfaces import Array, Dataset, Metric
@@ -42,6 +44,11 @@ class AdaptedMetric(Metric):
     def name(self) -> list[str]:
         """The values' names."""
         return [str(name) for name in _as_list(self._metric.name())]
+
+    def sample_scores(self, outputs: tuple[Array, ...], targets: Any) -> Array | None:
+        """Each sample's share in the primary value, if the metric knows."""
+        scores = getattr(self._metric, "sample_scores", None)
+        return None if scores is None else np.asarray(scores(outputs, targets))
 
 
 def instance(result: Any, expected: type[T], origin: str) -> T:

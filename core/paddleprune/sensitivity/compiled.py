@@ -1,138 +1,160 @@
-"""The network compiled once, with the masks as inputs: exact, and far faster on a CPU than eager Paddle.
+"""A network cut in two where masks begin to matter: exact, and far faster on a CPU than eager Paddle.
 
-The traced program is cloned with a multiplication by a mask wherever a consumer reads channels that could
-be removed, and run by Paddle Inference with oneDNN. Masking where consumers read is exact.
+The traced program is cloned with a multiplication by a mask wherever a consumer reads channels that could be
+removed: masking where consumers read is exact. Of the clone, what no mask can affect (the prefix) is run once
+for a batch, and what masks affect (the suffix) once for each of them; both by Paddle Inference, with oneDNN.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import paddle
 from paddle import nn
-from paddle.base.libpaddle import pir
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.channels import Read
 from paddleprune.graph.inputs import leaves
-from paddleprune.graph.tensors import named_tensors
-from paddleprune.graph.trace import Capture, capture
+from paddleprune.graph.trace import Capture, capture, is_tensor
 from paddleprune.interfaces import Array
-from paddleprune.measure.evaluation import Forward
-from paddleprune.measure.inference import create_predictor
+from paddleprune.sensitivity.flow import Cut, Flow
+from paddleprune.sensitivity.folding import fold
+from paddleprune.sensitivity.programs import Compiled, Part, Source
+
+_LARGEST_VALUE = 64 * 2**20
+"""Bytes of the largest value of a run: bounds the memory that a run takes."""
+_LARGEST_RUN = 32
 
 
 class CompiledNetwork:
-    """A network whose masks are inputs.
+    """A network from which programs for masked evaluation are cut.
 
     Args:
         layer: the dense network that the graph was built from; it must be traceable.
         graph: its channel graph.
-        batch: images a run; a smaller batch is padded.
+        samples: samples a run, a smaller number of them is padded; None for any number, which some networks can't.
     """
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, batch: int) -> None:
-        self.batch = batch
-        free = [unit for group in graph.prunable if not group.inexact for unit in group.units]
-        self._reads = [read for read in graph.reads if np.isin(read.units, free).any()]
-        captured = capture(layer, graph.inputs, batch)
-        with tempfile.TemporaryDirectory() as folder:
-            _save(layer, captured, self._reads, Path(folder) / "network")
-            self._predictor = create_predictor(Path(folder) / "network", onednn=not _channels_last(captured))
-        self._set_masks(())
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, samples: int | None = None) -> None:
+        self.graph, self._fixed = graph, samples
+        captured = capture(layer, graph.inputs, samples or -1)
+        self._flow = Flow(captured)
+        self.source = Source(layer, captured, fold(layer, self._flow))
+        self._onednn = not _channels_last(captured)
 
-    def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Outputs of a batch, under the masks that are set."""
+    def open(self, units: Iterable[int]) -> MaskedProgram:
+        """Compile what it takes to run the network without any of these units."""
+        wanted = np.fromiter(units, np.int64)
+        reads = [read for read in self.graph.reads if np.isin(read.units, wanted).any()]
+        cut = self._flow.cut({read.op for read in reads})
+        return MaskedProgram(self.source, self._flow, cut, reads, self._fixed, onednn=self._onednn)
+
+
+class MaskedProgram:
+    """The prefix and suffix of a cut, compiled.
+
+    Args:
+        source: what they are parts of.
+        flow: its dependencies.
+        cut: where it is cut.
+        reads: where masks are read.
+        fixed: samples a run, where they can't be any number.
+        onednn: whether to use oneDNN.
+    """
+
+    def __init__(
+        self, source: Source, flow: Flow, cut: Cut, reads: Sequence[Read], fixed: int | None, *, onednn: bool
+    ) -> None:
+        outputs = source.captured.outputs
+        self._reads, self.affected, self._fixed = reads, cut.affected, fixed
+        self.samples = fixed or _run_size(flow, cut)
+        self._border = {f"border_{i}": value for i, value in enumerate(cut.border)}
+        numbers = flow.inputs
+        self._given = {name: numbers[value.id] for name, value in self._border.items() if value.id in numbers}
+        inner = [value for name, value in self._border.items() if name not in self._given]
+        others = [value for i, value in enumerate(outputs) if i not in cut.affected]
+        inputs = {f"input_{number}": _value(flow, key) for key, number in numbers.items()}
+        self._prefix = self._suffix = None
+        if inner or others:
+            self._prefix = Compiled(source, Part(cut.prefix, inputs, [*inner, *others]), onednn=onednn)
+        if cut.affected:
+            part = Part(cut.suffix, self._border, [outputs[i] for i in cut.affected], reads)
+            self._suffix = Compiled(source, part, onednn=onednn)
+
+    def run(self, inputs: tuple[Array, ...], removals: Sequence[Collection[int]]) -> Iterator[tuple[Array, ...]]:
+        """The network's outputs for a batch, once without each of these collections of units."""
         arrays = leaves(list(inputs))
         size = len(arrays[0])
-        for i, array in enumerate(arrays):
-            padded = array if size == self.batch else np.resize(array, (self.batch, *array.shape[1:]))
-            self._predictor.get_input_handle(f"input_{i}").copy_from_cpu(np.ascontiguousarray(padded))
-        self._predictor.run()
-        names = self._predictor.get_output_names()
-        return tuple(self._predictor.get_output_handle(name).copy_to_cpu()[:size] for name in names)
+        found: list[list[tuple[Array, ...]]] = [[] for _ in removals]
+        masks = [self._masks(removed) for removed in removals]
+        for start in range(0, size, self.samples):
+            piece = [array[start : start + self.samples] for array in arrays]
+            for place, outputs in zip(found, self._run_piece(piece, masks), strict=True):
+                place.append(outputs)
+        for pieces in found:
+            yield pieces[0] if len(pieces) == 1 else tuple(map(np.concatenate, zip(*pieces, strict=True)))
 
-    @contextmanager
-    def removing(self, removed: Iterable[int]) -> Iterator[Forward]:
-        """While open, a forward that computes what the network would without these units."""
-        self._set_masks(removed)
-        try:
-            yield self.forward
-        finally:
-            self._set_masks(())
-
-    def _set_masks(self, removed: Iterable[int]) -> None:
+    def _masks(self, removed: Collection[int]) -> list[Array]:
         gone = np.fromiter(removed, np.int64)
-        for i, read in enumerate(self._reads):
-            mask = (~np.isin(read.units, gone)).astype(np.float32)
-            self._predictor.get_input_handle(f"mask_{i}").copy_from_cpu(mask)
+        return [(~np.isin(read.units, gone)).astype(np.float32) for read in self._reads]
+
+    def _run_piece(self, arrays: list[Array], masks: Sequence[list[Array]]) -> Iterator[tuple[Array, ...]]:
+        """The outputs for so many samples as a run takes, once for each set of masks."""
+        size = len(arrays[0])
+        if self._fixed:
+            arrays = [np.resize(array, (self._fixed, *array.shape[1:])) for array in arrays]
+        others = self._feed_border(arrays)
+        for values in masks:
+            outputs = dict(zip(self.affected, self._run_suffix(values), strict=True))
+            rest = iter(others)
+            count = len(outputs) + len(others)
+            yield tuple((outputs[i] if i in outputs else next(rest))[:size] for i in range(count))
+
+    def _feed_border(self, arrays: list[Array]) -> list[Array]:
+        """Compute the border and give it to the suffix; the outputs that no mask affects."""
+        for name, number in self._given.items():
+            self._feed_suffix(name, arrays[number])
+        if self._prefix is None:
+            return []
+        for number, array in enumerate(arrays):
+            self._prefix.feed(f"input_{number}", array)
+        values = iter(self._prefix.run())
+        for name in self._border:
+            if name not in self._given:
+                self._feed_suffix(name, next(values))
+        return list(values)
+
+    def _feed_suffix(self, name: str, array: Array) -> None:
+        if self._suffix is not None:
+            self._suffix.feed(name, array)
+
+    def _run_suffix(self, masks: list[Array]) -> tuple[Array, ...]:
+        if self._suffix is None:
+            return ()
+        for i, mask in enumerate(masks):
+            self._suffix.feed(f"mask_{i}", mask)
+        return self._suffix.run()
+
+
+def _run_size(flow: Flow, cut: Cut) -> int:
+    """How many samples to run at once, so that what an operation reads and makes stays in the cache."""
+    sizes = [_bytes(value) for i in cut.suffix for value in (*flow.makes[i], *flow.reads[i])]
+    fits = max(1, _LARGEST_VALUE // max(sizes, default=1))
+    return int(min(_LARGEST_RUN, 2 ** (fits.bit_length() - 1)))
+
+
+def _bytes(value: Any) -> int:
+    """Bytes of a value for one sample; 1 for what doesn't grow with the samples."""
+    if not is_tensor(value) or not value.shape or value.shape[0] > 0:
+        return 1
+    return 4 * int(np.prod([abs(n) for n in value.shape[1:]]))
+
+
+def _value(flow: Flow, identity: Any) -> Any:
+    return next(value for value in flow.makes[flow.maker[identity]] if value.id == identity)
 
 
 def _channels_last(captured: Capture) -> bool:
     """Whether an operation reads its channels on the last axis: there oneDNN multiplies by a mask wrongly."""
-    return any(op.attrs().get("data_format") in ("NHWC", "NDHWC", "NLC") for op in captured.ops)
-
-
-def _save(layer: nn.Layer, captured: Capture, reads: Sequence[Read], path: Path) -> None:
-    """Write the masked program and the layer's weights for Paddle Inference."""
-    weights = {name: tensor.numpy() for name, tensor in _by_paddle_name(layer, captured).items()}
-    paddle.enable_static()
-    try:
-        program, feeds, outputs = _masked_program(captured, reads)
-        scope = paddle.static.Scope()
-        with paddle.static.scope_guard(scope):
-            for name, array in weights.items():
-                scope.var(name).get_tensor().set(array, paddle.CPUPlace())
-            executor = paddle.static.Executor(paddle.CPUPlace())
-            paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
-    finally:
-        paddle.disable_static()
-
-
-def _by_paddle_name(layer: nn.Layer, captured: Capture) -> dict[str, Any]:
-    tensors = named_tensors(layer)
-    return {name: tensors[structured] for name, structured in captured.names.items()}
-
-
-def _masked_program(captured: Capture, reads: Sequence[Read]) -> tuple[Any, list[Any], list[Any]]:
-    """The captured program with masks: the program, its inputs and its outputs."""
-    wanted: dict[int, list[int]] = {}
-    for i, read in enumerate(reads):
-        wanted.setdefault(read.op, []).append(i)
-    mapping, program = pir.IrMapping(), paddle.static.Program()
-    with paddle.static.program_guard(program):
-        masks = [paddle.static.data(f"mask_{i}", [len(read.units)], "float32") for i, read in enumerate(reads)]
-        feeds = list(masks)
-        for index, raw in enumerate(captured.ops):
-            if raw.name() == "pd_op.data":
-                feeds.append(_input(raw, mapping))
-            else:
-                _clone_masked(raw, mapping, [(masks[i], reads[i]) for i in wanted.get(index, ())])
-        return program, feeds, [mapping.look_up(value) for value in captured.outputs]
-
-
-def _input(raw: Any, mapping: Any) -> Any:
-    value = raw.results()[0]
-    dtype = str(value.dtype).removeprefix("paddle.").lower()
-    feed = paddle.static.data(raw.attrs()["name"], value.shape, dtype)
-    mapping.add(value, feed)
-    return feed
-
-
-def _clone_masked(raw: Any, mapping: Any, masks: Sequence[tuple[Any, Read]]) -> None:
-    """Clone an operation so that it reads its operands times the masks."""
-    plain = []
-    for mask, read in masks:
-        source = raw.operands_source()[read.operand]
-        plain.append((source, mapping.look_up(source)))
-        shape = [1] * len(source.shape)
-        shape[read.axis] = len(read.units)
-        mapping.add(source, mapping.look_up(source) * mask.reshape(shape))
-    raw.clone(mapping, pir.CloneOptions(True, True, True))
-    for source, value in reversed(plain):
-        mapping.add(source, value)
+    return any(raw.attrs().get("data_format") in ("NHWC", "NDHWC", "NLC") for raw in captured.ops)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from paddleprune.console import progress, say
+from paddleprune.console import say
 from paddleprune.errors import ConfigError, TableError
+from paddleprune.sensitivity.measuring import Known, Measurer, Scores
+from paddleprune.sensitivity.questions import Question
+from paddleprune.sensitivity.scores import Score
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
 from paddleprune.settings import RATIOS
-
-Measure: TypeAlias = Callable[[Mapping[str, float]], float]
-"""The metric of the network while each of these groups lacks that share of its units; {} is the dense network."""
 
 
 class Prunable(Protocol):
@@ -29,49 +29,89 @@ class Prunable(Protocol):
 
 def sweep(
     groups: Sequence[Prunable],
-    measure: Measure,
+    measurer: Measurer,
     identity: Identity,
     *,
     ratios: Sequence[float] = RATIOS,
+    question: Question | None = None,
     save_file: Path | None = None,
 ) -> SensitivityTable:
-    """Measure every group at every ratio, alone.
+    """Measure every group at every ratio, alone, as far as the question wants it.
 
-    The file is replaced whole after each measurement, so that it may be killed at any moment; the same
-    call continues it. Entries that can't differ (no unit goes, or as many as at another ratio) are copied.
+    The file is replaced whole whenever a group has been measured, so that it may be killed at any moment; the
+    same call continues it. Entries that can't differ (no unit goes, or as many as at another ratio) are copied.
 
     Args:
         groups: what may be pruned, in the network's order.
-        measure: gives the metric; called once for the dense network and once for each entry that can differ.
+        measurer: measures the dense network, and each entry that can differ.
         identity: what the measurements belong to.
         ratios: shares of a group's units, each between 0 and 1.
+        question: which entries are wanted; all if None.
         save_file: where the table is, or goes.
 
     Raises:
         TableError: the file holds a table of something else, or a metric is not finite, or the dense one 0.
         ConfigError: a ratio isn't between 0 and 1.
     """
-    ratios, by_name = _checked(ratios), {group.name: group for group in groups}
-    table = _open(save_file, identity, measure, list(by_name))
-    missing, total = table.missing(list(by_name), ratios), len(by_name) * len(ratios)
-    if len(missing) < total:
-        say(f"continuing {save_file}: {total - len(missing)} of {total} are there")
-    with progress("analyze", len(missing)) as bar:
-        for name, ratio in missing:
-            value = _known(table, by_name[name], ratio)
-            if value is None:
-                value = measure({name: ratio})
-            if not isfinite(value):
-                raise TableError(f"{identity.metric} is {value:g} with {ratio:g} of {name} gone; it must be a number")
-            table = table.with_point(name, Point(ratio=ratio, metric=value, loss=_loss(table, value)))
-            _save(table, save_file)
-            bar.advance(note=f"{name} {ratio:g} -> {value:.4f}")
+    ratios, question = _checked(ratios), question or Question()
+    table = _open(save_file, identity, measurer, [group.name for group in groups])
+    known = {group.name: _known(table, group, ratios) for group in groups}
+    work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
+    if any(table.groups.values()):
+        done = sum(score is not None for scores in known.values() for score in scores.values())
+        say(f"continuing {save_file}: {done} of {sum(map(len, known.values()))} entries are there")
+    table = _recorded(table, {}, groups, ratios, save_file)
+    todo = {name: _incomplete_dropped(known[name]) for name in work}
+    for scores in measurer.measure(todo, table.baseline) if todo else ():
+        table = _recorded(table, scores, groups, ratios, save_file)
     return table
 
 
-def _save(table: SensitivityTable, save_file: Path | None) -> None:
-    if save_file is not None:
+def _recorded(
+    table: SensitivityTable, scores: Scores, groups: Sequence[Prunable], ratios: Sequence[float], save_file: Path | None
+) -> SensitivityTable:
+    """The table with new entries, and those that follow from them, saved."""
+    before = table
+    for (name, ratio), score in scores.items():
+        if not isfinite(score.metric):
+            what = f"{table.identity.metric} is {score.metric:g} with {ratio:g} of {name} gone"
+            raise TableError(f"{what}; it must be a number")
+        table = table.with_point(name, _point(ratio, score))
+    for group in groups:
+        table = _copied(table, group, ratios)
+    if save_file is not None and table != before:
         table.save(save_file)
+    return table
+
+
+def _incomplete_dropped(known: Known) -> Known:
+    return {ratio: score if score is not None and score.complete else None for ratio, score in known.items()}
+
+
+def unsure(table: SensitivityTable, groups: Sequence[Prunable], question: Question) -> list[str]:
+    """Groups whose entries don't settle the question: a plan for it rests on estimates there."""
+    ratios = sorted({point.ratio for points in table.groups.values() for point in points})
+    known = {group.name: _known(table, group, ratios) for group in groups if table.groups.get(group.name)}
+    return [name for name, scores in known.items() if question.wants(scores, table.identity.samples)]
+
+
+def left_out(
+    table: SensitivityTable, groups: Sequence[Prunable], ratios: Sequence[float], question: Question
+) -> str | None:
+    """One line: what wasn't measured to the end, and whether that matters to the question; None if all was."""
+    points = [table.point(group.name, ratio) for group in groups for ratio in _checked(ratios)]
+    measured = sum(point is not None and not point.implied for point in points)
+    missing = sum(point is None for point in points)
+    if measured == len(points):
+        return None
+    estimates = len(points) - measured - missing
+    line = f"{measured} of {len(points)} entries are measured on all samples, {estimates} are estimates"
+    line += f", {missing} weren't looked at" if missing else ""
+    open_ = [group.name for group in groups if not table.groups.get(group.name)] + unsure(table, groups, question)
+    if not open_:
+        return f"{line}; those can't change the plans that were asked for"
+    names = ", ".join(open_[:4]) + ", …" * (len(open_) > 4)
+    return f"{line}; the plan may still change at {len(open_)} groups ({names})"
 
 
 def _checked(ratios: Sequence[float]) -> list[float]:
@@ -83,31 +123,60 @@ def _checked(ratios: Sequence[float]) -> list[float]:
     return sorted({round(ratio, 6) for ratio in ratios})
 
 
-def _open(save_file: Path | None, identity: Identity, measure: Measure, names: Sequence[str]) -> SensitivityTable:
+def _open(save_file: Path | None, identity: Identity, measurer: Measurer, names: Sequence[str]) -> SensitivityTable:
     """The table that is there, or a new one, of which only the baseline is measured."""
     if save_file is not None and save_file.exists():
         table = SensitivityTable.load(save_file)
         table.check(identity, str(save_file))
         return table
-    baseline = measure({})
+    baseline = measurer.baseline()
     if baseline == 0 or not isfinite(baseline):
         raise TableError(
             f"the dense model's {identity.metric} is {baseline:g}, so that no metric loss can be computed; "
             "check the labels of the evaluation data, or train the model first"
         )
     table = SensitivityTable(identity=identity, baseline=baseline, groups=dict.fromkeys(names, ()))
-    _save(table, save_file)
+    if save_file is not None:
+        table.save(save_file)
     return table
 
 
-def _loss(table: SensitivityTable, value: float) -> float:
-    drop = (table.baseline - value) / abs(table.baseline)
-    return drop if table.identity.higher_is_better else -drop
+def _known(table: SensitivityTable, group: Prunable, ratios: Sequence[float]) -> Known:
+    """For each ratio that can differ from smaller ones, what the table says; None if it must still be measured."""
+    found: dict[float, Score | None] = {}
+    counts: set[int] = {0}
+    for ratio in ratios:
+        if group.count(ratio) in counts:
+            continue
+        counts.add(group.count(ratio))
+        same = [p for p in table.groups.get(group.name, ()) if group.count(p.ratio) == group.count(ratio)]
+        point = next((p for p in same if not p.implied), same[0] if same else None)
+        found[ratio] = None if point is None else _score(point)
+    return found
 
 
-def _known(table: SensitivityTable, group: Prunable, ratio: float) -> float | None:
-    """The metric, if it follows from what is there: nothing goes, or as much as at another ratio."""
-    if group.count(ratio) == 0:
-        return table.baseline
-    same = [p for p in table.groups.get(group.name, ()) if group.count(p.ratio) == group.count(ratio)]
-    return same[0].metric if same else None
+def _copied(table: SensitivityTable, group: Prunable, ratios: Sequence[float]) -> SensitivityTable:
+    """The table with a group's entries that follow from others: nothing goes, or as much as at a smaller ratio."""
+    points = {group.count(p.ratio): p for p in reversed(table.groups.get(group.name, ()))}
+    points[0] = Point(ratio=0.5, metric=table.baseline, loss=0.0, error=0.0, samples=table.identity.samples or None)
+    for ratio in ratios:
+        same = points.get(group.count(ratio))
+        copy = None if same is None else same.model_copy(update={"ratio": ratio})
+        if copy is not None and copy != table.point(group.name, ratio):
+            table = table.with_point(group.name, copy)
+    return table
+
+
+def _score(point: Point) -> Score:
+    return Score(point.metric, point.loss, point.error, point.samples, complete=not point.implied)
+
+
+def _point(ratio: float, score: Score) -> Point:
+    return Point(
+        ratio=ratio,
+        metric=score.metric,
+        loss=score.loss,
+        error=score.error,
+        samples=score.samples,
+        implied=not score.complete,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from paddle import nn
@@ -15,7 +14,7 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.settings import Criterion, EngineName
 from paddleprune.specs import Contract
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Identity(Contract):
@@ -43,17 +42,25 @@ class Identity(Contract):
 
 
 class Point(Contract):
-    """One measurement.
+    """One entry of the table.
 
     Attributes:
         ratio: share of the group's units that were masked.
         metric: the primary metric then.
         loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped.
+        error: the standard error of the loss, from the differences to the dense network sample by sample; None
+            where it isn't known.
+        samples: how many samples were looked at; None where that isn't known.
+        implied: whether these were only so many that the rest can't matter to the tolerances that were asked for
+            (or that time allowed): metric and loss are then estimates.
     """
 
     ratio: float = Field(gt=0, lt=1)
     metric: float
     loss: float
+    error: float | None = None
+    samples: int | None = None
+    implied: bool = False
 
 
 class SensitivityTable(Contract):
@@ -71,8 +78,9 @@ class SensitivityTable(Contract):
     groups: dict[str, tuple[Point, ...]]
 
     def with_point(self, group: str, point: Point) -> SensitivityTable:
-        """The table with one more measurement."""
-        points = sorted([*self.groups.get(group, ()), point], key=lambda p: p.ratio)
+        """The table with one more entry, or another one in its place."""
+        others = [p for p in self.groups.get(group, ()) if abs(p.ratio - point.ratio) >= 1e-9]
+        points = sorted([*others, point], key=lambda p: p.ratio)
         return self.model_copy(update={"groups": {**self.groups, group: tuple(points)}})
 
     def point(self, group: str, ratio: float) -> Point | None:
@@ -137,10 +145,6 @@ class SensitivityTable(Contract):
             below, loss = point.ratio, point.loss
         return loss
 
-    def missing(self, groups: Sequence[str], ratios: Sequence[float]) -> list[tuple[str, float]]:
-        """What hasn't been measured yet."""
-        return [(name, ratio) for name in groups for ratio in ratios if self.point(name, ratio) is None]
-
     def save(self, path: Path) -> None:
         """Replace the file, atomically."""
         write_json(path, self)
@@ -153,8 +157,8 @@ class SensitivityTable(Contract):
             TableError: the file isn't one, or a newer version wrote it.
         """
         table = read_json(path, cls, TableError)
-        if table.schema_version != SCHEMA_VERSION:
-            raise TableError(f"{path} has format {table.schema_version}; this version reads {SCHEMA_VERSION}")
+        if table.schema_version > SCHEMA_VERSION:
+            raise TableError(f"{path} has format {table.schema_version}; this version reads up to {SCHEMA_VERSION}")
         return table
 
 

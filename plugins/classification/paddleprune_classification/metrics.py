@@ -32,13 +32,13 @@ class TopK(Metric):
 
     def update(self, outputs: tuple[Array, ...], targets: Any) -> None:
         """Take in a batch: the first output is the scores [N, classes], the targets are class numbers [N]."""
-        scores = outputs[0]
-        numbers = np.asarray(targets).reshape(-1, 1)
-        right = np.take_along_axis(scores, numbers, axis=1)
-        ties_before = (scores == right) & (np.arange(scores.shape[1]) < numbers)
-        rank = (~(scores <= right) | ties_before).sum(axis=1)
+        rank = _rank(outputs, targets)
         self.hits = [hits + int((rank < k).sum()) for hits, k in zip(self.hits, self.ks, strict=True)]
-        self.images += len(scores)
+        self.images += len(rank)
+
+    def sample_scores(self, outputs: tuple[Array, ...], targets: Any) -> Array:
+        """1 for each image [N] whose class is the best, else 0."""
+        return (_rank(outputs, targets) < 1).astype(np.float64)
 
     def accumulate(self) -> list[float]:
         """The accuracies over all images since `reset`.
@@ -53,3 +53,11 @@ class TopK(Metric):
     def name(self) -> list[str]:
         """`acc1`, `acc<k>`."""
         return [f"acc{k}" for k in self.ks]
+
+
+def _rank(outputs: tuple[Array, ...], targets: Any) -> Array:
+    """How many classes count as better than the right one, for each image [N]."""
+    scores, numbers = outputs[0], np.asarray(targets).reshape(-1, 1)
+    right = np.take_along_axis(scores, numbers, axis=1)
+    ties_before = (scores == right) & (np.arange(scores.shape[1]) < numbers)
+    return np.asarray((~(scores <= right) | ties_before).sum(axis=1))

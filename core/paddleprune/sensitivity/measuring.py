@@ -1,0 +1,145 @@
+"""The entries of a table, measured on data: group after group, batch after batch, as far as they are wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+from paddleprune.console import Task as Bar
+from paddleprune.console import progress
+from paddleprune.interfaces import Array, Metric
+from paddleprune.measure.evaluation import Batches
+from paddleprune.sensitivity.evaluators import Evaluator, Stage
+from paddleprune.sensitivity.questions import Question
+from paddleprune.sensitivity.scores import Baseline, Score, Tally
+
+Entry: TypeAlias = tuple[str, float]
+"""A group, and the share of it that goes."""
+Known: TypeAlias = Mapping[float, Score | None]
+"""What is known of a group: ratio -> its score; None where it is to be measured."""
+Scores: TypeAlias = dict[Entry, Score]
+
+
+class Measurer(Protocol):
+    """What a sweep asks."""
+
+    def baseline(self) -> float:
+        """The dense network's primary metric."""
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        """Measure groups, each as far as is wanted; scores come as they are found, later ones replace earlier ones.
+
+        Args:
+            work: group -> what is known of it.
+            baseline: the dense network's metric, as the table has it.
+        """
+
+
+class DataMeasurer:
+    """Measures entries on the samples of a dataset.
+
+    Args:
+        evaluator: runs the network without shares of its groups.
+        metric: its primary value counts.
+        batches: the evaluation data; an entry is asked about after each batch.
+        question: which entries are wanted.
+        time_budget: seconds that `measure` may take; None for as long as it takes.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        metric: Metric,
+        batches: Batches,
+        question: Question,
+        time_budget: float | None = None,
+    ) -> None:
+        self._evaluator, self._metric, self._batches, self._question = evaluator, metric, batches, question
+        self._time_budget = time_budget
+        self._samples = len(batches.dataset)
+        self._starts = range(0, self._samples, batches.batch_size)
+        self.dense: Baseline | None = None
+
+    def baseline(self) -> float:
+        """The dense network's primary metric."""
+        tally = Tally(self._metric)
+        with self._evaluator.open(()) as stage, progress("baseline", len(self._starts)) as bar:
+            for start in self._starts:
+                self._run(stage, start, [tally], [{}])
+                bar.advance()
+        self.dense = Baseline(tally.value(), tally.scores, self._samples, self._metric.higher_is_better)
+        return self.dense.value
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        """Measure groups, each as far as is wanted."""
+        dense = self._dense.scores
+        groups = [_Group(name, known, self._metric, dense) for name, known in work.items()]
+        total = sum(len(group.tallies) for group in groups) * self._samples
+        deadline = None if self._time_budget is None else time.monotonic() + self._time_budget
+        with progress("analyze", total) as bar:
+            if deadline is None:
+                for group in groups:
+                    yield self._advance(group, bar)
+            else:
+                yield from self._until(deadline, groups, bar)
+
+    def _until(self, deadline: float, groups: Sequence[_Group], bar: Bar) -> Iterator[Scores]:
+        """Look at every group once; then, while time is left, see twice as much of the one that is least certain."""
+        limits = {group.name: self._batches.batch_size for group in groups}
+        for group in groups:
+            if time.monotonic() < deadline:
+                yield self._advance(group, bar, limits[group.name], deadline)
+        while time.monotonic() < deadline:
+            doubts = {group.name: self._question.doubt(self._known(group), self._samples) for group in groups}
+            least = max(groups, key=lambda group: doubts[group.name])
+            if not doubts[least.name]:
+                return
+            limits[least.name] *= 2
+            yield self._advance(least, bar, limits[least.name], deadline)
+
+    def _advance(self, group: _Group, bar: Bar, limit: int | None = None, deadline: float | None = None) -> Scores:
+        """Run a group's entries on the samples that they still want, of the first `limit`."""
+        starts = [start for start in self._starts if limit is None or start < limit]
+        with self._evaluator.open([group.name]) as stage:
+            going = True
+            while going:  # an entry that comes to be wanted again has batches to catch up on
+                going = False
+                for start in starts:
+                    wanted = self._question.wants(self._known(group), self._samples)
+                    lacking = [ratio for ratio in wanted if start not in group.tallies[ratio].scores]
+                    if not lacking or (deadline is not None and time.monotonic() >= deadline):
+                        continue
+                    tallies = [group.tallies[ratio] for ratio in lacking]
+                    self._run(stage, start, tallies, [{group.name: ratio} for ratio in lacking])
+                    bar.advance(len(lacking) * min(self._batches.batch_size, self._samples - start), group.name)
+                    going = True
+        scores = {(group.name, ratio): self._dense.score(t) for ratio, t in group.tallies.items() if t.samples}
+        if limit is None:
+            bar.advance(sum(self._samples - tally.samples for tally in group.tallies.values()), group.name)
+        return scores
+
+    def _run(self, stage: Stage, start: int, tallies: Sequence[Tally], shares: Sequence[Mapping[str, float]]) -> None:
+        inputs, targets = self._batches.take(start, start + self._batches.batch_size)
+        for tally, outputs in zip(tallies, stage(inputs, shares), strict=True):
+            tally.update(start, outputs, targets)
+
+    def _known(self, group: _Group) -> Known:
+        """What is known of a group by now."""
+        now = {ratio: self._dense.score(t) if t.samples else None for ratio, t in group.tallies.items()}
+        return {**group.known, **now}
+
+    @property
+    def _dense(self) -> Baseline:
+        if self.dense is None:
+            self.baseline()
+        assert self.dense is not None
+        return self.dense
+
+
+class _Group:
+    """A group that is being measured: what was known of it, and a tally for each ratio that wasn't."""
+
+    def __init__(self, name: str, known: Known, metric: Metric, dense: Mapping[int, Array]) -> None:
+        self.name, self.known = name, known
+        self.tallies = {ratio: Tally(metric, dense) for ratio, score in known.items() if score is None}

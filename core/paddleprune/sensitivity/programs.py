@@ -1,0 +1,162 @@
+"""Parts of a captured program, compiled for themselves by Paddle Inference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.base.libpaddle import pir
+
+from paddleprune.graph.channels import Read
+from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.trace import Capture
+from paddleprune.interfaces import Array
+from paddleprune.measure.inference import create_predictor
+from paddleprune.sensitivity.folding import Folded
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a captured program.
+
+    Attributes:
+        ops: which operations, ascending; with the parameters and constants that they read.
+        feeds: name -> value that is given instead of computed.
+        outputs: values that it computes.
+        reads: places whose operands are multiplied by a mask, `mask_0`, `mask_1`, … in this order.
+    """
+
+    ops: Sequence[int]
+    feeds: Mapping[str, Any]
+    outputs: Sequence[Any]
+    reads: Sequence[Read] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What parts are parts of.
+
+    Attributes:
+        layer: has the weights.
+        captured: the layer's program.
+        folded: what is folded in it.
+    """
+
+    layer: nn.Layer
+    captured: Capture
+    folded: Folded
+
+
+class Compiled:
+    """A part that runs: arrays in, arrays out.
+
+    Args:
+        source: what it is a part of.
+        part: what of it to run.
+        onednn: whether to use oneDNN.
+    """
+
+    def __init__(self, source: Source, part: Part, *, onednn: bool = True) -> None:
+        with tempfile.TemporaryDirectory(prefix="paddleprune-") as folder:
+            path = Path(folder) / "part"
+            _save(source, part, path)
+            self._predictor = create_predictor(path, onednn=onednn, device=paddle.get_device())
+        given = set(self._predictor.get_input_names())
+        self._inputs = {name: self._predictor.get_input_handle(name) for name in given}
+        self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
+
+    def feed(self, name: str, array: Array) -> None:
+        """Give an input; it stays until it is given again."""
+        if name in self._inputs:  # what only pruned branches read is gone
+            self._inputs[name].copy_from_cpu(np.ascontiguousarray(array))
+
+    def run(self) -> tuple[Array, ...]:
+        """Compute the outputs."""
+        self._predictor.run()
+        return tuple(handle.copy_to_cpu() for handle in self._outputs)
+
+
+def _save(source: Source, part: Part, path: Path) -> None:
+    """Write a part and the weights that it reads for Paddle Inference."""
+    weights = _weights(source)
+    paddle.enable_static()
+    try:
+        program, feeds, outputs, used = _program(source, part)
+        scope = paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            for name in used:
+                tensor, weight = scope.var(name).get_tensor(), weights[name]
+                if isinstance(weight, np.ndarray):
+                    tensor.set(weight, paddle.CPUPlace())
+                else:
+                    tensor._share_data_with(weight)
+            executor = paddle.static.Executor(paddle.CPUPlace())
+            paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
+    finally:
+        paddle.disable_static()
+
+
+def _weights(source: Source) -> dict[str, Any]:
+    """Paddle's name of a parameter -> its values: where they lie in memory, if they lie there as they are."""
+    tensors = named_tensors(source.layer)
+    found: dict[str, Any] = {}
+    for name, structured in source.captured.names.items():
+        lies = tensors[structured].value().get_tensor()
+        shared = lies._is_initialized() and tensors[structured].place.is_cpu_place()
+        found[name] = lies if shared else tensors[structured].numpy()
+    return {**found, **source.folded.weights}
+
+
+def _program(source: Source, part: Part) -> tuple[Any, list[Any], list[Any], list[str]]:
+    """A part as a program of its own: the program, its inputs and outputs, and Paddle's names of its weights."""
+    wanted: dict[int, list[int]] = {}
+    for i, read in enumerate(part.reads):
+        wanted.setdefault(read.op, []).append(i)
+    mapping, program, used = pir.IrMapping(), paddle.static.Program(), []
+    with paddle.static.program_guard(program):
+        masks = [paddle.static.data(f"mask_{i}", [len(read.units)], "float32") for i, read in enumerate(part.reads)]
+        feeds = [*masks, *(_feed(name, value, mapping) for name, value in part.feeds.items())]
+        for index in part.ops:
+            raw = source.captured.ops[index]
+            if raw.name() == "pd_op.data" or index in source.folded.gone:
+                continue
+            if raw.name() == "builtin.parameter":
+                used.append(raw.attrs()["parameter_name"])
+            if index in source.folded.shifts:
+                _shift(raw, source.captured.ops[source.folded.shifts[index]], mapping)
+            else:
+                _clone_masked(raw, mapping, [(masks[i], part.reads[i]) for i in wanted.get(index, ())])
+        return program, feeds, [mapping.look_up(value) for value in part.outputs], used
+
+
+def _shift(norm: Any, declares_bias: Any, mapping: Any) -> None:
+    """Add to the channels [N, C, H, W] what is left of a folded batch norm."""
+    bias = mapping.look_up(declares_bias.results()[0]).reshape([1, -1, 1, 1])
+    mapping.add(norm.results()[0], mapping.look_up(norm.operands_source()[0]) + bias)
+
+
+def _feed(name: str, value: Any, mapping: Any) -> Any:
+    dtype = str(value.dtype).removeprefix("paddle.").lower()
+    feed = paddle.static.data(name, value.shape, dtype)
+    mapping.add(value, feed)
+    return feed
+
+
+def _clone_masked(raw: Any, mapping: Any, masks: Sequence[tuple[Any, Read]]) -> None:
+    """Clone an operation so that it reads its operands times the masks."""
+    plain = []
+    for mask, read in masks:
+        source = raw.operands_source()[read.operand]
+        plain.append((source, mapping.look_up(source)))
+        shape = [1] * len(source.shape)
+        shape[read.axis] = len(read.units)
+        mapping.add(source, mapping.look_up(source) * mask.reshape(shape))
+    raw.clone(mapping, pir.CloneOptions(True, True, True))
+    for source, value in reversed(plain):
+        mapping.add(source, value)

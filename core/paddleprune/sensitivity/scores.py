@@ -1,0 +1,122 @@
+"""What a metric says of one network over the samples that it was run on, and how sure that is.
+
+An entry of the table and the baseline are measured on the same samples, so the standard error of a loss comes
+from their paired differences: far smaller than that of either value.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paddleprune.interfaces import Array, Metric
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was found of an entry.
+
+    Attributes:
+        metric: the primary metric.
+        loss: (baseline - metric) / |baseline|, the sign turned where lower is better.
+        error: the standard error of the loss; None where it isn't known.
+        samples: how many samples it comes from; None where that isn't known.
+        complete: whether these were all of them.
+    """
+
+    metric: float
+    loss: float
+    error: float | None = None
+    samples: int | None = None
+    complete: bool = True
+
+
+class Tally:
+    """The metric of one network over some batches, in any order.
+
+    Args:
+        metric: is copied.
+        dense: what the scores are compared with, batch by batch; None for the dense network itself.
+
+    Attributes:
+        samples: how many samples it has seen.
+        scores: start of a batch -> the scores of its samples [N], or its own metric [1] where samples have none.
+        count: how many differences to the dense network it has seen.
+        total: their sum, dense minus this one.
+        squares: the sum of their squares.
+    """
+
+    def __init__(self, metric: Metric, dense: Mapping[int, Array] | None = None) -> None:
+        self._metric, self._fresh, self._dense = copy.deepcopy(metric), metric, dense
+        self._metric.reset()
+        self.samples = self.count = 0
+        self.total = self.squares = 0.0
+        self.scores: dict[int, Array] = {}
+
+    def update(self, start: int, outputs: tuple[Array, ...], targets: Any) -> None:
+        """Take in the batch that begins at a sample."""
+        self._metric.update(outputs, targets)
+        scores = self._metric.sample_scores(outputs, targets)
+        found = self._alone(outputs, targets) if scores is None else np.asarray(scores, np.float64)
+        self.scores[start] = found
+        self.samples += len(outputs[0])
+        if self._dense is not None:
+            drops = self._dense[start] - found
+            self.count += drops.size
+            self.total += float(drops.sum())
+            self.squares += float(np.square(drops).sum())
+
+    def _alone(self, outputs: tuple[Array, ...], targets: Any) -> Array:
+        alone = copy.deepcopy(self._fresh)
+        alone.reset()
+        alone.update(outputs, targets)
+        return np.array([_primary(alone)])
+
+    def value(self) -> float:
+        """The primary metric over what was seen."""
+        return _primary(self._metric)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The dense network's metric: what entries are compared with.
+
+    Attributes:
+        value: over all samples.
+        scores: as a `Tally` has them.
+        samples: how many there are.
+        higher_is_better: the metric's direction.
+    """
+
+    value: float
+    scores: Mapping[int, Array]
+    samples: int
+    higher_is_better: bool
+
+    def score(self, tally: Tally) -> Score:
+        """What a tally says: its own value where it has seen everything, else what its differences foretell."""
+        scale = abs(self.value) if self.higher_is_better else -abs(self.value)
+        error, mean = None, tally.total / tally.count
+        if tally.count > 1:
+            variance = max(0.0, tally.squares - tally.total * mean) / (tally.count - 1)
+            error = math.sqrt(variance / tally.count) / abs(self.value)
+        if tally.samples >= self.samples:
+            value = tally.value()
+            return Score(value, metric_loss(self.value, value, self.higher_is_better), error, tally.samples)
+        return Score(self.value - mean, mean / scale, error, tally.samples, complete=False)
+
+
+def metric_loss(baseline: float, value: float, higher_is_better: bool) -> float:
+    """(baseline - value) / |baseline|, the sign turned where lower is better."""
+    drop = (baseline - value) / abs(baseline)
+    return drop if higher_is_better else -drop
+
+
+def _primary(metric: Metric) -> float:
+    values = dict(zip(metric.name(), metric.accumulate(), strict=True))
+    return float(values[metric.primary])

@@ -1,0 +1,170 @@
+"""Groups measured by several processes at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import TypeAlias
+
+from paddleprune.console import progress, say
+from paddleprune.errors import PaddlePruneError, WorkerError
+from paddleprune.measure.machine import cpu_threads
+from paddleprune.sensitivity.measuring import Known, Measurer, Scores
+
+Make: TypeAlias = Callable[[], Measurer]
+"""Makes a measurer, in the process that will use it; it must be picklable."""
+Unit: TypeAlias = dict[str, Known]
+"""Groups that one process measures in one go."""
+_TRIES = 2
+
+
+class WorkerMeasurer:
+    """Deals out groups to processes, each with its share of the threads.
+
+    A process that dies costs what it had not yet told; another one tries that once more.
+
+    Args:
+        workers: how many processes.
+        make: makes each process's measurer.
+        dense: gives the baseline, in this process.
+        together: whether a process gets all its groups at once, as a time budget wants it, or one after the other.
+    """
+
+    def __init__(self, workers: int, make: Make, dense: Measurer, *, together: bool) -> None:
+        self._workers, self._make, self._dense, self._together = workers, make, dense, together
+
+    def baseline(self) -> float:
+        """The dense network's primary metric."""
+        return self._dense.baseline()
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        """Measure groups, in any order.
+
+        Raises:
+            WorkerError: a process died twice at the same groups; the others have been measured.
+        """
+        waiting, children = deque(self._units(work)), dict[Connection, _Child]()
+        tries: dict[str, int] = {}
+        lost: list[str] = []
+        with progress("analyze", len(work)) as bar, _threads(max(1, cpu_threads() // self._workers)):
+            try:
+                while waiting or any(child.unit for child in children.values()):
+                    while waiting and len(children) < self._workers:
+                        child = _Child(self._make, baseline)
+                        children[child.connection] = child
+                    for child in children.values():
+                        if waiting and not child.unit:
+                            child.give(waiting.popleft())
+                    for connection in wait([c.connection for c in children.values() if c.unit]):
+                        child = children[connection]  # type: ignore[index]
+                        said = child.hear()
+                        if said is None:
+                            del children[child.connection]
+                            again, gone = _sorted_out(child.end(), tries)
+                            waiting.extend([again] if again else [])
+                            lost += gone
+                        else:
+                            bar.advance(len({name for name, _ in said}), next(iter(said), ("",))[0])
+                            yield said
+            finally:
+                for child in children.values():
+                    child.process.kill()
+                    child.process.join()
+        if lost:
+            raise WorkerError(
+                f"a process died twice while it measured {', '.join(lost)}; everything else is in the table. "
+                "Run the same command with fewer workers, or a smaller batch_size if memory ran out"
+            )
+
+    def _units(self, work: Mapping[str, Known]) -> list[Unit]:
+        names = list(work)
+        if not self._together:
+            return [{name: work[name]} for name in names]
+        shares = [names[i :: self._workers] for i in range(self._workers)]
+        return [{name: work[name] for name in share} for share in shares if share]
+
+
+class _Child:
+    """A process that measures what it is given."""
+
+    def __init__(self, make: Make, baseline: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, there = context.Pipe()
+        self.process = context.Process(target=_work, args=(there, make, baseline), daemon=True)
+        self.process.start()
+        there.close()
+        self.unit: Unit = {}
+
+    def give(self, unit: Unit) -> None:
+        """Let it measure these groups."""
+        self.unit = unit
+        self.connection.send(unit)
+
+    def hear(self) -> Scores | None:
+        """What it found; None if it is dead.
+
+        Raises:
+            PaddlePruneError: the one that it ended with.
+        """
+        try:
+            said = self.connection.recv()
+        except (EOFError, ConnectionError):
+            return None
+        if isinstance(said, PaddlePruneError):
+            raise said
+        if said is None:
+            self.unit = {}
+            return {}
+        scores: Scores = said
+        return scores
+
+    def end(self) -> Unit:
+        """Make sure that it is over; what it was at."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        return self.unit
+
+
+def _sorted_out(unit: Unit, tries: dict[str, int]) -> tuple[Unit, list[str]]:
+    """What of a dead process's groups is tried again, and which are given up."""
+    for name in unit:
+        tries[name] = tries.get(name, 0) + 1
+    gone = [name for name in unit if tries[name] >= _TRIES]
+    say(f"a process died while it measured {', '.join(unit)}{'' if gone else '; they are measured again'}")
+    return {name: known for name, known in unit.items() if name not in gone}, gone
+
+
+def _work(there: Connection, make: Make, baseline: float) -> None:
+    """The life of a process: make a measurer, then measure what comes in."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
+    try:
+        measurer = make()
+        while True:
+            for scores in measurer.measure(there.recv(), baseline):
+                there.send(scores)
+            there.send(None)
+    except EOFError:
+        return
+    except PaddlePruneError as error:
+        there.send(error)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """While open, processes that are started use so many threads each."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
