@@ -52,10 +52,7 @@ lint: setup
 test: lint
 	$(PYTEST)
 
-bench: setup
-	$(BIN)/python benchmarks/evaluators.py mobilenet_v2
-	$(BIN)/python benchmarks/evaluators.py shufflenet_v2_x1_0
-	$(BIN)/python benchmarks/evaluators.py resnet50
+bench-sweep: setup
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2

@@ -45,10 +45,17 @@ class CompiledNetwork:
 
     def open(self, units: Iterable[int]) -> MaskedProgram:
         """Compile what it takes to run the network without any of these units."""
-        wanted = np.fromiter(units, np.int64)
-        reads = [read for read in self.graph.reads if np.isin(read.units, wanted).any()]
+        reads = self._reads(units)
         cut = self._flow.cut({read.op for read in reads})
         return MaskedProgram(self.source, self._flow, cut, reads, self._fixed, onednn=self._onednn)
+
+    def cut(self, units: Iterable[int]) -> Cut:
+        """Where the program is cut for these units."""
+        return self._flow.cut({read.op for read in self._reads(units)})
+
+    def _reads(self, units: Iterable[int]) -> list[Read]:
+        wanted = np.fromiter(units, np.int64)
+        return [read for read in self.graph.reads if np.isin(read.units, wanted).any()]
 
 
 class MaskedProgram:
