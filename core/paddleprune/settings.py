@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, field_validator
 
 from paddleprune.specs import Contract
 
@@ -17,6 +18,35 @@ EngineName: TypeAlias = Literal["native", "paddleslim"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The shares of a group's units that a sweep removes, unless the user says otherwise."""
+
+Estimate: TypeAlias = Literal["taylor"]
+"""What foretells a table instead of measuring it."""
+
+
+def _seconds(value: Any) -> Any:
+    """Seconds, of a number or of words such as 90s, 10m or 2h."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([smh]?)\s*", value) if isinstance(value, str) else None
+    return value if found is None else float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+class AnalyzeSettings(Contract):
+    """Which entries of a table are measured, and with what."""
+
+    criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
+    engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
+    ratios: tuple[float, ...] = Field(RATIOS, description="shares of a group's units to remove")
+    tolerance: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
+        (), description="measure only what plans for these metric losses need; all entries if unset"
+    )
+    until_loss: float | None = Field(None, ge=0, description="measure only what plans for losses up to this one need")
+    time_budget: Annotated[float, BeforeValidator(_seconds), Field(gt=0)] | None = Field(
+        None, description="measure what can be measured in this time, such as 90s, 10m or 2h"
+    )
+    estimate: Estimate | None = Field(None, description="taylor: estimate the table from one backward pass instead")
+    workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
+    memory: ByteSize | None = Field(None, description="decoded images to keep, such as 2GB; a quarter of what is free")
+    batch_size: int = Field(64, ge=1, description="images a forward pass, at most; changes the speed, not the result")
+    device: str = Field("auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:N")
 
 
 class TrainSettings(Contract):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from paddle import nn
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
 from paddleprune.console import say
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import Engine, NativeEngine, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, free_memory
@@ -29,8 +27,13 @@ from paddleprune.sensitivity import (
     model_digest,
     sweep,
 )
-from paddleprune.settings import RATIOS, Criterion, EngineName
-from paddleprune.training import select_device
+from paddleprune.sensitivity.estimate import BATCH
+from paddleprune.sensitivity.estimate import estimate as estimate_rises
+from paddleprune.sensitivity.measuring import Known, Scores
+from paddleprune.sensitivity.scores import Score
+from paddleprune.settings import RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
+from paddleprune.training import LoadedModel, select_device
+from paddleprune.validation import validated
 
 _LOOKS = 16
 """How often the question which entries are still wanted is asked anew, while the data is gone through once."""
@@ -48,7 +51,8 @@ def analyze(
     ratios: Sequence[float] = RATIOS,
     tolerance: Sequence[float] = (),
     until_loss: float | None = None,
-    time_budget: float | None = None,
+    time_budget: float | str | None = None,
+    estimate: Estimate | None = None,
     workers: int = 1,
     memory: int | None = None,
     batch_size: int = 64,
@@ -71,7 +75,9 @@ def analyze(
         tolerance: metric losses that plans will be made for. Only the entries that decide about them are measured
             on all samples; the plans are those of the whole table, the other entries are estimates.
         until_loss: the same for every tolerance up to this one.
-        time_budget: seconds to measure for: first every group, then those whose plan is least certain.
+        time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is least certain.
+        estimate: "taylor": don't measure, but estimate how much the training loss would rise, from one backward pass.
+            Such losses rank groups; they are no shares of the metric.
         workers: processes that measure at once; they share the CPU's threads, and `memory`.
         memory: bytes of decoded samples to keep; by default a quarter of what is free.
         batch_size: samples a forward pass, at most; changes the speed, not the result.
@@ -84,28 +90,35 @@ def analyze(
         GraphError: PaddleSlim can't prune this network.
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
-    _check(tolerance, until_loss, time_budget, workers)
-    question = Question(tuple(tolerance), until_loss)
+    values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
+    chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", "setting")
+    question = Question(chosen.tolerance, until_loss)
     kept = (free_memory() // 4 if memory is None else memory) // workers
-    job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, time_budget)
+    job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
     opened = job.open()
     identity = Identity(
-        model=model_digest(opened.layer),
+        model=model_digest(opened.loaded.layer),
         data=opened.batches.digest(),
         samples=len(opened.batches.dataset),
         metric=opened.metric.primary,
         higher_is_better=opened.metric.higher_is_better,
         criterion=criterion,
         engine=engine,
+        estimated=estimate,
     )
     groups, where = opened.engine.groups, Path(save_file)
     with kept_heap():
-        measurer: Measurer = measure_with(opened.engine, opened.metric, opened.batches, question, time_budget)
-        if workers > 1:
+        measurer: Measurer
+        if estimate is not None:
+            measurer = _Taylor(opened)
+        elif workers == 1:
+            measurer = opened.measurer(question, chosen.time_budget)
+        else:
             _check_picklable(job)
-            measurer = WorkerMeasurer(workers, job.measurer, measurer, together=time_budget is not None)
+            dense = opened.measurer(question, None)
+            measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
         table = sweep(groups, measurer, identity, ratios=ratios, question=question, save_file=where)
-    note = left_out(table, groups, ratios, question)
+    note = None if estimate else left_out(table, groups, ratios, question)
     if note:
         say(note)
     return table
@@ -115,10 +128,15 @@ def analyze(
 class _Opened:
     """A checkpoint's network, and what measures it."""
 
-    layer: nn.Layer
+    registry: Registry
+    loaded: LoadedModel
     engine: Engine
     metric: Metric
     batches: Batches
+
+    def measurer(self, question: Question, time_budget: float | None) -> DataMeasurer:
+        """What a sweep asks."""
+        return measure_with(self.engine, self.metric, self.batches, question, time_budget)
 
 
 @dataclass(frozen=True)
@@ -143,12 +161,39 @@ class _Job:
         evaluation = evaluation_of(registry, loaded, self.data)
         engine = open_engine(self.engine, loaded.layer, graph_of_loaded(registry, loaded), self.criterion)
         batches = Batches(evaluation.dataset, self.batch_size, self.memory)
-        return _Opened(loaded.layer, engine, evaluation.metric, batches)
+        return _Opened(registry, loaded, engine, evaluation.metric, batches)
 
     def measurer(self) -> Measurer:
         """What a process of its own measures with."""
-        opened = self.open()
-        return measure_with(opened.engine, opened.metric, opened.batches, self.question, self.time_budget)
+        return self.open().measurer(self.question, self.time_budget)
+
+
+class _Taylor:
+    """Estimates entries, instead of measuring them."""
+
+    def __init__(self, opened: _Opened) -> None:
+        if not isinstance(opened.engine, NativeEngine):
+            raise ConfigError('estimate="taylor" follows the native graph; leave engine at "native"')
+        self._opened, self._engine = opened, opened.engine
+
+    def baseline(self) -> float:
+        """The dense network's primary metric, which is measured."""
+        return self._opened.measurer(Question(), None).baseline()
+
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+        """Every entry, from one backward pass."""
+        registry, loaded, batches = self._opened.registry, self._opened.loaded, self._opened.batches
+        info, higher = loaded.info, self._opened.metric.higher_is_better
+        loss = registry.build_loss(info.task, registry.loss_config(info.task, info.loss), loaded.options)
+        entries = [(name, ratio) for name, known in work.items() for ratio in known]
+        batches.batch_size = min(batches.batch_size, BATCH)
+        rises = estimate_rises(loaded.layer, self._engine.graph, loss, batches, entries, self._engine.units)
+        scale = abs(baseline) if higher else -abs(baseline)
+        samples = len(batches.dataset)
+        yield {
+            entry: Score(baseline - rise * scale, rise, samples=samples, complete=False)
+            for entry, rise in rises.items()
+        }
 
 
 def measure_with(
@@ -166,16 +211,6 @@ def measure_with(
     if time_budget is not None or not question.everything:
         batches.batch_size = min(batches.batch_size, max(_SMALLEST_LOOK, len(batches.dataset) // _LOOKS))
     return DataMeasurer(engine.evaluator(batches), metric, batches, question, time_budget)
-
-
-def _check(tolerance: Sequence[float], until_loss: float | None, time_budget: float | None, workers: int) -> None:
-    for name, value in [*(("tolerance", t) for t in tolerance), ("until_loss", until_loss)]:
-        if value is not None and not value >= 0:
-            raise ConfigError(f"{name} is a metric loss of 0 or more, such as 0.05, got {value:g}")
-    if time_budget is not None and not time_budget > 0:
-        raise ConfigError(f"time_budget must be more than 0 seconds, got {time_budget:g}")
-    if workers < 1:
-        raise ConfigError(f"workers must be 1 or more, got {workers}")
 
 
 def _check_picklable(job: _Job) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import CRITERIA, ENGINES, RATIOS, Criterion, EngineName, TrainSettings
+from paddleprune.settings import AnalyzeSettings, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder"
@@ -50,15 +50,10 @@ class TrainRun(TrainSettings, _ModelRun):
         return self.data if self.train_dataset is None else self.train_dataset
 
 
-class AnalyzeRun(_DataRun):
+class AnalyzeRun(AnalyzeSettings, _DataRun):
     """`paddleprune analyze`."""
 
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
-    criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
-    engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
-    ratios: tuple[float, ...] = Field(RATIOS, description="shares of a group's units to remove")
-    batch_size: int = Field(64, ge=1, description="images a forward pass; changes the speed, not the result")
-    device: str = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
 class EvaluateRun(_DataRun):

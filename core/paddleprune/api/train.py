@@ -11,7 +11,7 @@ from paddle import nn
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
 from paddleprune.console import say
-from paddleprune.engines import open_engine
+from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_json
 from paddleprune.interfaces import Dataset
@@ -214,12 +214,7 @@ def _prune(
     identity = table.identity
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
     plan = solve(engine, table, eval_metric_loss, round_to)
-    estimated = unsure(table, engine.groups, Question((eval_metric_loss,)))
-    if estimated:
-        say(
-            f"{table_file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} "
-            f"groups are estimates; `paddleprune analyze --tolerance {eval_metric_loss:g}` with this file measures them"
-        )
+    _say_what_is_estimated(table, engine, eval_metric_loss, table_file)
     samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
     plan = engine.prune(plan, evaluation.collate(samples)[0])
     before = loaded.plan.attributes if loaded.plan else {}
@@ -228,3 +223,15 @@ def _prune(
     if plan.certificate is not None:
         say(f"certificate: {plan.certificate.describe()}")
     return plan
+
+
+def _say_what_is_estimated(table: SensitivityTable, engine: Engine, eval_metric_loss: float, file: Path) -> None:
+    if table.identity.estimated is not None:
+        say(f"{file} is an estimate: its losses are rises of the training loss, and so is eval_metric_loss")
+        return
+    estimated = unsure(table, engine.groups, Question((eval_metric_loss,)))
+    if estimated:
+        say(
+            f"{file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} groups "
+            f"are estimates; `paddleprune analyze --tolerance {eval_metric_loss:g}` with this file measures them"
+        )

@@ -59,8 +59,8 @@ def train(task: Task, *, values: dict[str, Any]) -> None:
 def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
     run = resolve(AnalyzeRun, values, "analyze")
-    said = run.model_dump(exclude={"data", "eval_dataset"})
-    table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], **said)
+    said = run.model_dump(exclude_unset=True, exclude={"data", "eval_dataset", "save_file"})
+    table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], save_file=run.save_file, **said)
     show.analyzed(table, run.save_file)
 
 

@@ -28,36 +28,36 @@ class NativeEngine:
     name: EngineName = "native"
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
-        self._layer, self._graph, self._criterion = layer, graph, criterion
+        self._layer, self.graph, self._criterion = layer, graph, criterion
         self._rankings = rank(layer, graph, criterion)
 
     @property
     def groups(self) -> tuple[Group, ...]:
         """What may be pruned, in the network's order."""
-        return self._graph.prunable
+        return self.graph.prunable
 
     def evaluator(self, batches: Batches) -> Evaluator:
         """What measures the network on these batches: compiled, if it can be."""
         inputs, _ = batches.take(0, batches.batch_size)
-        return choose_evaluator(self._layer, self._graph, self._units, self.removing, inputs)
+        return choose_evaluator(self._layer, self.graph, self.units, self.removing, inputs)
 
     @contextmanager
     def removing(self, ratios: Mapping[str, float]) -> Iterator[Forward]:
         """While open, the layer lacks that share of each group's units: masked, or shrunk where a mask isn't exact."""
-        removed = self._units(ratios)
-        if not self._graph.inexact_units(removed):
-            with masked(self._layer, self._graph, removed):
+        removed = self.units(ratios)
+        if not self.graph.inexact_units(removed):
+            with masked(self._layer, self.graph, removed):
                 yield eager_forward(self._layer)
             return
-        undo = shrink(self._layer, self._graph, removed)
+        undo = shrink(self._layer, self.graph, removed)
         try:
             yield eager_forward(self._layer)
         finally:
             undo(self._layer)
 
-    def _units(self, ratios: Mapping[str, float]) -> list[int]:
+    def units(self, ratios: Mapping[str, float]) -> list[int]:
         """The units that go when each of these groups loses that share."""
-        groups = [(self._graph[name], self._rankings[name], ratio) for name, ratio in ratios.items()]
+        groups = [(self.graph[name], self._rankings[name], ratio) for name, ratio in ratios.items()]
         return [group.units[i] for group, ranking, ratio in groups for i in ranking[: group.count(ratio)]]
 
     def plan(
@@ -70,7 +70,7 @@ class NativeEngine:
     ) -> Plan:
         """Turn ratios into the units that stay."""
         return make_plan(
-            self._graph,
+            self.graph,
             ratios,
             self._rankings,
             criterion=self._criterion,
@@ -81,4 +81,4 @@ class NativeEngine:
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
         """Carry a plan out, in place, and prove it on a probe batch."""
-        return prune(self._layer, self._graph, plan, probe)
+        return prune(self._layer, self.graph, plan, probe)

@@ -11,7 +11,7 @@ from pydantic import Field
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.settings import Criterion, EngineName
+from paddleprune.settings import Criterion, EngineName, Estimate
 from paddleprune.specs import Contract
 
 SCHEMA_VERSION = 2
@@ -29,6 +29,7 @@ class Identity(Contract):
         criterion: what ranked the units.
         engine: what found the groups and removed their units.
         imported: what the losses were taken from, if another program measured them.
+        estimated: how the losses were foretold, if they weren't measured: they are rises of the training loss then.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Identity(Contract):
     criterion: Criterion
     engine: EngineName = "native"
     imported: str | None = None
+    estimated: Estimate | None = None
 
 
 class Point(Contract):
@@ -95,6 +97,7 @@ class SensitivityTable(Contract):
         """
         words = {
             "imported": f"another program ({self.identity.imported})",
+            "estimated": f"no evaluation (estimated: {self.identity.estimated or 'no'})",
             "engine": f"the engine {self.identity.engine}, not {identity.engine}",
             "model": "another model (the weights differ)",
             "samples": f"{self.identity.samples} samples, not {identity.samples}",
