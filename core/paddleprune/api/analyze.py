@@ -75,7 +75,8 @@ def analyze(
         tolerance: metric losses that plans will be made for. Only the entries that decide about them are measured
             on all samples; the plans are those of the whole table, the other entries are estimates.
         until_loss: the same for every tolerance up to this one.
-        time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is least certain.
+        time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is
+            least certain.
         estimate: "taylor": don't measure, but estimate how much the training loss would rise, from one backward pass.
             Such losses rank groups; they are no shares of the metric.
         workers: processes that measure at once; they share the CPU's threads, and `memory`.
@@ -92,6 +93,8 @@ def analyze(
     """
     values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", "setting")
+    if estimate is not None and engine != "native":
+        raise ConfigError(f'estimate="taylor" follows the native graph; leave engine at "native" (got {engine!r})')
     question = Question(chosen.tolerance, until_loss)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
@@ -172,8 +175,7 @@ class _Taylor:
     """Estimates entries, instead of measuring them."""
 
     def __init__(self, opened: _Opened) -> None:
-        if not isinstance(opened.engine, NativeEngine):
-            raise ConfigError('estimate="taylor" follows the native graph; leave engine at "native"')
+        assert isinstance(opened.engine, NativeEngine)
         self._opened, self._engine = opened, opened.engine
 
     def baseline(self) -> float:

@@ -76,7 +76,9 @@ def _recorded(
         if not isfinite(score.metric):
             what = f"{table.identity.metric} is {score.metric:g} with {ratio:g} of {name} gone"
             raise TableError(f"{what}; it must be a number")
-        table = table.with_point(name, _point(ratio, score))
+        known = table.point(name, ratio)
+        if known is None or (known.samples or 0) <= (score.samples or 0):
+            table = table.with_point(name, _point(ratio, score))
     for group in groups:
         table = _copied(table, group, ratios)
     if save_file is not None and table != before:

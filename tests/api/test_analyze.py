@@ -1,0 +1,136 @@
+"""The ways to analyze, by the command line and from Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command import run
+
+import paddleprune
+from paddleprune.errors import ConfigError, TableError
+from paddleprune.sensitivity import SensitivityTable
+
+RATIOS = ("--ratios", "0.3,0.6", "--batch-size", 24)
+
+
+def plan(file: Path, tolerance: float) -> dict[str, float]:
+    return SensitivityTable.load(file).ratios_for(tolerance)
+
+
+def test_adaptive_and_parallel_tables_make_the_same_plan(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    adaptive, parallel = tmp_path / "adaptive.json", tmp_path / "parallel.json"
+    said = ("analyze", dense, "--data", data, *RATIOS)
+    done = run(*said, "--save-file", adaptive, "--tolerance", "0.1", "--memory", "50MB")
+    assert "entries are measured on all samples" in done.stderr
+    assert plan(adaptive, 0.1) == plan(table, 0.1)
+    run(*said, "--save-file", parallel, "--workers", 2)
+    one, two = SensitivityTable.load(table), SensitivityTable.load(parallel)
+    assert list(one.groups) == list(two.groups)
+    for name, points in one.groups.items():
+        for a, b in zip(points, two.groups[name], strict=True):
+            assert abs(a.metric - b.metric) <= 1 / 24 + 1e-9  # half the threads round otherwise: one image at most
+    again = parallel.read_bytes()
+    run(*said, "--save-file", parallel, "--until-loss", "0.3")  # nothing is left to measure
+    assert parallel.read_bytes() == again
+
+
+def test_a_time_budget_is_kept_and_the_table_goes_on(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    file = tmp_path / "budget.json"
+    done = run("analyze", dense, "--data", data, *RATIOS, "--save-file", file, "--time-budget", "0.5s")
+    assert "the plan may still change at" in done.stderr
+    copy = json.loads(file.read_text())
+    assert (
+        any(point["implied"] for points in copy["groups"].values() for point in points) or [] in copy["groups"].values()
+    )
+    run("analyze", dense, "--data", data, *RATIOS, "--save-file", file)
+    assert plan(file, 0.2) == plan(table, 0.2)
+
+
+def test_an_estimate_is_labelled_and_can_be_used(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    file = tmp_path / "taylor.json"
+    run("analyze", dense, "--data", data, *RATIOS, "--save-file", file, "--estimate", "taylor")
+    estimated, measured = SensitivityTable.load(file), SensitivityTable.load(table)
+    assert (estimated.identity.estimated, measured.identity.estimated) == ("taylor", None)
+    assert list(estimated.groups) == list(measured.groups)
+    losses = np.array([[p.loss for p in points] for points in estimated.groups.values()])
+    assert (losses >= 0).all()
+    assert losses.std() > 0
+    with pytest.raises(TableError, match=r"taylor\.json was measured with no evaluation \(estimated: taylor\)"):
+        paddleprune.analyze(dense, eval_dataset=data, save_file=file, ratios=(0.3, 0.6))
+    what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.01)
+    words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
+    assert (
+        "is an estimate: its losses are rises of the training loss"
+        in run("train", "classification", *words, *what).stderr
+    )
+
+
+def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    file, content = tmp_path / "narrow.json", json.loads(table.read_text())
+    content["groups"]["features.2.conv.0.0"][0].update(loss=0.4, error=0.2, samples=8, implied=True)
+    file.write_text(json.dumps(content))
+    what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
+    words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
+    done = run("train", "classification", *words, *what)
+    assert "wasn't measured for eval_metric_loss 0.4: the shares of 1 groups are estimates" in done.stderr
+    assert "`paddleprune analyze --tolerance 0.4` with this file measures them" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tolerance", "-0.1"), "tolerance.0: Input should be greater than or equal to 0 (got '-0.1')"),
+        (("--until-loss", "-1"), "until_loss: Input should be greater than or equal to 0 (got -1.0)"),
+        (("--time-budget", "soon"), "time_budget"),
+        (("--time-budget", "0m"), "time_budget"),
+        (("--workers", "0"), "workers: Input should be greater than or equal to 1 (got 0)"),
+        (("--memory", "much"), "memory"),
+        (("--estimate", "guess"), "estimate: Input should be 'taylor' (got 'guess')"),
+        (("--estimate", "taylor", "--engine", "paddleslim"), "leave engine at"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(
+    data: Path, dense: Path, tmp_path: Path, words: Sequence[str], message: str
+) -> None:
+    done = run("analyze", dense, "--data", data, "--save-file", tmp_path / "t.json", *words, code=2)
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_data_that_cannot_be_handed_to_a_process_is_refused(dense: Path, tmp_path: Path) -> None:
+    class Local(paddleprune.Dataset):
+        labels = ("circle", "square", "stripes")
+
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, index: int) -> Any:
+            return (np.zeros((3, 32, 32), np.float32),), index % 3
+
+    with pytest.raises(ConfigError, match="can't be handed to other processes"):
+        paddleprune.analyze(dense, eval_dataset=Local(), save_file=tmp_path / "t.json", workers=2)
+
+
+def test_a_table_of_the_first_format_is_read(dense: Path, table: Path, tmp_path: Path) -> None:
+    content = json.loads(table.read_text())
+    content["schema_version"] = 1
+    del content["identity"]["estimated"]
+    for points in content["groups"].values():
+        for point in points:
+            for field in ("error", "samples", "implied"):
+                del point[field]
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(content))
+    assert plan(old, 0.2) == plan(table, 0.2)
+    shutil.copy(table, tmp_path / "new.json")
+    content["schema_version"] = 3
+    old.write_text(json.dumps(content))
+    with pytest.raises(TableError, match="has format 3; this version reads up to 2"):
+        SensitivityTable.load(old)

@@ -1,0 +1,64 @@
+"""Several processes: the same table, whatever dies."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+import small
+import worker_jobs
+from test_adaptive import IDENTITY, Drawn
+
+from paddleprune.errors import DataError, WorkerError
+from paddleprune.measure.machine import cpu_threads
+from paddleprune.sensitivity import Question, SensitivityTable, WorkerMeasurer, sweep
+from paddleprune.sensitivity.workers import Make
+
+
+def swept(make: Make, file: Path | None = None, *, workers: int = 2, together: bool = False) -> SensitivityTable:
+    measurer = WorkerMeasurer(workers, make, worker_jobs.measurer(), together=together)
+    return sweep(Drawn(6).groups, measurer, IDENTITY, save_file=file)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_table_is_that_of_one_process(together: bool) -> None:
+    assert swept(worker_jobs.measurer, together=together) == Drawn(6).swept(Question())
+
+
+def test_a_process_that_dies_costs_only_what_it_was_at(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    table = swept(partial(worker_jobs.dies_once, tmp_path / "died"), tmp_path / "table.json")
+    assert (tmp_path / "died").exists()
+    assert table == Drawn(6).swept(Question())
+    assert "a process died while it measured g3; they are measured again" in capfd.readouterr().err
+
+
+def test_what_kills_every_process_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "table.json"
+    with pytest.raises(WorkerError, match="died twice while it measured g3; everything else is in the table"):
+        swept(worker_jobs.dies, file)
+    table, whole = SensitivityTable.load(file), Drawn(6).swept(Question())
+    assert {name: points for name, points in table.groups.items() if points} == {
+        name: points for name, points in whole.groups.items() if name != "g3"
+    }
+    assert swept(worker_jobs.measurer, file) == whole
+
+
+def test_an_error_in_a_process_is_the_caller_s() -> None:
+    with pytest.raises(DataError, match="the disk is gone"):
+        swept(worker_jobs.fails)
+
+
+def test_threads_are_shared_and_the_environment_is_left_as_it_was() -> None:
+    before = os.environ.get("OMP_NUM_THREADS")
+    swept(partial(worker_jobs.counts_threads, max(1, cpu_threads() // 2)))
+    assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+def test_a_real_network_in_two_processes() -> None:
+    measurer = WorkerMeasurer(2, worker_jobs.real, worker_jobs.real(), together=False)
+    _, graph, _ = small.parts()
+    one = small.analyze()
+    two = sweep(graph.prunable, measurer, one.identity, ratios=small.RATIOS)
+    assert two == one

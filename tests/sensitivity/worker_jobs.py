@@ -1,0 +1,70 @@
+"""What worker processes can be told to measure with, in a module that they can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import small
+from test_adaptive import Counted, Drawn, Right
+
+from paddleprune.api.analyze import measure_with
+from paddleprune.engines import open_engine
+from paddleprune.errors import DataError
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import Batches
+from paddleprune.measure.machine import cpu_threads
+from paddleprune.sensitivity import DataMeasurer, Question
+from paddleprune.sensitivity.evaluators import Outputs
+
+
+def measurer() -> DataMeasurer:
+    return _with(Drawn(6))
+
+
+def _with(networks: Drawn) -> DataMeasurer:
+    return DataMeasurer(networks, Right(), Batches(Counted(), 25), Question())
+
+
+class _Dies(Drawn):
+    """Its process dies at the fourth group, unless a file says that one has died before."""
+
+    mark: Path | None = None
+
+    def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
+        if "g3" in shares[0] and (self.mark is None or not self.mark.exists()):
+            if self.mark is not None:
+                self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._run(inputs, shares)
+
+
+def dies() -> DataMeasurer:
+    return _with(_Dies(6))
+
+
+def dies_once(mark: Path) -> DataMeasurer:
+    networks = _Dies(6)
+    networks.mark = mark
+    return _with(networks)
+
+
+def fails() -> DataMeasurer:
+    raise DataError("the disk is gone")
+
+
+def counts_threads(expected: int) -> DataMeasurer:
+    if cpu_threads() != expected:
+        raise DataError(f"{cpu_threads()} threads")
+    return measurer()
+
+
+def real() -> DataMeasurer:
+    layer, graph, data = small.parts()
+    engine = open_engine("native", layer, graph, "l1")
+    return measure_with(engine, small.Accuracy(), Batches(data, 16), Question())
