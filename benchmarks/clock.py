@@ -20,7 +20,7 @@ from paddleprune.graph import ChannelGraph, Group
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.inference import create_predictor
 from paddleprune.sensitivity import evaluators
-from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
+from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram, _Suffix
 from paddleprune.sensitivity.scores import Tally
 
 _SIDE = 2048
@@ -28,8 +28,8 @@ _STAGES: tuple[tuple[str, Any, str], ...] = (
     ("tracing and trying out", native, "choose_evaluator"),
     ("tracing and trying out", evaluators.Expected, "problem"),
     ("compiling", MaskedProgram, "__init__"),
-    ("prefixes", MaskedProgram, "_feed_border"),
-    ("suffixes", MaskedProgram, "_run_suffix"),
+    ("prefixes", MaskedProgram, "_values"),
+    ("suffixes", _Suffix, "run"),
     ("metric", Tally, "update"),
     ("batches", Batches, "take"),
 )

@@ -101,6 +101,6 @@ def check_compiled(layer: nn.Layer, graph: ChannelGraph, probe: tuple[Any, ...])
     for removed in cuts(graph):
         with masked(layer, graph, removed):
             expected = eager_forward(layer)(probe)
-        for outputs in compiled.open(removed).run(probe, [removed]):
+        for outputs in compiled.open(removed).run(probe, [(0, removed)]):
             for a, b in zip(expected, outputs, strict=True):
                 np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()))

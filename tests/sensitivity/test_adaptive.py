@@ -93,6 +93,9 @@ class Drawn:
     def open(self, groups: Sequence[str]) -> Iterator[Stage]:
         yield self._run
 
+    def together(self, groups: Sequence[str]) -> list[list[str]]:
+        return [list(groups[i : i + 3]) for i in range(0, len(groups), 3)]
+
     def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
         for share in shares:
             time.sleep(self._seconds)

@@ -17,7 +17,7 @@ from paddleprune.graph import ChannelGraph, build_graph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.sensitivity import compiled
-from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
+from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram, _Suffix
 from paddleprune.sensitivity.evaluators import CompiledEvaluator, EagerEvaluator, Evaluator
 from paddleprune.testing import settle
 
@@ -32,7 +32,7 @@ def test_both_agree_for_every_group_on_partial_batches_too() -> None:
     for group in graph.prunable:
         program, gone = network.open(group.units), group.units[: group.count(0.5)]
         for inputs, _ in Batches(data, 16):
-            outputs = program.run(inputs, [(), gone, ()])
+            outputs = program.run(inputs, [(0, ()), (0, gone), (0, ())])
             for removed, (got,) in zip(((), gone, ()), outputs, strict=True):
                 with masked(layer, graph, removed):
                     np.testing.assert_allclose(got, eager_forward(layer)(inputs)[0], atol=1e-5)
@@ -44,9 +44,9 @@ def test_any_groups_can_be_opened_together_and_none_gives_the_dense_network() ->
     units = [unit for group in graph.prunable for unit in group.units[: group.count(0.75)]]
     with masked(layer, graph, units):
         expected = eager_forward(layer)((data.images,))[0]
-    (got,) = network.open(units).run((data.images,), [units])
+    (got,) = network.open(units).run((data.images,), [(0, units)])
     np.testing.assert_allclose(got[0], expected, atol=1e-5)
-    (dense,) = network.open(()).run((data.images[:3],), [()])
+    (dense,) = network.open(()).run((data.images[:3],), [(0, ())])
     np.testing.assert_allclose(dense[0], eager_forward(layer)((data.images[:3],))[0], atol=1e-5)
 
 
@@ -70,11 +70,11 @@ def test_outputs_that_no_mask_affects_are_computed_once_a_batch() -> None:
     layer.eval()
     graph = build_graph(layer, [(1, 3, 8, 8)])
     program = CompiledNetwork(layer, graph).open(graph["deep"].units)
-    assert program.affected == (1,)
+    assert program.suffixes[0].affected == (1,)
     images, gone = np.random.default_rng(0).standard_normal((4, 3, 8, 8)).astype(np.float32), graph["deep"].units[:4]
     with masked(layer, graph, gone):
         expected = eager_forward(layer)((images,))
-    (outputs,) = program.run((images,), [gone])
+    (outputs,) = program.run((images,), [(0, gone)])
     for a, b in zip(expected, outputs, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
@@ -92,7 +92,7 @@ def test_a_network_that_holds_the_size_of_its_batch_is_compiled_for_that_size() 
     gone = graph["stem.0"].units[:4]
     with masked(layer, graph, gone):
         expected = eager_forward(layer)((data.images,))[0]
-    (outputs,) = network.open(gone).run((data.images,), [gone])  # 40 images: two runs of 16, and one of 8
+    (outputs,) = network.open(gone).run((data.images,), [(0, gone)])  # 40 images: two runs of 16, and one of 8
     np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
 
 
@@ -101,7 +101,7 @@ def test_runs_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(compiled, "_LARGEST_VALUE", 16 * 12 * 12 * 4 * 5)
     program = CompiledNetwork(layer, graph).open(graph["stem.0"].units)
     assert program.samples == 4
-    (outputs,) = program.run((data.images,), [()])
+    (outputs,) = program.run((data.images,), [(0, ())])
     np.testing.assert_allclose(outputs[0], eager_forward(layer)((data.images,))[0], atol=1e-5)
 
 
@@ -131,7 +131,7 @@ def test_batch_norms_are_folded_where_nothing_else_sees_the_convolution() -> Non
     gone = graph["a"].units[:4]
     with masked(layer, graph, gone):
         expected = eager_forward(layer)((images,))[0]
-    (outputs,) = network.open(gone).run((images,), [gone])
+    (outputs,) = network.open(gone).run((images,), [(0, gone)])
     np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
 
 
@@ -154,8 +154,8 @@ def test_a_network_that_compiles_to_something_else_is_run_eagerly(capsys: pytest
 
 def test_masks_that_do_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     layer, graph, data = small.parts()
-    masks = MaskedProgram._masks
-    monkeypatch.setattr(MaskedProgram, "_masks", lambda self, removed: masks(self, ()))
+    masks = _Suffix.masks
+    monkeypatch.setattr(_Suffix, "masks", lambda self, removed: masks(self, ()))
     assert isinstance(evaluator(layer, graph, Batches(data, 16)), EagerEvaluator)
     assert "the compiled outputs differ" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ for a batch, and what masks affect (the suffix) once for each of them; both by P
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,11 +43,10 @@ class CompiledNetwork:
         self.source = Source(layer, captured, fold(layer, self._flow))
         self._onednn = not _channels_last(captured)
 
-    def open(self, units: Iterable[int]) -> MaskedProgram:
-        """Compile what it takes to run the network without any of these units."""
-        reads = self._reads(units)
-        cut = self._flow.cut({read.op for read in reads})
-        return MaskedProgram(self.source, self._flow, cut, reads, self._fixed, onednn=self._onednn)
+    def open(self, *units: Iterable[int]) -> MaskedProgram:
+        """Compile what it takes to run the network without some of the units of one of these collections."""
+        reads = [self._reads(each) for each in units]
+        return MaskedProgram(self.source, self._flow, reads, self._fixed, onednn=self._onednn)
 
     def cut(self, units: Iterable[int]) -> Cut:
         """Where the program is cut for these units."""
@@ -59,89 +58,108 @@ class CompiledNetwork:
 
 
 class MaskedProgram:
-    """The prefix and suffix of a cut, compiled.
+    """A prefix and the suffixes behind it, compiled.
 
     Args:
         source: what they are parts of.
         flow: its dependencies.
-        cut: where it is cut.
-        reads: where masks are read.
+        reads: for each suffix where it reads masks.
         fixed: samples a run, where they can't be any number.
         onednn: whether to use oneDNN.
+
+    Attributes:
+        samples: how many are run at once.
+        suffixes: for each collection of reads, what its masks affect.
     """
 
     def __init__(
-        self, source: Source, flow: Flow, cut: Cut, reads: Sequence[Read], fixed: int | None, *, onednn: bool
+        self, source: Source, flow: Flow, reads: Sequence[Sequence[Read]], fixed: int | None, *, onednn: bool
     ) -> None:
-        outputs = source.captured.outputs
-        self._reads, self.affected, self._fixed = reads, cut.affected, fixed
-        self.samples = fixed or _run_size(flow, cut)
-        self._border = {f"border_{i}": value for i, value in enumerate(cut.border)}
-        numbers = flow.inputs
-        self._given = {name: numbers[value.id] for name, value in self._border.items() if value.id in numbers}
-        inner = [value for name, value in self._border.items() if name not in self._given]
-        others = [value for i, value in enumerate(outputs) if i not in cut.affected]
-        inputs = {f"input_{number}": _value(flow, key) for key, number in numbers.items()}
-        self._prefix = self._suffix = None
-        if inner or others:
-            self._prefix = Compiled(source, Part(cut.prefix, inputs, [*inner, *others]), onednn=onednn)
-        if cut.affected:
-            part = Part(cut.suffix, self._border, [outputs[i] for i in cut.affected], reads)
-            self._suffix = Compiled(source, part, onednn=onednn)
+        cuts = [flow.cut({read.op for read in each}) for each in reads]
+        self._fixed = fixed
+        self.samples = fixed or min(_run_size(flow, cut) for cut in cuts)
+        self.suffixes = [_Suffix(source, cut, each, onednn) for cut, each in zip(cuts, reads, strict=True)]
+        inputs = {f"input_{number}": value for number, value in enumerate(flow.inputs)}
+        self._numbers = {value.id: number for number, value in enumerate(flow.inputs)}
+        needed = {value.id: value for suffix in self.suffixes for value in suffix.needs}
+        self._inner = [identity for identity in needed if identity not in self._numbers]
+        self._prefix = None
+        if self._inner:
+            ops = sorted({i for cut in cuts for i in cut.prefix})
+            part = Part(ops, inputs, [needed[identity] for identity in self._inner])
+            self._prefix = Compiled(source, part, onednn=onednn)
 
-    def run(self, inputs: tuple[Array, ...], removals: Sequence[Collection[int]]) -> Iterator[tuple[Array, ...]]:
-        """The network's outputs for a batch, once without each of these collections of units."""
+    def run(
+        self, inputs: tuple[Array, ...], removals: Sequence[tuple[int, Collection[int]]]
+    ) -> Iterator[tuple[Array, ...]]:
+        """The network's outputs for a batch, once for each removal.
+
+        Args:
+            inputs: the batch.
+            removals: the number of a suffix, and the units that go.
+        """
         arrays = leaves(list(inputs))
         size = len(arrays[0])
         found: list[list[tuple[Array, ...]]] = [[] for _ in removals]
-        masks = [self._masks(removed) for removed in removals]
+        masks = [(self.suffixes[number], self.suffixes[number].masks(removed)) for number, removed in removals]
         for start in range(0, size, self.samples):
             piece = [array[start : start + self.samples] for array in arrays]
-            for place, outputs in zip(found, self._run_piece(piece, masks), strict=True):
-                place.append(outputs)
+            length = len(piece[0])
+            if self._fixed:
+                piece = [np.resize(array, (self._fixed, *array.shape[1:])) for array in piece]
+            values = self._values(piece)
+            for suffix in {id(suffix): suffix for suffix, _ in masks}.values():
+                suffix.feed(values)
+            for place, (suffix, mask) in zip(found, masks, strict=True):
+                place.append(tuple(y[:length] for y in suffix.run(mask)))
         for pieces in found:
             yield pieces[0] if len(pieces) == 1 else tuple(map(np.concatenate, zip(*pieces, strict=True)))
 
-    def _masks(self, removed: Collection[int]) -> list[Array]:
+    def _values(self, arrays: list[Array]) -> dict[Any, Array]:
+        """What the suffixes need: the network's inputs, and what the prefix makes of them."""
+        values = {identity: arrays[number] for identity, number in self._numbers.items()}
+        if self._prefix is not None:
+            for number, array in enumerate(arrays):
+                self._prefix.feed(f"input_{number}", array)
+            values.update(zip(self._inner, self._prefix.run(), strict=True))
+        return values
+
+
+class _Suffix:
+    """What masks affect, compiled; and the outputs that they don't affect."""
+
+    def __init__(self, source: Source, cut: Cut, reads: Sequence[Read], onednn: bool) -> None:
+        outputs = source.captured.outputs
+        self._reads, self.affected = reads, cut.affected
+        self._border = {f"border_{i}": value for i, value in enumerate(cut.border)}
+        self._others = {i: value for i, value in enumerate(outputs) if i not in cut.affected}
+        self._fixed_outputs: dict[int, Array] = {}
+        self.needs = [*self._border.values(), *self._others.values()]
+        self._compiled = None
+        if cut.affected:
+            part = Part(cut.suffix, self._border, [outputs[i] for i in cut.affected], reads)
+            self._compiled = Compiled(source, part, onednn=onednn)
+
+    def masks(self, removed: Collection[int]) -> list[Array]:
+        """What is multiplied with, where masks are read."""
         gone = np.fromiter(removed, np.int64)
         return [(~np.isin(read.units, gone)).astype(np.float32) for read in self._reads]
 
-    def _run_piece(self, arrays: list[Array], masks: Sequence[list[Array]]) -> Iterator[tuple[Array, ...]]:
-        """The outputs for so many samples as a run takes, once for each set of masks."""
-        size = len(arrays[0])
-        if self._fixed:
-            arrays = [np.resize(array, (self._fixed, *array.shape[1:])) for array in arrays]
-        others = self._feed_border(arrays)
-        for values in masks:
-            outputs = dict(zip(self.affected, self._run_suffix(values), strict=True))
-            rest = iter(others)
-            count = len(outputs) + len(others)
-            yield tuple((outputs[i] if i in outputs else next(rest))[:size] for i in range(count))
+    def feed(self, values: Mapping[Any, Array]) -> None:
+        """Give it the values of the border and the outputs that no mask affects."""
+        if self._compiled is not None:
+            for name, value in self._border.items():
+                self._compiled.feed(name, values[value.id])
+        self._fixed_outputs = {i: values[value.id] for i, value in self._others.items()}
 
-    def _feed_border(self, arrays: list[Array]) -> list[Array]:
-        """Compute the border and give it to the suffix; the outputs that no mask affects."""
-        for name, number in self._given.items():
-            self._feed_suffix(name, arrays[number])
-        if self._prefix is None:
-            return []
-        for number, array in enumerate(arrays):
-            self._prefix.feed(f"input_{number}", array)
-        values = iter(self._prefix.run())
-        for name in self._border:
-            if name not in self._given:
-                self._feed_suffix(name, next(values))
-        return list(values)
-
-    def _feed_suffix(self, name: str, array: Array) -> None:
-        if self._suffix is not None:
-            self._suffix.feed(name, array)
-
-    def _run_suffix(self, masks: list[Array]) -> tuple[Array, ...]:
-        if self._suffix is None:
-            return ()
-        for i, mask in enumerate(masks):
-            self._suffix.feed(f"mask_{i}", mask)
-        return self._suffix.run()
+    def run(self, masks: list[Array]) -> tuple[Array, ...]:
+        """All of the network's outputs."""
+        found = dict(self._fixed_outputs)
+        if self._compiled is not None:
+            for i, mask in enumerate(masks):
+                self._compiled.feed(f"mask_{i}", mask)
+            found.update(zip(self.affected, self._compiled.run(), strict=True))
+        return tuple(found[i] for i in range(len(found)))
 
 
 def _run_size(flow: Flow, cut: Cut) -> int:
@@ -156,10 +174,6 @@ def _bytes(value: Any) -> int:
     if not is_tensor(value) or not value.shape or value.shape[0] > 0:
         return 1
     return 4 * int(np.prod([abs(n) for n in value.shape[1:]]))
-
-
-def _value(flow: Flow, identity: Any) -> Any:
-    return next(value for value in flow.makes[flow.maker[identity]] if value.id == identity)
 
 
 def _channels_last(captured: Capture) -> bool:

@@ -23,6 +23,10 @@ _PROBE = 2
 """Samples that the compiled programs are tried on."""
 _LOOKED_AT = 4096
 """Numbers of an output that are compared for each group."""
+_WEIGHTS = 64 * 2**20
+"""Bytes of weights that the suffixes that are open at once may have, in all."""
+_MOST_TOGETHER = 4
+"""Suffixes that are open at once; of more, the values of their borders take too much memory."""
 
 Outputs: TypeAlias = tuple[Array, ...]
 Stage: TypeAlias = Callable[[tuple[Array, ...], Sequence[Mapping[str, float]]], Iterator[Outputs]]
@@ -37,7 +41,10 @@ class Evaluator(Protocol):
     """A dense network that can be run without shares of its groups."""
 
     def open(self, groups: Sequence[str]) -> AbstractContextManager[Stage]:
-        """Make ready to run the network without shares of any of these groups."""
+        """Make ready to run the network without a share of any one of these groups."""
+
+    def together(self, groups: Sequence[str]) -> list[list[str]]:
+        """Groups that are best opened together, so that they share work."""
 
 
 class EagerEvaluator:
@@ -52,10 +59,15 @@ class EagerEvaluator:
 
     @contextmanager
     def open(self, groups: Sequence[str]) -> Iterator[Stage]:
-        """Make ready to run the network without shares of any of these groups."""
-        yield self._run
+        """Make ready to run the network without a share of any one of these groups."""
+        yield self.run
 
-    def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
+    def together(self, groups: Sequence[str]) -> list[list[str]]:
+        """Each by itself: there is nothing to share."""
+        return [[name] for name in groups]
+
+    def run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
+        """The outputs for a batch, once without each of these shares."""
         for share in shares:
             with self._removing(share) as forward:
                 outputs = forward(inputs)
@@ -77,13 +89,13 @@ class Expected:
     ) -> None:
         self._inputs = inputs
         self._dense = tuple(map(_sample, dense))
-        halves = whole.run(inputs, [_half(group) for group in groups])
+        halves = whole.run(inputs, [(0, _half(group)) for group in groups])
         self._half = {group.name: tuple(map(_sample, y)) for group, y in zip(groups, halves, strict=True)}
 
-    def problem(self, program: MaskedProgram, groups: Sequence[Group]) -> str | None:
-        """What is wrong with a program; None if it agrees, also when it is run again."""
-        wanted = [self._dense, *(self._half[group.name] for group in groups), self._dense]
-        runs = program.run(self._inputs, [(), *map(_half, groups), ()])
+    def problem(self, program: MaskedProgram, number: int, group: Group) -> str | None:
+        """What is wrong with a group's suffix; None if it agrees, also when it is run again."""
+        wanted = [self._dense, self._half[group.name], self._dense]
+        runs = program.run(self._inputs, [(number, ()), (number, _half(group)), (number, ())])
         return first_disagreement(wanted, (tuple(map(_sample, outputs)) for outputs in runs))
 
 
@@ -97,36 +109,44 @@ class CompiledEvaluator:
         expected: what the programs must give on a few samples.
     """
 
-    def __init__(self, network: CompiledNetwork, eager: Evaluator, units: Units, expected: Expected) -> None:
+    def __init__(self, network: CompiledNetwork, eager: EagerEvaluator, units: Units, expected: Expected) -> None:
         self._network, self._eager, self._units, self._expected = network, eager, units, expected
+
+    def together(self, groups: Sequence[str]) -> list[list[str]]:
+        """Some groups that follow each other share a prefix; each has a suffix, with weights of its own."""
+        count = max(1, min(_MOST_TOGETHER, _WEIGHTS // self._network.source.size))
+        return [list(groups[i : i + count]) for i in range(0, len(groups), count)]
 
     @contextmanager
     def open(self, groups: Sequence[str]) -> Iterator[Stage]:
-        """Make ready to run the network without shares of any of these groups."""
-        program = self._program([self._network.graph[name] for name in groups])
-        if program is None:
-            with self._eager.open(groups) as stage:
-                yield stage
-            return
+        """Make ready to run the network without a share of any one of these groups."""
+        exact = [group for group in map(self._network.graph.__getitem__, groups) if not group.inexact]
+        program = None
+        numbers: dict[str, int] = {}
+        try:
+            program = self._network.open(*(group.units for group in exact)) if exact else self._network.open(())
+            for number, group in enumerate(exact):
+                problem = self._expected.problem(program, number, group)
+                if problem is None:
+                    numbers[group.name] = number
+                else:
+                    _say_slower(group.name, problem)
+        except Exception as error:
+            _say_slower(", ".join(group.name for group in exact) or "the dense network", said_by(error))
+            program = None
 
         def run(inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
-            return program.run(inputs, [self._units(share) for share in shares])
+            fast = [share for share in shares if program is not None and set(share) <= set(numbers)]
+            removals = [(numbers[next(iter(share))] if share else 0, self._units(share)) for share in fast]
+            outputs = program.run(inputs, removals) if program is not None and fast else iter(())
+            for share in shares:
+                yield next(outputs) if share in fast else next(self._eager.run(inputs, [share]))
 
         yield run
 
-    def _program(self, groups: Sequence[Group]) -> MaskedProgram | None:
-        """What runs these groups compiled; None where it can't."""
-        if any(group.inexact for group in groups):
-            return None
-        try:
-            program = self._network.open(unit for group in groups for unit in group.units)
-            problem = self._expected.problem(program, groups)
-        except Exception as error:
-            problem = said_by(error)
-        if problem is None:
-            return program
-        say(f"{', '.join(group.name for group in groups)} can't be compiled and is measured slower: {problem}")
-        return None
+
+def _say_slower(what: str, problem: str) -> None:
+    say(f"{what} can't be compiled and is measured slower: {problem}")
 
 
 def choose_evaluator(
@@ -153,7 +173,7 @@ def choose_evaluator(
         try:
             network = CompiledNetwork(layer, graph, samples)
             whole = network.open(unit for group in groups for unit in group.units)
-            problem = first_disagreement(wanted, whole.run(probe, [(), half]))
+            problem = first_disagreement(wanted, whole.run(probe, [(0, ()), (0, half)]))
             if problem is None:
                 return CompiledEvaluator(network, eager, units, Expected(probe, dense, whole, groups))
         except Exception as error:

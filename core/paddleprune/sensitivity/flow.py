@@ -38,7 +38,9 @@ class Flow:
         self.reads = [list(_operands(raw)) for raw in captured.ops]
         self.makes = [[value for value in raw.results() if _has_id(value)] for raw in captured.ops]
         self.maker = {value.id: i for i, values in enumerate(self.makes) for value in values}
-        self._varying = self._dependent(i for i, raw in enumerate(captured.ops) if raw.name() == "pd_op.data")
+        data = [i for i, raw in enumerate(captured.ops) if raw.name() == "pd_op.data"]
+        self.inputs = [self.makes[i][0] for i in data]
+        self._varying = self._dependent(data)
 
     def affected_by(self, ops: Iterable[int]) -> set[int]:
         """The operations themselves and whatever depends on them."""
@@ -65,20 +67,13 @@ class Flow:
         outputs = self.captured.outputs
         hit = [i for i, value in enumerate(outputs) if self.maker[value.id] in affected]
         others = [value for i, value in enumerate(outputs) if i not in hit]
-        inner = [v for v in [*border.values(), *others] if v.id not in self.inputs]
-        prefix = self._needed(self.maker[value.id] for value in inner)
+        prefix = self._needed(self.maker[value.id] for value in [*border.values(), *others])
         return Cut(
             suffix=tuple(sorted(suffix)),
             border=tuple(border.values()),
             prefix=tuple(sorted(prefix)),
             affected=tuple(hit),
         )
-
-    @property
-    def inputs(self) -> dict[Any, int]:
-        """Id of each of the network's inputs -> its number, in order."""
-        data = [i for i, raw in enumerate(self.captured.ops) if raw.name() == "pd_op.data"]
-        return {self.makes[i][0].id: number for number, i in enumerate(data)}
 
     def _dependent(self, ops: Iterable[int]) -> set[int]:
         found = set(ops)

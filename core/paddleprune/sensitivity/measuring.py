@@ -77,47 +77,65 @@ class DataMeasurer:
         groups = [_Group(name, known, self._metric, dense) for name, known in work.items()]
         total = sum(len(group.tallies) for group in groups) * self._samples
         deadline = None if self._time_budget is None else time.monotonic() + self._time_budget
+        by_name = {group.name: group for group in groups}
+        batches = [[by_name[name] for name in names] for names in self._evaluator.together(list(by_name))]
         with progress("analyze", total) as bar:
             if deadline is None:
-                for group in groups:
-                    yield self._advance(group, bar)
+                for some in batches:
+                    yield self._advance(some, bar)
             else:
-                yield from self._until(deadline, groups, bar)
+                yield from self._until(deadline, batches, bar)
 
-    def _until(self, deadline: float, groups: Sequence[_Group], bar: Bar) -> Iterator[Scores]:
+    def _until(self, deadline: float, batches: Sequence[Sequence[_Group]], bar: Bar) -> Iterator[Scores]:
         """Look at every group once; then, while time is left, see twice as much of the one that is least certain."""
+        groups = [group for some in batches for group in some]
         limits = {group.name: self._batches.batch_size for group in groups}
-        for group in groups:
+        for some in batches:
             if time.monotonic() < deadline:
-                yield self._advance(group, bar, limits[group.name], deadline)
+                yield self._advance(some, bar, self._batches.batch_size, deadline)
         while time.monotonic() < deadline:
             doubts = {group.name: self._question.doubt(self._known(group), self._samples) for group in groups}
             least = max(groups, key=lambda group: doubts[group.name])
             if not doubts[least.name]:
                 return
             limits[least.name] *= 2
-            yield self._advance(least, bar, limits[least.name], deadline)
+            yield self._advance([least], bar, limits[least.name], deadline)
 
-    def _advance(self, group: _Group, bar: Bar, limit: int | None = None, deadline: float | None = None) -> Scores:
-        """Run a group's entries on the samples that they still want, of the first `limit`."""
+    def _advance(
+        self, groups: Sequence[_Group], bar: Bar, limit: int | None = None, deadline: float | None = None
+    ) -> Scores:
+        """Run groups' entries on the samples that they still want, of the first `limit`."""
         starts = [start for start in self._starts if limit is None or start < limit]
-        with self._evaluator.open([group.name]) as stage:
-            going = True
-            while going:  # an entry that comes to be wanted again has batches to catch up on
-                going = False
-                for start in starts:
-                    wanted = self._question.wants(self._known(group), self._samples)
-                    lacking = [ratio for ratio in wanted if start not in group.tallies[ratio].scores]
-                    if not lacking or (deadline is not None and time.monotonic() >= deadline):
-                        continue
-                    tallies = [group.tallies[ratio] for ratio in lacking]
-                    self._run(stage, start, tallies, [{group.name: ratio} for ratio in lacking])
-                    bar.advance(len(lacking) * min(self._batches.batch_size, self._samples - start), group.name)
-                    going = True
-        scores = {(group.name, ratio): self._dense.score(t) for ratio, t in group.tallies.items() if t.samples}
+        with self._evaluator.open([group.name for group in groups]) as stage:
+            while self._pass(stage, groups, starts, bar, deadline):
+                pass  # an entry that comes to be wanted again has batches to catch up on
         if limit is None:
-            bar.advance(sum(self._samples - tally.samples for tally in group.tallies.values()), group.name)
-        return scores
+            left = [self._samples - tally.samples for group in groups for tally in group.tallies.values()]
+            bar.advance(sum(left), groups[-1].name)
+        tallies = [(group.name, ratio, tally) for group in groups for ratio, tally in group.tallies.items()]
+        return {(name, ratio): self._dense.score(tally) for name, ratio, tally in tallies if tally.samples}
+
+    def _pass(
+        self, stage: Stage, groups: Sequence[_Group], starts: Sequence[int], bar: Bar, deadline: float | None
+    ) -> bool:
+        """Go through the data once; was anything still wanted?"""
+        going = False
+        for start in starts:
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            lacking = [
+                (group.name, ratio, group.tallies[ratio]) for group in groups for ratio in self._lacks(group, start)
+            ]
+            if lacking:
+                self._run(stage, start, [tally for *_, tally in lacking], [{name: ratio} for name, ratio, _ in lacking])
+                bar.advance(len(lacking) * min(self._batches.batch_size, self._samples - start), lacking[-1][0])
+                going = True
+        return going
+
+    def _lacks(self, group: _Group, start: int) -> list[float]:
+        """The ratios that are wanted and haven't seen the batch that begins at a sample."""
+        wanted = self._question.wants(self._known(group), self._samples)
+        return [ratio for ratio in wanted if start not in group.tallies[ratio].scores]
 
     def _run(self, stage: Stage, start: int, tallies: Sequence[Tally], shares: Sequence[Mapping[str, float]]) -> None:
         inputs, targets = self._batches.take(start, start + self._batches.batch_size)

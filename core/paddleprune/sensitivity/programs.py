@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ class Source:
     layer: nn.Layer
     captured: Capture
     folded: Folded
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its weights."""
+        return sum(4 * int(np.prod(tensor.shape)) for tensor in named_tensors(self.layer).values())
 
 
 class Compiled:

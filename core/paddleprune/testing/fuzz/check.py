@@ -162,11 +162,11 @@ def check_compiled(network: Network, graph: ChannelGraph, mask: list[int], input
     for samples in (None, len(leaves(list(inputs))[0])):
         try:
             program = CompiledNetwork(network, graph, samples).open(mask)
-            if first_disagreement([dense], program.run(inputs, [()])) is not None:
+            if first_disagreement([dense], program.run(inputs, [(0, ())])) is not None:
                 continue
         except Exception:
             continue
-        problem = first_disagreement([expected, dense, expected], program.run(inputs, [mask, (), mask]))
+        problem = first_disagreement([expected, dense, expected], program.run(inputs, [(0, mask), (0, ()), (0, mask)]))
         assert problem is None, problem
         return True
     return False
