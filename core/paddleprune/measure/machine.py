@@ -17,8 +17,18 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+_most_threads: list[int] = []
+
+
+def limit_threads(count: int) -> None:
+    """Let this process use at most so many threads: it shares the CPU with others of its kind."""
+    _most_threads[:] = [count]
+
+
 def cpu_threads() -> int:
-    """How many threads this process may use: the cores that it may run on, or fewer if `OMP_NUM_THREADS` says so."""
+    """How many threads this process may use: one a core, or fewer if `limit_threads` said so.
+
+    `OMP_NUM_THREADS` tells nothing: Paddle sets it to 1 where nobody has.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(asked)) if asked.isdecimal() and int(asked) > 0 else cores
+    return min(cores, *_most_threads) if _most_threads else cores

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from paddleprune.console import progress, say
 from paddleprune.errors import PaddlePruneError, WorkerError
-from paddleprune.measure.machine import cpu_threads
+from paddleprune.measure.machine import cpu_threads, limit_threads
 from paddleprune.sensitivity.measuring import Known, Measurer, Scores
 
 Make: TypeAlias = Callable[[], Measurer]
@@ -51,11 +51,12 @@ class WorkerMeasurer:
         waiting, children = deque(self._units(work)), dict[Connection, _Child]()
         tries: dict[str, int] = {}
         lost: list[str] = []
-        with progress("analyze", len(work)) as bar, _threads(max(1, cpu_threads() // self._workers)):
+        threads = max(1, cpu_threads() // self._workers)
+        with progress("analyze", len(work)) as bar, _threads(threads):
             try:
                 while waiting or any(child.unit for child in children.values()):
                     while waiting and len(children) < self._workers:
-                        child = _Child(self._make, baseline)
+                        child = _Child(self._make, baseline, threads)
                         children[child.connection] = child
                     for child in children.values():
                         if waiting and not child.unit:
@@ -92,10 +93,10 @@ class WorkerMeasurer:
 class _Child:
     """A process that measures what it is given."""
 
-    def __init__(self, make: Make, baseline: float) -> None:
+    def __init__(self, make: Make, baseline: float, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, there = context.Pipe()
-        self.process = context.Process(target=_work, args=(there, make, baseline), daemon=True)
+        self.process = context.Process(target=_work, args=(there, make, baseline, threads), daemon=True)
         self.process.start()
         there.close()
         self.unit: Unit = {}
@@ -140,10 +141,11 @@ def _sorted_out(unit: Unit, tries: dict[str, int]) -> tuple[Unit, list[str]]:
     return {name: known for name, known in unit.items() if name not in gone}, gone
 
 
-def _work(there: Connection, make: Make, baseline: float) -> None:
+def _work(there: Connection, make: Make, baseline: float, threads: int) -> None:
     """The life of a process: make a measurer, then measure what comes in."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
+    limit_threads(threads)
     try:
         measurer = make()
         while True:
@@ -158,7 +160,7 @@ def _work(there: Connection, make: Make, baseline: float) -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """While open, processes that are started use so many threads each."""
+    """While open, Paddle uses so many threads in each process that is started: it asks when it is imported."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(count)
     try:
