@@ -39,3 +39,15 @@ def test_tracing_compares_and_grows() -> None:
     assert found["ratio"] == pytest.approx(found["paddleslim_seconds"] / found["native_seconds"], rel=0.2)
     small, large = found["growth"]
     assert large["operations"] > small["operations"]
+
+
+@SLIM
+@pytest.mark.slow
+def test_the_sweep_is_compared_on_every_count() -> None:
+    found, text = figures("sweep.py", "mobilenet_v2", "--images", "16", "--every", "12")
+    row = found["mobilenet_v2"]
+    assert row["exact"] > 1
+    assert row["max_metric_difference"] <= 1 / 16
+    assert row["same_plan"]
+    assert 0.3 < row["peak_rss_ratio"] < 3
+    assert "GEMM peak" in text
