@@ -15,17 +15,21 @@ from paddleprune.files import write_bytes, write_text
 from paddleprune.interfaces import Array
 from paddleprune.specs import Demo
 from paddleprune_segmentation.config import SegmentationData
-from paddleprune_segmentation.transform_specs import Normalize, Transform
+from paddleprune_segmentation.transform_specs import Normalize, Resize
 
-_SIZE = 64
+_SIZE = 48
 _SCENES = {"train": 1200, "val": 200}
-_DIGITS = 2
-"""On each scene, at most."""
-_SIDES = (24, 37)
+_KINDS = 10
+"""Of digits."""
+_MOST = 2
+"""Digits on each scene."""
+_SIDES = (20, 29)
 """Of a digit, in pixels: at least, and less than."""
 _BRIGHTEST = 16
 _INK = 0.35
 """A pixel belongs to the digit if it is at least so much of the brightest."""
+_EXAMPLES = 4
+"""Evaluation scenes that are drawn."""
 _EVERY = 5
 """One digit in so many is for evaluation, as is that share of each photograph, at its right."""
 
@@ -40,7 +44,7 @@ def scenes_demo(directory: Path) -> Demo:
     write_scenes(directory, *_source())
     return Demo(
         family="unet",
-        options={"num_classes": 11, "input_size": _SIZE, "width": 8},
+        options={"num_classes": _KINDS + 1, "input_size": _SIZE, "width": 8},
         train_dataset=_data(directory, "train"),
         eval_dataset=_data(directory, "val"),
         settings={
@@ -53,11 +57,12 @@ def scenes_demo(directory: Path) -> Demo:
             "warmup_start_lr": 0.01,
         },
         retrain_settings={"num_epochs": 6, "learning_rate": 0.1},
+        examples=directory / "examples",
     )
 
 
 def write_scenes(directory: Path, digits: Array, numbers: Array, photographs: list[Array]) -> None:
-    """`images/*.png`, `masks/*.png`, `train_list.txt`, `val_list.txt` and `labels.txt`.
+    """`images/*.png`, `masks/*.png`, `train_list.txt`, `val_list.txt`, `labels.txt` and `examples/*.png`.
 
     Digits are [N, 8, 8] with values 0 to 16, photographs [H, W, 3], RGB, uint8.
     """
@@ -71,8 +76,10 @@ def write_scenes(directory: Path, digits: Array, numbers: Array, photographs: li
             for name, pixels in zip(names, (scene[:, :, ::-1], mask), strict=True):
                 write_bytes(directory / name, _png(pixels))
             lines.append(" ".join(names) + "\n")
+            if split == "val" and number < _EXAMPLES:
+                write_bytes(directory / "examples" / f"{number}.png", _png(scene[:, :, ::-1]))
         write_text(directory / f"{split}_list.txt", "".join(lines))
-    write_text(directory / "labels.txt", "".join(f"{label}\n" for label in ("background", *range(10))))
+    write_text(directory / "labels.txt", "".join(f"{label}\n" for label in ("background", *range(_KINDS))))
 
 
 def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -80,7 +87,7 @@ def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Genera
     import cv2
 
     scene, mask = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.uint8)
-    for index in rng.integers(0, len(digits), rng.integers(1, _DIGITS + 1)):
+    for index in rng.integers(0, len(digits), rng.integers(1, _MOST + 1)):
         side = int(rng.integers(*_SIDES))
         ink = cv2.resize(digits[index] / _BRIGHTEST, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)
         top, left = rng.integers(0, _SIZE - side + 1, 2)
@@ -101,18 +108,18 @@ def _backdrop(photographs: list[Array], split: str, rng: np.random.Generator) ->
     return part
 
 
-def _data(directory: Path, split: str, *steps: Transform) -> SegmentationData:
+def _data(directory: Path, split: str) -> SegmentationData:
     return SegmentationData(
         data_dir=directory,
         file_list=directory / f"{split}_list.txt",
         label_list=directory / "labels.txt",
-        transforms=(*steps, Normalize()),
+        transforms=(Resize(target_size=_SIZE), Normalize()),
     )
 
 
 def _source() -> tuple[Array, Array, list[Array]]:
     datasets = require("sklearn.datasets", "the demo")
-    digits = datasets.load_digits()
+    digits = datasets.load_digits(n_class=_KINDS)
     return digits.images, digits.target, datasets.load_sample_images().images
 
 
