@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from seg_files import write_folder
 
 import paddleprune
 from paddleprune.api.loading import open_model
+from paddleprune.errors import DataError
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.measure.inference import create_predictor
 from paddleprune.registry import Registry
@@ -97,3 +99,11 @@ def test_a_network_of_many_bands(tmp_path: Path) -> None:
         train_batch_size=2,
     )
     assert 0 <= result.metrics["miou"] <= 1
+    bands = tmp_path / "bands"
+    bands.mkdir()
+    (folder / "images" / "val_0.npy").rename(bands / "0.npy")
+    (prediction,) = paddleprune.predict(result.best_model, bands, save_dir=tmp_path / "pictures")
+    assert (prediction["height"], prediction["width"]) == (32, 48)
+    assert np.asarray(cv2.imread(str(tmp_path / "pictures" / "0.png"))).shape == (32, 96, 3)
+    with pytest.raises(DataError, match=r"train_0.png has 3 channels, but the model reads 7"):
+        paddleprune.predict(result.best_model, folder / "images" / "train_0.png")

@@ -19,8 +19,8 @@ from paddleprune_segmentation.transform_specs import Normalize, Resize
 
 _SIZE = 48
 _SCENES = {"train": 1200, "val": 200}
-_KINDS = 10
-"""Of digits."""
+_KINDS = 5
+"""Of digits: 0 to 4."""
 _MOST = 2
 """Digits on each scene."""
 _SIDES = (20, 29)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,8 +15,8 @@ from paddleprune.errors import ConfigError, DataError
 from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
 from paddleprune.specs import Contract, FamilyOptions
-from paddleprune_segmentation.data.images import to_channels
-from paddleprune_segmentation.data.pixels import resized
+from paddleprune_segmentation.data.images import COLOURS, decode_image, to_channels
+from paddleprune_segmentation.data.pixels import resized, visible
 from paddleprune_segmentation.data.transforms import preprocess, sizes
 from paddleprune_segmentation.palette import voc_palette
 from paddleprune_segmentation.transform_specs import EVALUATION, Padding, Transform
@@ -41,15 +42,24 @@ class MaskPredictor(Predictor):
         if random is not None:
             raise ConfigError(f"the model's preprocessing can't be used: {type(random).__name__} is random")
         self.channels = options.input_channels
+        self.suffixes = Predictor.suffixes if self.channels in COLOURS else (*Predictor.suffixes, ".npy")
         self.labels = tuple(labels)
 
+    def read(self, file: Path) -> Array:
+        """Colours [H, W, 3], BGR, uint8; for a model of other channels than 1 and 3 all bands, [H, W, C].
+
+        Raises:
+            DataError: the file isn't an image with the channels that the model reads.
+        """
+        return super().read(file) if self.channels in COLOURS else decode_image(file, self.channels, "predict")
+
     def prepare(self, image: Array) -> tuple[Array, ...]:
-        """[H, W, 3], BGR, uint8 -> the model's input [C, H', W'], float32. For other channels than 1 and 3: [H, W, C].
+        """An image as `read` gives it -> the model's input [C, H', W'], float32.
 
         Raises:
             DataError: the image doesn't have the channels that the model reads.
         """
-        if self.channels in (1, 3) and image.shape[2] == 3:
+        if self.channels in COLOURS and image.shape[2] == 3:
             image = to_channels(image, self.channels)
         if image.shape[2] != self.channels:
             raise DataError(f"the image has {image.shape[2]} channels, but the model reads {self.channels}")
@@ -84,6 +94,7 @@ class MaskPredictor(Predictor):
         content = np.frombuffer(base64.b64decode(result["mask"]), np.uint8)
         mask = np.asarray(cv2.imdecode(content, cv2.IMREAD_UNCHANGED))
         colours = voc_palette()[:, ::-1][mask]
+        image = visible(image)
         mixed = np.rint(_COLOUR_SHARE * colours + (1 - _COLOUR_SHARE) * image).astype(np.uint8)
         overlay = np.where((mask > 0)[:, :, np.newaxis], mixed, image)
         return np.hstack([overlay, colours])

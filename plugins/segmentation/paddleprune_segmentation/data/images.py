@@ -13,7 +13,8 @@ from paddleprune.interfaces import Array
 from paddleprune_segmentation.config import IGNORED
 
 _DTYPES = ("uint8", "uint16", "float32")
-_COLOURS = (1, 3)
+COLOURS = (1, 3)
+"""The numbers of channels that come as 8-bit grey and colours; others are bands."""
 _PNG = b"\x89PNG"
 _PNG_KIND, _PALETTE = 25, 3
 """Where a PNG file says how its pixels are stored, and the number that means: as indices of a palette."""
@@ -36,7 +37,7 @@ def decode_image(path: Path, channels: int, origin: str) -> Array:
     content = _read(path, "image", origin)
     if path.suffix.lower() == ".npy":
         image = _array(content, path, origin)
-    elif channels in _COLOURS:
+    elif channels in COLOURS:
         return to_channels(_imdecode(content, cv2.IMREAD_COLOR, path, origin), channels)
     else:
         image = _bands(content, path, origin)

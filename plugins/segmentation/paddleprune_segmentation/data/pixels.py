@@ -82,6 +82,15 @@ def blurred(image: Array, window: int) -> Array:
     return result.reshape(image.shape)
 
 
+def visible(image: Array) -> Array:
+    """What a person can see of an image: itself, or of bands the first three, or the first: [H, W, 3], uint8."""
+    if image.shape[2] == 3 and image.dtype == np.uint8:
+        return image
+    bands = image[:, :, :3] if image.shape[2] > 2 else image[:, :, :1].repeat(3, axis=2)
+    low, high = float(bands.min()), float(bands.max())
+    return np.rint((bands - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+
+
 def filling(image: Array, value: float | None) -> float:
     """What to pad an image with: a value, or the middle of the range of its pixels."""
     if value is not None:
