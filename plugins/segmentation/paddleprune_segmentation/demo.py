@@ -27,7 +27,9 @@ _SIDES = (20, 29)
 """Of a digit, in pixels: at least, and less than."""
 _BRIGHTEST = 16
 _INK = 0.35
-"""A pixel belongs to the digit if it is at least so much of the brightest."""
+"""A pixel belongs to the digit if it is at least so bright."""
+_EDGE = 0.2
+"""How much brighter what is opaque is than what is transparent."""
 _EXAMPLES = 4
 """Evaluation scenes that are drawn."""
 _EVERY = 5
@@ -49,14 +51,16 @@ def scenes_demo(directory: Path) -> Demo:
         eval_dataset=_data(directory, "val"),
         settings={
             "num_epochs": 12,
-            "train_batch_size": 16,
+            "train_batch_size": 8,
             "eval_batch_size": 50,
-            "learning_rate": 0.1,
+            "learning_rate": 0.08,
             "lr_schedule": "cosine",
             "warmup_steps": 50,
             "warmup_start_lr": 0.01,
+            "log_interval_steps": 50,
+            "loss": {"dice": 1.0},
         },
-        retrain_settings={"num_epochs": 6, "learning_rate": 0.1},
+        retrain_settings={"num_epochs": 10},
         examples=directory / "examples",
     )
 
@@ -89,11 +93,12 @@ def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Genera
     scene, mask = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.uint8)
     for index in rng.integers(0, len(digits), rng.integers(1, _MOST + 1)):
         side = int(rng.integers(*_SIDES))
-        ink = cv2.resize(digits[index] / _BRIGHTEST, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+        ink = cv2.resize(digits[index] / _BRIGHTEST, (side, side), interpolation=cv2.INTER_CUBIC)
         top, left = rng.integers(0, _SIZE - side + 1, 2)
         part = slice(top, top + side), slice(left, left + side)
         colour = rng.uniform(170, 255, 3)
-        scene[part] += (ink[:, :, np.newaxis] * (colour - scene[part])).astype(np.float32)
+        opacity = ((ink - _INK) / _EDGE + 0.5).clip(0, 1)[:, :, np.newaxis]
+        scene[part] += (opacity * (colour - scene[part])).astype(np.float32)
         mask[part][ink >= _INK] = numbers[index] + 1
     return np.rint(scene).astype(np.uint8), mask
 

@@ -123,7 +123,7 @@ class _Fusion(nn.Layer):
         inside = max(1, coarse // _SQUEEZE)
         self.fine = ConvNorm(fine, coarse, 3, activation=nn.ReLU())
         self.weigh = nn.Sequential(
-            ConvNorm(4 * coarse, inside, 1, activation=nn.LeakyReLU()), ConvNorm(inside, coarse, 1), nn.Sigmoid()
+            ConvNorm(4 * coarse, inside, 1, activation=nn.ReLU()), ConvNorm(inside, coarse, 1), nn.Sigmoid()
         )
         self.join = ConvNorm(coarse, outputs, 3, activation=nn.ReLU())
 
