@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from seg_files import draw, write, write_folder
 
+from paddleprune.api.demo import draw_both
+
 NET = ("--model", "unet", "--options", "width=4", "--options", "depth=2", "--options", "input_size=32")
 SHORT = ("--train-batch-size", 4, "--learning-rate", 0.05, "--num-epochs", 1)
 
@@ -69,6 +71,16 @@ def test_predictions_of_a_folder_and_of_an_image(data: Path, dense: Path, tmp_pa
     run("predict", dense, data / "images", "--save-dir", tmp_path / "all")
     assert len(json.loads((tmp_path / "all" / "predictions.json").read_text())) == 12
     assert len(list((tmp_path / "all").glob("*.png"))) == 12
+
+
+def test_both_models_of_a_demo_are_drawn_side_by_side(data: Path, dense: Path, tmp_path: Path) -> None:
+    """Two pictures of 96 pixels each, and so large as fits into 1024."""
+    draw_both(dense, dense, data / "images", tmp_path)
+    files = sorted(tmp_path.glob("*.png"))
+    assert len(files) == 12
+    picture = np.asarray(cv2.imread(str(files[0])))
+    assert picture.shape == (32 * 5, 2 * 96 * 5, 3)
+    assert np.array_equal(picture[:, :480], picture[:, 480:])
 
 
 def broken(folder: Path, line: str = "images/train_0.png masks/bad.png") -> Path:

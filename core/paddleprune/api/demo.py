@@ -87,7 +87,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     models = [place / "best_model" for place in (dense, control, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
-        _draw_both(models[0], models[2], recipe.examples, folder / "examples")
+        draw_both(models[0], models[2], recipe.examples, folder / "examples")
     return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
 
 
@@ -102,7 +102,7 @@ def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **wh
     )
 
 
-def _draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
+def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
     """What both models make of each image, the dense one at the left; tiny pictures are enlarged."""
     with tempfile.TemporaryDirectory() as place:
         sides = [Path(place) / name for name in ("dense", "pruned")]
