@@ -84,18 +84,26 @@ def test_bad_masks_are_named(folder: Path) -> None:
     assert message in bad_mask(folder, beyond)
 
 
-def test_a_palette_is_named(tmp_path: Path) -> None:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        body = kind + content
-        return len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
-    header = (2).to_bytes(4, "big") * 2 + bytes([8, 3, 0, 0, 0])
-    rows = zlib.compress(b"\0\0\1" * 2)
-    parts = [chunk(b"IHDR", header), chunk(b"PLTE", b"\0\0\0\x80\0\0"), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+
+@pytest.mark.parametrize(
+    ("depth", "row"), [(8, b"\0\1\2\xff"), (4, b"\x01\x2f"), (2, bytes([0b00011011])), (1, bytes([0b01100000]))]
+)
+def test_the_indices_of_a_palette_are_classes(tmp_path: Path, depth: int, row: bytes) -> None:
+    """As annotation tools write them, with colours and transparency; rows of four pixels."""
+    header = (4).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes([depth, 3, 0, 0, 0])
+    colours = chunk(b"PLTE", np.arange(3 * 2**depth).astype(np.uint8).tobytes()) + chunk(b"tRNS", b"\0\x80")
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 3))
     path = tmp_path / "palette.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-    with pytest.raises(DataError, match="is a PNG with a palette, which OpenCV decodes to colours; save its indices"):
-        decode_mask(path, 2, "list:1")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + colours + pixels + chunk(b"IEND", b""))
+    expected = {8: [0, 1, 2, 255], 4: [0, 1, 2, 15], 2: [0, 1, 2, 3], 1: [0, 1, 1, 0]}[depth]
+    assert decode_mask(path, 16, "list:1").tolist() == [expected] * 3
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match=r"list:1: .*palette.png is not an image that OpenCV can decode"):
+        decode_mask(path, 16, "list:1")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])

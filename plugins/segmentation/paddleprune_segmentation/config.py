@@ -22,7 +22,8 @@ class SegmentationData(DatasetConfig):
     """The images and masks of one split.
 
     Each line of `file_list` is `image mask`, both relative to `data_dir`; each line of `label_list` is the name of
-    a class, number 0 first. A mask is an 8-bit image with one channel: the class of every pixel, 255 to ignore it.
+    a class, number 0 first. A mask is an 8-bit image with one channel or a palette: the class of every pixel, 255 to
+    ignore it.
     """
 
     data_dir: Path

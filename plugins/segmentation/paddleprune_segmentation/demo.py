@@ -87,7 +87,7 @@ def write_scenes(directory: Path, digits: Array, numbers: Array, photographs: li
 
 
 def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """One or two digits in bright colours, one over the other where they meet, and what is where."""
+    """A digit in a bright colour, another one where it doesn't cover the first, and what is where."""
     import cv2
 
     scene, mask = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.uint8)
@@ -96,6 +96,8 @@ def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Genera
         ink = cv2.resize(digits[index] / _BRIGHTEST, (side, side), interpolation=cv2.INTER_CUBIC)
         top, left = rng.integers(0, _SIZE - side + 1, 2)
         part = slice(top, top + side), slice(left, left + side)
+        if mask[part][ink >= _INK].any():
+            continue
         colour = rng.uniform(170, 255, 3)
         opacity = ((ink - _INK) / _EDGE + 0.5).clip(0, 1)[:, :, np.newaxis]
         scene[part] += (opacity * (colour - scene[part])).astype(np.float32)

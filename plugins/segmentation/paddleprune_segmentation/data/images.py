@@ -11,13 +11,11 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune_segmentation.config import IGNORED
+from paddleprune_segmentation.data.palettes import has_palette, without_palette
 
 _DTYPES = ("uint8", "uint16", "float32")
 COLOURS = (1, 3)
 """The numbers of channels that come as 8-bit grey and colours; others are bands."""
-_PNG = b"\x89PNG"
-_PNG_KIND, _PALETTE = 25, 3
-"""Where a PNG file says how its pixels are stored, and the number that means: as indices of a palette."""
 
 
 def decode_image(path: Path, channels: int, origin: str) -> Array:
@@ -49,15 +47,22 @@ def decode_image(path: Path, channels: int, origin: str) -> Array:
 
 
 def decode_mask(path: Path, classes: int, origin: str) -> Array:
-    """The class of every pixel: [H, W], uint8, 255 where it is ignored.
+    """The class of every pixel: [H, W], uint8, 255 where it is ignored. Of a palette its indices are the classes.
 
     Raises:
         DataError: the file can't be read, isn't an 8-bit image with one channel, or holds what is no class.
     """
     content = _read(path, "mask", origin)
-    mask = _imdecode(content, cv2.IMREAD_UNCHANGED, path, origin)
+    if has_palette(content.tobytes()):
+        grey, stretched = without_palette(content.tobytes())
+        mask = _imdecode(np.frombuffer(grey, np.uint8), cv2.IMREAD_UNCHANGED, path, origin) // np.uint8(stretched)
+    else:
+        mask = _imdecode(content, cv2.IMREAD_UNCHANGED, path, origin)
     if mask.ndim != 2:
-        raise DataError(f"{origin}: {_coloured(content, path, mask.shape[2])}")
+        raise DataError(
+            f"{origin}: mask {path} has {mask.shape[2]} channels (colours); "
+            "it must have one, with the number of each pixel's class"
+        )
     if mask.dtype != np.uint8:
         raise DataError(f"{origin}: mask {path} has {8 * mask.itemsize} bits a pixel; save it with 8")
     wrong = (mask >= classes) & (mask != IGNORED)
@@ -118,9 +123,3 @@ def _array(content: Array, path: Path, origin: str) -> Array:
     if image.ndim != 3 or not image.size:
         raise DataError(f"{origin}: {path} has shape {image.shape}; an image is height x width x channels")
     return image.astype(np.float32) if image.dtype == np.float64 else image
-
-
-def _coloured(content: Array, path: Path, channels: int) -> str:
-    if content[:4].tobytes() == _PNG and content[_PNG_KIND] == _PALETTE:
-        return f"mask {path} is a PNG with a palette, which OpenCV decodes to colours; save its indices as 8-bit grey"
-    return f"mask {path} has {channels} channels (colours); it must have one, with the number of each pixel's class"
