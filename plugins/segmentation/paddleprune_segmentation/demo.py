@@ -18,7 +18,7 @@ from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.transform_specs import Normalize, Resize
 
 _SIZE = 48
-_SCENES = {"train": 1200, "val": 200}
+_SCENES = {"train": 2400, "val": 200}
 _KINDS = 5
 """Of digits: 0 to 4."""
 _MOST = 2
@@ -50,7 +50,7 @@ def scenes_demo(directory: Path) -> Demo:
         train_dataset=_data(directory, "train"),
         eval_dataset=_data(directory, "val"),
         settings={
-            "num_epochs": 12,
+            "num_epochs": 6,
             "train_batch_size": 8,
             "eval_batch_size": 50,
             "learning_rate": 0.08,
@@ -60,7 +60,7 @@ def scenes_demo(directory: Path) -> Demo:
             "log_interval_steps": 50,
             "loss": {"dice": 1.0},
         },
-        retrain_settings={"num_epochs": 10},
+        retrain_settings={"num_epochs": 6},
         examples=directory / "examples",
     )
 
