@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -206,6 +207,14 @@ def test_channels_of_the_model() -> None:
     assert predictor(channels=5).prepare(np.zeros((8, 8, 5), np.uint16))[0].shape == (5, 8, 8)
     with pytest.raises(DataError, match="the image has 3 channels, but the model reads 5"):
         predictor(channels=5).prepare(image)
+
+
+def test_an_array_predicts_as_the_file_with_its_colours(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    np.save(tmp_path / "a.npy", image[:, :, ::-1])
+    inputs = [predictor().prepare(predictor().read(tmp_path / name))[0] for name in ("a.png", "a.npy")]
+    assert np.array_equal(*inputs)
 
 
 def test_scores_that_are_no_numbers_are_refused() -> None:

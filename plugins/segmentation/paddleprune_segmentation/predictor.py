@@ -33,6 +33,8 @@ class MaskPredictor(Predictor):
         ConfigError: `transforms` holds a step that this version doesn't know, or a random one.
     """
 
+    suffixes = (*Predictor.suffixes, ".npy")
+
     def __init__(self, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
         try:
             self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
@@ -42,16 +44,18 @@ class MaskPredictor(Predictor):
         if random is not None:
             raise ConfigError(f"the model's preprocessing can't be used: {type(random).__name__} is random")
         self.channels = options.input_channels
-        self.suffixes = Predictor.suffixes if self.channels in COLOURS else (*Predictor.suffixes, ".npy")
         self.labels = tuple(labels)
 
     def read(self, file: Path) -> Array:
-        """Colours [H, W, 3], BGR, uint8; for a model of other channels than 1 and 3 all bands, [H, W, C].
+        """Colours [H, W, 3], BGR, uint8; of arrays, and for a model of other channels than 1 and 3, all bands.
 
         Raises:
             DataError: the file isn't an image with the channels that the model reads.
         """
-        return super().read(file) if self.channels in COLOURS else decode_image(file, self.channels, "predict")
+        if self.channels in COLOURS and file.suffix.lower() != ".npy":
+            return super().read(file)
+        image = decode_image(file, self.channels, "predict")
+        return image[:, :, ::-1] if self.channels == 3 else image
 
     def prepare(self, image: Array) -> tuple[Array, ...]:
         """An image as `read` gives it -> the model's input [C, H', W'], float32.
