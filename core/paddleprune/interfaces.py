@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paddleprune.errors import DataError
 from paddleprune.specs import Contract
 
 if TYPE_CHECKING:
@@ -93,9 +95,25 @@ class Metric(ABC):
 class Predictor(ABC):
     """From an image file's pixels to something a person can read."""
 
+    suffixes: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+    """Of the files that are taken out of a folder."""
+
+    def read(self, file: Path) -> Array:
+        """Decode an image file: [H, W, 3], BGR, uint8. Override it where images have other channels.
+
+        Raises:
+            DataError: it isn't an image.
+        """
+        import cv2
+
+        image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.stat().st_size else None
+        if image is None:
+            raise DataError(f"{file} can't be decoded as an image")
+        return np.asarray(image)
+
     @abstractmethod
     def prepare(self, image: Array) -> tuple[Array, ...]:
-        """An image as OpenCV decodes it ([H, W, C], BGR, uint8) to the model's inputs, without a batch axis."""
+        """An image as `read` gives it to the model's inputs, without a batch axis."""
 
     @abstractmethod
     def interpret(self, outputs: tuple[Array, ...], image: Array) -> dict[str, Any]:

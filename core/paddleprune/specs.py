@@ -86,3 +86,4 @@ class Demo(Contract):
     settings: dict[str, Any] = Field(description="training settings of the dense model")
     retrain_settings: dict[str, Any] = Field(description="settings that differ when the pruned model is retrained")
     eval_metric_loss: float = 0.05
+    examples: Path | None = Field(None, description="folder of a few images on which both models are drawn")

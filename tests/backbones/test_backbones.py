@@ -8,8 +8,8 @@ from typing import Any
 import paddle
 import pytest
 
-from paddleprune.backbones import DarkNet53, ResNetVd, Xception
-from paddleprune.backbones.blocks import scaled
+from paddleprune.backbones import DarkNet53, MobileNetV2, MobileNetV3Large, ResNetVd, Xception, scaled
+from paddleprune.backbones.blocks import dilated
 
 _CLASSES = 1000
 
@@ -29,6 +29,13 @@ SMALL: list[tuple[Callable[[], Any], tuple[int, ...]]] = [
     (lambda: ResNetVd(50, in_channels=4, scale=0.125), (32, 64, 128, 256)),
     (lambda: DarkNet53(scale=0.125), (8, 16, 32, 64, 128)),
     (lambda: Xception(41, in_channels=1, scale=0.125), (16, 32, 88, 256)),
+    (lambda: MobileNetV2(in_channels=5, scale=0.5), (16, 16, 48, 160)),
+    (lambda: MobileNetV3Large(in_channels=2, scale=0.25), (8, 8, 32, 240)),
+    (lambda: ResNetVd(50, scale=0.125, output_stride=16), (32, 64, 128, 256)),
+    (lambda: ResNetVd(18, scale=0.125, output_stride=8), (8, 16, 32, 64)),
+    (lambda: Xception(41, scale=0.125, output_stride=8), (16, 32, 88, 256)),
+    (lambda: MobileNetV2(scale=0.5, output_stride=16), (16, 16, 48, 160)),
+    (lambda: MobileNetV3Large(scale=0.25, output_stride=8), (8, 8, 32, 240)),
 ]
 
 
@@ -52,6 +59,19 @@ def test_feature_maps_have_the_declared_channels_and_strides(
     assert layer.channels == channels
     expected = [[1, c, -(-size[0] // s), -(-size[1] // s)] for c, s in zip(channels, layer.strides, strict=True)]
     assert [list(m.shape) for m in maps] == expected
+
+
+# torchvision's models without what follows their last feature map, in millions.
+@pytest.mark.parametrize(("make", "millions"), [(MobileNetV2, 1.812), (MobileNetV3Large, 2.972)])
+def test_mobile_nets_have_as_many_parameters_as_the_published_ones(make: Callable[[], Any], millions: float) -> None:
+    learned = sum(int(p.size) for p in make().parameters() if not p.stop_gradient)
+    assert learned / 1e6 == pytest.approx(millions, abs=0.002)
+
+
+def test_a_stride_that_would_be_too_much_becomes_a_dilation() -> None:
+    assert dilated((1, 2, 2, 2), 32, before=4) == [(1, 1), (2, 1), (2, 1), (2, 1)]
+    assert dilated((1, 2, 2, 2), 16, before=4) == [(1, 1), (2, 1), (2, 1), (1, 2)]
+    assert dilated((1, 2, 2, 2), 8, before=4) == [(1, 1), (2, 1), (1, 2), (1, 4)]
 
 
 def test_an_unknown_depth_names_the_choices() -> None:

@@ -31,7 +31,25 @@ def place(tmp_path: Path) -> Path:
                 image = generator.integers(0, 60, (72, 72, 3), dtype=np.uint8)
                 (cv2.circle, cv2.rectangle)[label](image, (36, 36), (20, (60, 60))[label], (200, 220, 180), -1)
                 cv2.imwrite(str(folder / f"{i}.png"), image)
+    roads(tmp_path / "roads", generator)
     return tmp_path
+
+
+def roads(folder: Path, generator: np.random.Generator) -> None:
+    """Eight images to train on and two to evaluate, with masks: a bright stripe, that is a road."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    lines = []
+    for number in range(10):
+        image, mask = generator.integers(0, 60, (80, 96, 3), dtype=np.uint8), np.zeros((80, 96), np.uint8)
+        left = int(generator.integers(0, 70))
+        image[:, left : left + 24], mask[:, left : left + 24] = 200, 1
+        for kind, pixels in (("images", image), ("masks", mask)):
+            cv2.imwrite(str(folder / kind / f"{number}.png"), pixels)
+        lines.append(f"images/{number}.png masks/{number}.png\n")
+    (folder / "train_list.txt").write_text("".join(lines[:8]))
+    (folder / "val_list.txt").write_text("".join(lines[8:]))
+    (folder / "labels.txt").write_text("ground\nroad\n")
 
 
 def run(command: list[str], place: Path) -> str:
@@ -44,14 +62,15 @@ def run(command: list[str], place: Path) -> str:
 
 
 def test_the_guide(place: Path) -> None:
-    (run_file,) = blocks("docs/guide.md", "yaml")
-    (place / "run.yaml").write_text(run_file)
+    for name, run_file in zip(("masks.yaml", "run.yaml"), blocks("docs/guide.md", "yaml"), strict=True):
+        (place / name).write_text(run_file)
     commands = [line for block in blocks("docs/guide.md", "bash") for line in block.splitlines()]
-    assert len(commands) >= 12
+    assert len(commands) >= 17
     for command in commands:
         assert command.startswith("paddleprune ")
         run(command.split(), place)
-    for name in ("mobilenetv2.sensi.png", "output/mobilenetv2_prune/plan.json", "output/inference/model.json"):
+    left = ("mobilenetv2.sensi.png", "output/mobilenetv2_prune/plan.json", "output/inference/model.json")
+    for name in (*left, "output/unet_prune/plan.json", "output/masks/0.png"):
         assert (place / name).exists()
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from paddleprune.api.analyze import analyze
 from paddleprune.api.compare import compare
+from paddleprune.api.predict import predict
 from paddleprune.api.train import train
 from paddleprune.api.visualize import visualize
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
-from paddleprune.files import write_text
+from paddleprune.files import write_bytes, write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison
@@ -22,6 +27,8 @@ from paddleprune.training import read_info
 POINT = 0.01
 """How far below the dense control the pruned model may stay."""
 _MARK = ".paddleprune-demo"
+_WIDEST = 1024
+"""Pixels that a picture is enlarged to, at most."""
 
 
 class DemoResult(Contract):
@@ -42,7 +49,8 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     """Show a task end to end, in minutes on a CPU.
 
     Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
-    `comparison.json` and `comparison.md`. An earlier demo there is replaced.
+    `comparison.json` and `comparison.md`; where the recipe has examples also `examples/`, what the dense model and
+    the pruned one make of each, side by side. An earlier demo there is replaced.
 
     Args:
         task: a task whose plugin has a demo.
@@ -78,6 +86,8 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     say("[5/5] compare")
     models = [place / "best_model" for place in (dense, control, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
+    if recipe.examples is not None:
+        draw_both(models[0], models[2], recipe.examples, folder / "examples")
     return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
 
 
@@ -90,6 +100,19 @@ def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **wh
         **what,
         **settings,
     )
+
+
+def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
+    """What both models make of each image, the dense one at the left; tiny pictures are enlarged."""
+    with tempfile.TemporaryDirectory() as place:
+        sides = [Path(place) / name for name in ("dense", "pruned")]
+        for model, side in zip((dense, pruned), sides, strict=True):
+            predict(model, images, save_dir=side)
+        for file in sorted(sides[0].glob("*.png")):
+            picture = np.hstack([np.asarray(cv2.imread(str(side / file.name))) for side in sides])
+            factor = max(1, _WIDEST // picture.shape[1])
+            enlarged = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+            write_bytes(folder / file.name, cv2.imencode(".png", enlarged)[1].tobytes())
 
 
 def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:

@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from paddleprune.api.loading import open_model
 from paddleprune.console import progress
 from paddleprune.errors import DataError
 from paddleprune.files import write_bytes, write_json
-from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.registry import Registry
 from paddleprune.training import select_device
-
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def predict(
@@ -43,10 +39,10 @@ def predict(
     info, forward = loaded.info, eager_forward(loaded.layer)
     predictor = registry.build_predictor(info.task, loaded.options, info.labels, info.transforms)
     results = []
-    files = _files(Path(images))
+    files = _files(Path(images), predictor.suffixes)
     with progress("predict", len(files)) as bar:
         for file in files:
-            image = _read(file)
+            image = predictor.read(file)
             inputs = tuple(array[None] for array in predictor.prepare(image))
             result = predictor.interpret(tuple(y[0] for y in forward(inputs)), image)
             results.append({"file": str(file), **result})
@@ -59,19 +55,12 @@ def predict(
     return results
 
 
-def _files(place: Path) -> list[Path]:
+def _files(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
         raise DataError(f"{place} is neither an image nor a folder")
-    found = sorted(file for file in place.iterdir() if file.suffix.lower() in IMAGES)
+    found = sorted(file for file in place.iterdir() if file.suffix.lower() in suffixes)
     if not found:
-        raise DataError(f"the folder {place} holds no image ({', '.join(IMAGES)})")
+        raise DataError(f"the folder {place} holds no image ({', '.join(suffixes)})")
     return found
-
-
-def _read(file: Path) -> Array:
-    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.stat().st_size else None
-    if image is None:
-        raise DataError(f"{file} can't be decoded as an image")
-    return np.asarray(image)

@@ -6,13 +6,17 @@ and a shortcut that averages over 2x2 before its 1x1 convolution instead of skip
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import mul
+
 from paddle import Tensor, nn
 
-from paddleprune.backbones.blocks import ConvNorm, scaled
+from paddleprune.backbones.blocks import ConvNorm, dilated, scaled
 
 _REPEATS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _WIDTHS = (64, 128, 256, 512)
 _STEM = (32, 32, 64)
+_STEM_STRIDE = 4
 _BOTTLENECK_FROM = 50
 _EXPANSION = 4
 
@@ -21,11 +25,10 @@ class ResNetVd(nn.Layer):
     """[N, in_channels, H, W] -> four feature maps, at strides 4, 8, 16 and 32.
 
     At `scale` 1 they have 64, 128, 256 and 512 channels (depth 18 and 34), or four times as many (50 and 101).
+    With an `output_stride` of 8 or 16 no map is coarser than that: stages are dilated instead.
     """
 
-    strides = (4, 8, 16, 32)
-
-    def __init__(self, depth: int = 50, in_channels: int = 3, scale: float = 1.0) -> None:
+    def __init__(self, depth: int = 50, in_channels: int = 3, scale: float = 1.0, output_stride: int = 32) -> None:
         super().__init__()
         if depth not in _REPEATS:
             raise ValueError(f"ResNet-vd has no depth {depth}; choose from {', '.join(map(str, _REPEATS))}")
@@ -39,11 +42,13 @@ class ResNetVd(nn.Layer):
             ConvNorm(stem[1], stem[2], 3, activation=nn.ReLU()),
             nn.MaxPool2D(3, stride=2, padding=1),
         )
+        steps = dilated((1, 2, 2, 2), output_stride, before=_STEM_STRIDE)
+        self.strides = tuple(accumulate((step[0] for step in steps), mul, initial=_STEM_STRIDE))[1:]
         self.stages = nn.LayerList()
         inputs = stem[2]
-        for stage, (width, outputs, repeats) in enumerate(zip(widths, self.channels, _REPEATS[depth], strict=True)):
-            first = block(inputs, width, outputs, stride=2 if stage else 1)
-            rest = [block(outputs, width, outputs) for _ in range(1, repeats)]
+        for width, outputs, repeats, step in zip(widths, self.channels, _REPEATS[depth], steps, strict=True):
+            first = block(inputs, width, outputs, *step)
+            rest = [block(outputs, width, outputs, 1, step[1]) for _ in range(1, repeats)]
             self.stages.append(nn.Sequential(first, *rest))
             inputs = outputs
 
@@ -71,19 +76,19 @@ class _Residual(nn.Layer):
 
 
 class _Basic(_Residual):
-    def __init__(self, inputs: int, width: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, width: int, outputs: int, stride: int, dilation: int) -> None:
         branch = nn.Sequential(
-            ConvNorm(inputs, width, 3, stride, activation=nn.ReLU()),
-            ConvNorm(width, outputs, 3),
+            ConvNorm(inputs, width, 3, stride, activation=nn.ReLU(), dilation=dilation),
+            ConvNorm(width, outputs, 3, dilation=dilation),
         )
         super().__init__(branch, inputs, outputs, stride)
 
 
 class _Bottleneck(_Residual):
-    def __init__(self, inputs: int, width: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, width: int, outputs: int, stride: int, dilation: int) -> None:
         branch = nn.Sequential(
             ConvNorm(inputs, width, 1, activation=nn.ReLU()),
-            ConvNorm(width, width, 3, stride, activation=nn.ReLU()),
+            ConvNorm(width, width, 3, stride, activation=nn.ReLU(), dilation=dilation),
             ConvNorm(width, outputs, 1),
         )
         super().__init__(branch, inputs, outputs, stride)

@@ -64,12 +64,26 @@ def walk(layer: nn.Layer, traced: Trace, attention: Attention) -> Walker:
     walker.constants.update(traced.numbers)
     for identity, name in traced.parameters.items():
         walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
+    useful = _useful(traced)
     for op in traced.ops:
+        walker.useful = op.index in useful
         rules.apply(walker, op)
     walker.settle_grids()
     for value in traced.outputs:
         walker.fix(value, "feeds an output of the model")
     return walker
+
+
+def _useful(traced: Trace) -> set[int]:
+    """The operations that have a part in an output."""
+    wanted = {value.id for value in traced.outputs}
+    found: set[int] = set()
+    for op in reversed(traced.ops):
+        made = [value.id for value in op.outputs if value is not None]
+        if not made or not wanted.isdisjoint(made):
+            found.add(op.index)
+            wanted.update(value.id for value in op.inputs if value is not None)
+    return found
 
 
 def _axes(walker: Walker) -> Iterator[Axis]:

@@ -66,6 +66,8 @@ class Walker:
         uses: parameter -> FLOPs of its operations per number in it.
         products: products of activations.
         uncounted: kinds of operations that have no rule.
+        useful: whether the operation at hand has a part in an output. What hasn't (heads that only training uses) is
+            dropped by inference, so that its FLOPs don't count and nobody needs to mask what it reads.
     """
 
     shapes: Mapping[str, Shape]
@@ -87,6 +89,7 @@ class Walker:
     uses: dict[str, int] = field(default_factory=dict)
     products: list[Product] = field(default_factory=list)
     uncounted: set[str] = field(default_factory=set)
+    useful: bool = True
 
     # -- values ---------------------------------------------------------------------------------
 
@@ -206,20 +209,28 @@ class Walker:
 
     def read(self, op: Op, operand: int, axis: int, atoms: Atoms) -> None:
         """Record that a consumer with weights reads channels."""
-        self.reads.append(Read(op.index, operand, axis, atoms))
+        if self.useful:
+            self.reads.append(Read(op.index, operand, axis, atoms))
 
     def read_plain(self, op: Op, operand: int, axis: int, track: Track) -> None:
         """Record that a consumer without weights reads channels: a masked channel must be zero there."""
         if track.zero:
-            self.reads.append(Read(op.index, operand, axis, track.atoms))
+            self.read(op, operand, axis, track.atoms)
             self.quiet.append(track.atoms)
         else:
             self.table.fix(track.atoms, f"{op.name} at {op.where} reads channels that can't be silenced")
 
     def use(self, value: Value, positions: int) -> None:
         """Count FLOPs: each number of the parameter is multiplied and added `positions` times an image."""
+        if not self.useful:
+            return
         name = self.views[value.id].name
         self.uses[name] = self.uses.get(name, 0) + positions
+
+    def multiply(self, product: Product) -> None:
+        """Count the FLOPs of a product of activations."""
+        if self.useful:
+            self.products.append(product)
 
     def regular(self, grid: Atoms, axis: int) -> Atoms:
         """Tie a grid of atoms so that it varies along one axis only: that axis, as a vector."""

@@ -1,1 +1,1 @@
-"""The home of the segmentation task. It registers nothing yet, so `paddleprune tasks` doesn't list it."""
+"""The segmentation task: its data, loss, metric, predictor and families."""

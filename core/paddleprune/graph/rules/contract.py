@@ -165,7 +165,7 @@ def _multiply(walker: Walker, c: Contraction) -> None:
     sizes = dict(zip(c.letters[0] + c.letters[1], shape_of(c.values[0]) + shape_of(c.values[1]), strict=True))
     first = c.result[0] if len(c.result) > 1 else None  # the batch axis
     fixed = math.prod(n for letter, n in sizes.items() if letter not in cut and letter != first)
-    walker.products.append(Product(fixed, tuple(cut.values())))
+    walker.multiply(Product(fixed, tuple(cut.values())))
 
 
 def _by_letter(walker: Walker, c: Contraction, side: int) -> dict[str, Track]:

@@ -1,0 +1,1 @@
+"""From lists of files to preprocessed images and masks."""

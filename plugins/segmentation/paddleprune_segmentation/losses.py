@@ -1,0 +1,72 @@
+"""What training minimises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+from paddle import Tensor
+from paddle.nn import functional as F  # noqa: N812
+
+from paddleprune.interfaces import Loss
+from paddleprune_segmentation.config import IGNORED, SegmentationLoss
+
+
+def mixed(config: SegmentationLoss) -> Loss:
+    """The weighted sum of the losses of the first output, plus `aux_weight` times that of every other one.
+
+    Outputs are class scores before softmax, [N, classes, H, W]; targets are class numbers, [N, H, W], 255 where a
+    pixel is ignored. Of a batch in which all are ignored every loss is 0.
+    """
+
+    def loss(outputs: tuple[Tensor, ...], targets: Any) -> Tensor:
+        numbers = targets.astype("int64")
+        main, *auxiliary = (_one(config, scores, numbers) for scores in outputs)
+        return main + config.aux_weight * sum(auxiliary) if auxiliary else main
+
+    return loss
+
+
+def _one(config: SegmentationLoss, scores: Tensor, numbers: Tensor) -> Tensor:
+    total = paddle.zeros([])
+    if config.cross_entropy or config.bootstrapped:
+        pixels = _cross_entropies(scores, numbers)
+        if config.cross_entropy:
+            total = total + config.cross_entropy * pixels.mean()
+        if config.bootstrapped:
+            total = total + config.bootstrapped * hardest(pixels, config.hardest)
+    if config.dice:
+        total = total + config.dice * dice(scores, numbers)
+    return total
+
+
+def _cross_entropies(scores: Tensor, numbers: Tensor) -> Tensor:
+    """That of each pixel that isn't ignored; a single 0 where all are."""
+    counted = (numbers != IGNORED).flatten()
+    each = F.cross_entropy(scores, numbers.unsqueeze(1), axis=1, ignore_index=IGNORED, reduction="none").flatten()
+    return each[counted] if bool(counted.any()) else 0 * scores.sum().reshape([1])
+
+
+def hardest(pixels: Tensor, share: float) -> Tensor:
+    """The mean over the share of the pixels whose loss is greatest.
+
+    Wu et al., "Bridging Category-level and Instance-level Semantic Image Segmentation" (2016), section 3.
+    """
+    return paddle.topk(pixels, max(1, round(share * pixels.shape[0])))[0].mean()
+
+
+def dice(scores: Tensor, numbers: Tensor) -> Tensor:
+    """1 minus the Dice coefficient of the probabilities, the mean over the classes that occur in the batch.
+
+    Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation" (2016),
+    section 3, with plain sums below the line.
+    """
+    classes = scores.shape[1]
+    counted = (numbers != IGNORED).unsqueeze(1).astype(scores.dtype)
+    there = F.one_hot(paddle.where(numbers == IGNORED, paddle.zeros_like(numbers), numbers), classes)
+    there = there.transpose([0, 3, 1, 2]).astype(scores.dtype) * counted
+    said = F.softmax(scores, axis=1) * counted
+    both, total = ((part).sum([0, 2, 3]) for part in (there * said, there + said))
+    occurs = (there.sum([0, 2, 3]) > 0).astype(scores.dtype)
+    missed = occurs * (1 - 2 * both / total.clip(min=1e-6))
+    return missed.sum() / occurs.sum().clip(min=1)
