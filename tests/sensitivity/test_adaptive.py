@@ -76,6 +76,8 @@ class Group:
 class Drawn:
     """Networks that get samples wrong at random, more of them at larger ratios; and how many they have seen."""
 
+    most_samples = None
+
     def __init__(self, groups: int, seed: int = 0, seconds: float = 0.0) -> None:
         generator = np.random.default_rng(seed)
         self.groups = [Group(f"g{i}") for i in range(groups)]

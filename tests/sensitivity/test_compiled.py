@@ -11,12 +11,13 @@ import pytest
 import small
 from paddle import nn
 
+from paddleprune.api.analyze import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
 from paddleprune.graph import ChannelGraph, build_graph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches, eager_forward
-from paddleprune.sensitivity import compiled
+from paddleprune.sensitivity import Question, compiled
 from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram, _Suffix
 from paddleprune.sensitivity.evaluators import CompiledEvaluator, EagerEvaluator, Evaluator
 from paddleprune.testing import settle
@@ -48,6 +49,14 @@ def test_any_groups_can_be_opened_together_and_none_gives_the_dense_network() ->
     np.testing.assert_allclose(got[0], expected, atol=1e-5)
     (dense,) = network.open(()).run((data.images[:3],), [(0, ())])
     np.testing.assert_allclose(dense[0], eager_forward(layer)((data.images[:3],))[0], atol=1e-5)
+
+
+def test_batches_are_as_large_as_their_outputs_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, graph, data = small.parts()
+    monkeypatch.setattr("paddleprune.sensitivity.evaluators._OUTPUTS", 4 * 4 * 4 * 9 * 5)  # 4 scores, 36 entries
+    batches = Batches(data, 16)
+    measure_with(open_engine("native", layer, graph, "l1"), small.Accuracy(), batches, Question())
+    assert batches.batch_size == 5
 
 
 class TwoHeads(nn.Layer):

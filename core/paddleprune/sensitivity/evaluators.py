@@ -16,6 +16,7 @@ from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Forward, eager_forward
 from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
+from paddleprune.settings import RATIOS
 
 TOLERANCE = 1e-4
 """Largest difference between compiled and eager outputs that passes, as a share of the largest output."""
@@ -27,6 +28,8 @@ _WEIGHTS = 64 * 2**20
 """Bytes of weights that the suffixes that are open at once may have, in all."""
 _MOST_TOGETHER = 4
 """Suffixes that are open at once; of more, the values of their borders take too much memory."""
+_OUTPUTS = 512 * 2**20
+"""Bytes of a batch's outputs, for the entries of so many groups."""
 
 Outputs: TypeAlias = tuple[Array, ...]
 Stage: TypeAlias = Callable[[tuple[Array, ...], Sequence[Mapping[str, float]]], Iterator[Outputs]]
@@ -39,6 +42,10 @@ Units: TypeAlias = Callable[[Mapping[str, float]], list[int]]
 
 class Evaluator(Protocol):
     """A dense network that can be run without shares of its groups."""
+
+    @property
+    def most_samples(self) -> int | None:
+        """How many samples a batch may have, so that its outputs fit in memory; None for any number."""
 
     def open(self, groups: Sequence[str]) -> AbstractContextManager[Stage]:
         """Make ready to run the network without a share of any one of these groups."""
@@ -53,6 +60,8 @@ class EagerEvaluator:
     Args:
         removing: takes shares of groups from it.
     """
+
+    most_samples = None
 
     def __init__(self, removing: Removing) -> None:
         self._removing = removing
@@ -82,12 +91,16 @@ class Expected:
         dense: the dense network's outputs for them.
         whole: the whole network compiled, with masks for every group.
         groups: the groups that can be masked.
+
+    Attributes:
+        bytes_per_sample: of all outputs.
     """
 
     def __init__(
         self, inputs: tuple[Array, ...], dense: Outputs, whole: MaskedProgram, groups: Sequence[Group]
     ) -> None:
         self._inputs = inputs
+        self.bytes_per_sample = max(1, sum(y.nbytes for y in dense) // len(leaves(list(inputs))[0]))
         self._dense = tuple(map(_sample, dense))
         halves = whole.run(inputs, [(0, _half(group)) for group in groups])
         self._half = {group.name: tuple(map(_sample, y)) for group, y in zip(groups, halves, strict=True)}
@@ -111,6 +124,11 @@ class CompiledEvaluator:
 
     def __init__(self, network: CompiledNetwork, eager: EagerEvaluator, units: Units, expected: Expected) -> None:
         self._network, self._eager, self._units, self._expected = network, eager, units, expected
+
+    @property
+    def most_samples(self) -> int:
+        """A batch is run for many entries at once, and all their outputs are held."""
+        return max(1, _OUTPUTS // (self._expected.bytes_per_sample * _MOST_TOGETHER * len(RATIOS)))
 
     def together(self, groups: Sequence[str]) -> list[list[str]]:
         """Some groups that follow each other share a prefix; each has a suffix, with weights of its own."""
