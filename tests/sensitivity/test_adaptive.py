@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +73,7 @@ class Group:
 
 
 class Drawn:
-    """Networks that get samples wrong at random, more of them at larger ratios; and how many they have seen."""
+    """Networks that get samples wrong at random, more at larger ratios; how many they have seen, and a clock."""
 
     most_samples = None
 
@@ -83,7 +82,7 @@ class Drawn:
         self.groups = [Group(f"g{i}") for i in range(groups)]
         self.right: dict[tuple[str, float], Array] = {}
         self.dense = (generator.random(SAMPLES) < 0.9).astype(float)
-        self.samples, self._seconds = 0, seconds
+        self.samples, self.now, self._seconds = 0, 0.0, seconds
         for group in self.groups:
             steepness, luck = generator.uniform(1, 6), generator.random(SAMPLES)
             for ratio in RATIOS:
@@ -100,7 +99,7 @@ class Drawn:
 
     def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
         for share in shares:
-            time.sleep(self._seconds)
+            self.now += self._seconds
             self.samples += len(inputs[0]) if share else 0
             right = self.right[next(iter(share.items()))] if share else self.dense
             yield (right[inputs[0][:, 0]],)
@@ -201,26 +200,38 @@ def test_another_tolerance_adds_to_the_table_and_everything_completes_it(tmp_pat
     assert SensitivityTable.load(file) == whole
 
 
-def test_a_time_budget_sees_every_group_then_those_that_matter(tmp_path: Path) -> None:
-    networks, file, question = Drawn(10, seconds=0.001), tmp_path / "table.json", Question((0.05,))
-    table = networks.swept(question, file, budget=0.2)
-    spent = networks.samples
+def clocked(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Drawn:
+    """Ten groups of which an entry takes so long on a batch, by a clock of their own."""
+    networks = Drawn(10, seconds=seconds)
+    monkeypatch.setattr("paddleprune.sensitivity.measuring.time.monotonic", lambda: networks.now)
+    return networks
+
+
+def test_a_time_budget_sees_every_group_then_those_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks, file, question = clocked(monkeypatch, 0.01), tmp_path / "table.json", Question((0.05,))
+    table = networks.swept(question, file, budget=2.0)
+    assert networks.now == pytest.approx(2.0, abs=0.3)  # a batch that was begun is ended
     assert all(len(points) == 9 for points in table.groups.values())
-    assert spent < 0.3 * 10 * 9 * SAMPLES
+    seen = sorted({point.samples for points in table.groups.values() for point in points})
+    assert seen[0] == 25
+    assert seen[-1] > 25
     note = left_out(table, networks.groups, RATIOS, question)
     assert note is not None
     assert "the plan may still change at" in note
-    assert left_out(networks.swept(question, file, budget=60), networks.groups, RATIOS, question) != note
-    whole = networks.swept(Question())
-    assert SensitivityTable.load(file).ratios_for(0.05) == whole.ratios_for(0.05)
+    longer = networks.swept(question, file, budget=100)
+    assert not unsure(longer, networks.groups, question)
+    assert longer.ratios_for(0.05) == networks.swept(Question()).ratios_for(0.05)
 
 
-def test_a_time_budget_that_is_too_short_for_every_group_says_which_are_missing() -> None:
-    networks = Drawn(10, seconds=0.02)
-    table = networks.swept(Question(), budget=0.3)
+def test_a_time_budget_that_is_too_short_for_every_group_says_which_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    networks = clocked(monkeypatch, 0.1)
+    table = networks.swept(Question(), budget=2.0)
     note = left_out(table, networks.groups, RATIOS, Question())
     assert note is not None
     assert "weren't looked at" in note
+    assert [name for name, points in table.groups.items() if points] == ["g0", "g1", "g2"]
     assert "g9" in [name for name, points in table.groups.items() if not points]
 
 
