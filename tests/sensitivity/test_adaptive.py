@@ -112,6 +112,18 @@ class Drawn:
         return sweep(self.groups, measurer, IDENTITY, question=question, save_file=file)
 
 
+def test_ratios_above_one_that_is_far_beyond_the_tolerance_are_not_run(tmp_path: Path) -> None:
+    networks, file = Drawn(30), tmp_path / "table.json"
+    whole, table = networks.swept(Question()), networks.swept(Question((0.05,)), file)
+    steep = [group for group in networks.groups if whole.loss_at(group.name, 0.5) > 0.3]
+    assert len(steep) >= 3
+    for group in steep:
+        assert table.groups[group.name][-1].ratio < 0.9
+        assert table.groups[group.name][-1].loss > 0.05
+    assert networks.swept(Question((0.5,)), file).ratios_for(0.5) == whole.ratios_for(0.5)
+    assert networks.swept(Question(), file) == whole
+
+
 @pytest.mark.parametrize("metric", [Right(), ByBatch()])
 def test_the_plan_for_a_tolerance_is_that_of_the_whole_table(metric: Metric) -> None:
     networks = Drawn(60)
@@ -211,7 +223,7 @@ def test_a_time_budget_sees_every_group_then_those_that_matter(tmp_path: Path, m
     networks, file, question = clocked(monkeypatch, 0.01), tmp_path / "table.json", Question((0.05,))
     table = networks.swept(question, file, budget=2.0)
     assert networks.now == pytest.approx(2.0, abs=0.3)  # a batch that was begun is ended
-    assert all(len(points) == 9 for points in table.groups.values())
+    assert all(table.groups.values())
     seen = sorted({point.samples for points in table.groups.values() for point in points})
     assert seen[0] == 25
     assert seen[-1] > 25

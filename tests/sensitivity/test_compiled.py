@@ -53,7 +53,7 @@ def test_any_groups_can_be_opened_together_and_none_gives_the_dense_network() ->
 
 def test_batches_are_as_large_as_their_outputs_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, graph, data = small.parts()
-    monkeypatch.setattr("paddleprune.sensitivity.evaluators._OUTPUTS", 4 * 4 * 4 * 9 * 5)  # 4 scores, 36 entries
+    monkeypatch.setattr("paddleprune.sensitivity.evaluators._OUTPUTS", 4 * 4 * 8 * 9 * 5)  # 4 scores, 72 entries
     batches = Batches(data, 16)
     measure_with(open_engine("native", layer, graph, "l1"), small.Accuracy(), batches, Question())
     assert batches.batch_size == 5

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _TRIM, _MAP = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-_KEEP = 2**30
+_KEEP = 128 * 2**20
+"""Larger blocks are weights: they are given back at once."""
 _USUAL = 32 * 2**20
 
 
@@ -23,9 +24,14 @@ def kept_heap() -> Iterator[None]:
         yield
     finally:
         _set(_USUAL)
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+        release_heap()
+
+
+def release_heap() -> None:
+    """Give what is free now back to the system."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _set(size: int) -> None:

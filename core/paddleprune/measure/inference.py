@@ -39,6 +39,7 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     config.disable_glog_info()
     if onednn:
         config.enable_mkldnn()
+        config.set_mkldnn_cache_capacity(1)  # or it keeps a copy of the weights for each size of a batch
         program = Path(f"{prefix}.json").read_text(encoding="utf-8")
         for part in {part for sign, part in _FAULTS if sign in program}:
             config.delete_pass(part)

@@ -22,7 +22,7 @@ from paddleprune.sensitivity.flow import Cut, Flow
 from paddleprune.sensitivity.folding import fold
 from paddleprune.sensitivity.programs import Compiled, Part, Source
 
-_LARGEST_VALUE = 64 * 2**20
+_LARGEST_VALUE = 32 * 2**20
 """Bytes of the largest value of a run: bounds the memory that a run takes."""
 _LARGEST_RUN = 32
 
@@ -77,7 +77,7 @@ class MaskedProgram:
     ) -> None:
         cuts = [flow.cut({read.op for read in each}) for each in reads]
         self._fixed = fixed
-        self.samples = fixed or min(_run_size(flow, cut) for cut in cuts)
+        self.samples = fixed or min(_run_size(flow, cut.suffix) for cut in cuts)
         self.suffixes = [_Suffix(source, cut, each, onednn) for cut, each in zip(cuts, reads, strict=True)]
         inputs = {f"input_{number}": value for number, value in enumerate(flow.inputs)}
         self._numbers = {value.id: number for number, value in enumerate(flow.inputs)}
@@ -86,6 +86,7 @@ class MaskedProgram:
         self._prefix = None
         if self._inner:
             ops = sorted({i for cut in cuts for i in cut.prefix})
+            self._ahead = fixed or _run_size(flow, ops)
             part = Part(ops, inputs, [needed[identity] for identity in self._inner])
             self._prefix = Compiled(source, part, onednn=onednn)
 
@@ -113,15 +114,18 @@ class MaskedProgram:
             for place, (suffix, mask) in zip(found, masks, strict=True):
                 place.append(tuple(y[:length] for y in suffix.run(mask)))
         for pieces in found:
-            yield pieces[0] if len(pieces) == 1 else tuple(map(np.concatenate, zip(*pieces, strict=True)))
+            yield _joined(pieces)
 
     def _values(self, arrays: list[Array]) -> dict[Any, Array]:
         """What the suffixes need: the network's inputs, and what the prefix makes of them."""
         values = {identity: arrays[number] for identity, number in self._numbers.items()}
         if self._prefix is not None:
-            for number, array in enumerate(arrays):
-                self._prefix.feed(f"input_{number}", array)
-            values.update(zip(self._inner, self._prefix.run(), strict=True))
+            pieces = []
+            for start in range(0, len(arrays[0]), self._ahead):
+                for number, array in enumerate(arrays):
+                    self._prefix.feed(f"input_{number}", array[start : start + self._ahead])
+                pieces.append(self._prefix.run())
+            values.update(zip(self._inner, _joined(pieces), strict=True))
         return values
 
 
@@ -162,9 +166,14 @@ class _Suffix:
         return tuple(found[i] for i in range(len(found)))
 
 
-def _run_size(flow: Flow, cut: Cut) -> int:
-    """How many samples to run at once, so that what an operation reads and makes stays in the cache."""
-    sizes = [_bytes(value) for i in cut.suffix for value in (*flow.makes[i], *flow.reads[i])]
+def _joined(pieces: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
+    """The values for all samples, from those for some of them."""
+    return pieces[0] if len(pieces) == 1 else tuple(map(np.concatenate, zip(*pieces, strict=True)))
+
+
+def _run_size(flow: Flow, ops: Sequence[int]) -> int:
+    """How many samples these operations are run on at once, so that what one of them makes isn't too large."""
+    sizes = [_bytes(value) for i in ops for value in (*flow.makes[i], *flow.reads[i])]
     fits = max(1, _LARGEST_VALUE // max(sizes, default=1))
     return int(min(_LARGEST_RUN, 2 ** (fits.bit_length() - 1)))
 

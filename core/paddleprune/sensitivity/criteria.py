@@ -9,11 +9,11 @@ layers' scores are averaged, so that every layer has the same say whatever its s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import numpy as np
-from paddle import nn
+from paddle import Tensor, nn
 
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.graph.tensors import named_tensors
@@ -22,6 +22,9 @@ from paddleprune.settings import Criterion
 
 Rankings: TypeAlias = Mapping[str, list[int]]
 """Group name -> indices of its units, least important first."""
+
+_BLOCK = 2**21
+"""Weights that are scored at a time."""
 
 
 def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> dict[str, list[int]]:
@@ -33,20 +36,19 @@ def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> dict[str
         criterion: what makes a unit matter.
     """
     tensors = named_tensors(layer)
-    weights = {axis.parameter: tensors[axis.parameter].numpy() for axis in graph.axes if axis.role == "own"}
-    return {group.name: _rank_group(graph, group, weights, SCORES[criterion]) for group in graph.prunable}
+    return {group.name: _rank_group(graph, group, tensors, SCORES[criterion]) for group in graph.prunable}
 
 
 def _rank_group(
-    graph: ChannelGraph, group: Group, weights: Mapping[str, Array], score: Callable[[Array], Array]
+    graph: ChannelGraph, group: Group, tensors: Mapping[str, Tensor], score: Callable[[Array], Array]
 ) -> list[int]:
     index = {unit: i for i, unit in enumerate(group.units)}
     total = np.zeros(len(index))
     for axis in graph.axes_of[group.name]:
         if axis.role != "own":
             continue
-        filters = np.moveaxis(weights[axis.parameter], axis.axis, 0)
-        scores = score(filters.reshape(len(filters), -1).astype(np.float64))
+        filters = np.moveaxis(tensors[axis.parameter].numpy(), axis.axis, 0)
+        scores = score(filters.reshape(len(filters), -1))
         scores = scores / max(float(scores.mean()), 1e-30)
         places = [(index[unit], i) for i, unit in enumerate(axis.units.tolist()) if unit in index]
         mine, theirs = np.array([p[0] for p in places]), np.array([p[1] for p in places])
@@ -56,17 +58,26 @@ def _rank_group(
 
 
 def _l1(filters: Array) -> Array:
-    return np.asarray(np.abs(filters).mean(axis=1))
+    return np.concatenate([np.abs(rows).mean(axis=1) for rows in _blocks(filters, 0)])
 
 
 def _l2(filters: Array) -> Array:
-    return np.asarray(np.sqrt(np.square(filters).mean(axis=1)))
+    return np.concatenate([np.sqrt(np.square(rows).mean(axis=1)) for rows in _blocks(filters, 0)])
 
 
 def _fpgm(filters: Array) -> Array:
-    squares = np.square(filters).sum(axis=1)
-    distances = squares[:, None] + squares[None, :] - 2 * filters @ filters.T
+    products = np.zeros((len(filters), len(filters)))
+    for columns in _blocks(filters, 1):
+        products += columns @ columns.T
+    squares = products.diagonal()
+    distances = squares[:, None] + squares[None, :] - 2 * products
     return np.asarray(np.sqrt(np.maximum(distances, 0)).sum(axis=1))
+
+
+def _blocks(filters: Array, axis: int) -> Iterator[Array]:
+    """Rows or columns of a matrix, some at a time, in double precision: all of a large layer's take much memory."""
+    for block in np.array_split(filters, -(-filters.size // _BLOCK), axis):
+        yield block.astype(np.float64)
 
 
 SCORES: Mapping[Criterion, Callable[[Array], Array]] = {"l1": _l1, "l2": _l2, "fpgm": _fpgm}

@@ -15,6 +15,7 @@ from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Forward, eager_forward
+from paddleprune.measure.heap import release_heap
 from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
 from paddleprune.settings import RATIOS
 
@@ -24,9 +25,9 @@ _PROBE = 2
 """Samples that the compiled programs are tried on."""
 _LOOKED_AT = 4096
 """Numbers of an output that are compared for each group."""
-_WEIGHTS = 64 * 2**20
+_WEIGHTS = 128 * 2**20
 """Bytes of weights that the suffixes that are open at once may have, in all."""
-_MOST_TOGETHER = 4
+_MOST_TOGETHER = 8
 """Suffixes that are open at once; of more, the values of their borders take too much memory."""
 _OUTPUTS = 512 * 2**20
 """Bytes of a batch's outputs, for the entries of so many groups."""
@@ -160,7 +161,11 @@ class CompiledEvaluator:
             for share in shares:
                 yield next(outputs) if share in fast else next(self._eager.run(inputs, [share]))
 
-        yield run
+        try:
+            yield run
+        finally:
+            program = None
+            release_heap()
 
 
 def _say_slower(what: str, problem: str) -> None:
@@ -193,7 +198,10 @@ def choose_evaluator(
             whole = network.open(unit for group in groups for unit in group.units)
             problem = first_disagreement(wanted, whole.run(probe, [(0, ()), (0, half)]))
             if problem is None:
-                return CompiledEvaluator(network, eager, units, Expected(probe, dense, whole, groups))
+                expected = Expected(probe, dense, whole, groups)
+                del whole
+                release_heap()
+                return CompiledEvaluator(network, eager, units, expected)
         except Exception as error:
             problem = said_by(error)
     say(f"the network can't be compiled, so that the analysis is slower: {problem}")

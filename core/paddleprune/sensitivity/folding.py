@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from paddle import nn
+import paddle
+from paddle import Tensor, nn
 
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.interfaces import Array
 from paddleprune.sensitivity.flow import Flow
 
 _CONVOLUTIONS = ("pd_op.conv2d", "pd_op.depthwise_conv2d")
@@ -31,7 +31,7 @@ class Folded:
     """
 
     shifts: Mapping[int, int]
-    weights: Mapping[str, Array]
+    weights: Mapping[str, Tensor]
     gone: frozenset[int]
 
 
@@ -43,7 +43,7 @@ def fold(layer: nn.Layer, flow: Flow) -> Folded:
         for value in values:
             uses[value.id] = uses.get(value.id, 0) + 1
     shifts: dict[int, int] = {}
-    weights: dict[str, Array] = {}
+    weights: dict[str, Tensor] = {}
     gone: set[int] = set()
     for index, norm in enumerate(captured.ops):
         found = _foldable(flow, norm, uses)
@@ -53,8 +53,8 @@ def fold(layer: nn.Layer, flow: Flow) -> Folded:
         weight, mean, variance, scale, bias = (tensors[str(captured.parameter(raw))].numpy() for raw in declared)
         factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + norm.attrs()["epsilon"])
         folded = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
-        weights[declared[0].attrs()["parameter_name"]] = folded.astype(weight.dtype)
-        weights[declared[4].attrs()["parameter_name"]] = (bias - mean * factor).astype(bias.dtype)
+        for raw, values in ((declared[0], folded.astype(weight.dtype)), (declared[4], bias - mean * factor)):
+            weights[raw.attrs()["parameter_name"]] = paddle.to_tensor(values, weight.dtype.name, place="cpu")
         shifts[index] = found[4]
         gone |= set(found[1:4])
     return Folded(shifts, weights, frozenset(gone))

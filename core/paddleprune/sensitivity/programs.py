@@ -97,11 +97,7 @@ def _save(source: Source, part: Part, path: Path) -> None:
         scope = paddle.static.Scope()
         with paddle.static.scope_guard(scope):
             for name in used:
-                tensor, weight = scope.var(name).get_tensor(), weights[name]
-                if isinstance(weight, np.ndarray):
-                    tensor.set(weight, paddle.CPUPlace())
-                else:
-                    tensor._share_data_with(weight)
+                scope.var(name).get_tensor()._share_data_with(weights[name])  # Paddle never frees what it would copy
             executor = paddle.static.Executor(paddle.CPUPlace())
             paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
     finally:
@@ -109,14 +105,10 @@ def _save(source: Source, part: Part, path: Path) -> None:
 
 
 def _weights(source: Source) -> dict[str, Any]:
-    """Paddle's name of a parameter -> its values: where they lie in memory, if they lie there as they are."""
+    """Paddle's name of a parameter -> its values in the CPU's memory; where the layer has them, if that is there."""
     tensors = named_tensors(source.layer)
-    found: dict[str, Any] = {}
-    for name, structured in source.captured.names.items():
-        lies = tensors[structured].value().get_tensor()
-        shared = lies._is_initialized() and tensors[structured].place.is_cpu_place()
-        found[name] = lies if shared else tensors[structured].numpy()
-    return {**found, **source.folded.weights}
+    layers = {name: tensors[structured] for name, structured in source.captured.names.items()}
+    return {name: tensor.cpu().value().get_tensor() for name, tensor in {**layers, **source.folded.weights}.items()}
 
 
 def _program(source: Source, part: Part) -> tuple[Any, list[Any], list[Any], list[str]]:

@@ -2,7 +2,8 @@
 
 A tolerance t wants a group's last ratio whose loss is within t, and the next one, between which the plan
 interpolates. Which ratio that is shows long before all samples have been seen: a ratio that is surely beyond t
-can't be the last within it, and one below a ratio that is within it doesn't matter.
+can't be the last within it, and one below a ratio that is within it doesn't matter. Ratios above one that is far
+beyond t aren't run at all: who loses much more than t with some of a group's units gone won't win it back with more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _SURE = 3.0
 _LIKELY = 1.0
 """Smaller ratios wait as long as a loss is so many standard errors below the tolerance; they are still measured
 should it turn out to be above."""
+_FAR = 0.1
+"""A loss that is surely so much beyond a tolerance is far beyond it; larger ratios then are beyond it, too."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ class Question:
         """
         ratios = sorted(scores)
         open_ = [r for r in ratios if (score := scores[r]) is None or not score.complete]
-        if self.everything or any(scores[r] is None for r in ratios):
-            return [r for r in open_ if self.everything or scores[r] is None]
-        known = [(score.loss, _doubt(score, samples)) for r in ratios if (score := scores[r]) is not None]
+        if self.everything:
+            return open_
+        known = [_loss_and_doubt(scores[r], samples) for r in ratios]
         wanted: set[int] = set()
         for tolerance in self.tolerances:
             first, last = _bracket(known, tolerance)
             wanted |= set(range(first, last + 1))
         if self.until_loss is not None:
             wanted |= set(range(_bracket(known, self.until_loss)[1] + 1))
+        unseen = [i for i in sorted(wanted) if known[i][1] == math.inf]
+        if unseen:  # the lower half may show that the upper one is far beyond
+            return [ratios[i] for i in unseen[: (len(unseen) + 1) // 2]]
         return [r for i, r in enumerate(ratios) if i in wanted and r in open_]
 
     def doubt(self, scores: Mapping[float, Score | None], samples: int) -> float:
@@ -67,17 +73,19 @@ class Question:
 
 def _bracket(known: Sequence[tuple[float, float]], tolerance: float) -> tuple[int, int]:
     """The first and last of the ratios between which a tolerance may lie, by number; (0, -1) if below them all."""
-    within = [i for i, (loss, doubt) in enumerate(known) if loss + _LIKELY * doubt <= tolerance]
-    possible = [i for i, (loss, doubt) in enumerate(known) if loss - _SURE * doubt <= tolerance]
+    surely = [loss - _SURE * doubt for loss, doubt in known]
+    far = next((i for i, least in enumerate(surely) if least > tolerance + _FAR), len(known) - 1)
+    within = [i for i, (loss, doubt) in enumerate(known[: far + 1]) if loss + _LIKELY * doubt <= tolerance]
+    possible = [i for i, least in enumerate(surely[: far + 1]) if least <= tolerance]
     if not possible:
         return 0, -1
-    return max(within, default=0), min(max(possible) + 1, len(known) - 1)
+    return max(within, default=0), min(max(possible) + 1, far)
 
 
-def _doubt(score: Score, samples: int) -> float:
-    """How far a loss may lie from that over all samples: a standard error, of no less than one sample's difference."""
-    if score.complete:
-        return 0.0
-    if score.error is None or not score.samples:
-        return math.inf
-    return math.hypot(score.error, 1 / score.samples) * math.sqrt(max(0.0, 1 - score.samples / samples))
+def _loss_and_doubt(score: Score | None, samples: int) -> tuple[float, float]:
+    """A loss, and how far it may lie from that over all samples: a standard error, of no less than one sample's."""
+    if score is None or (not score.complete and (score.error is None or not score.samples)):
+        return 0.0, math.inf
+    if score.complete or score.samples is None or score.error is None:
+        return score.loss, 0.0
+    return score.loss, math.hypot(score.error, 1 / score.samples) * math.sqrt(max(0.0, 1 - score.samples / samples))
