@@ -24,6 +24,9 @@ Batch: TypeAlias = tuple[tuple[Array, ...], Any]
 Loss: TypeAlias = "Callable[[tuple[Tensor, ...], Any], Tensor]"
 """(the model's outputs, the targets of a batch as tensors) -> a scalar tensor to minimise."""
 
+Reduction: TypeAlias = "Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]"
+"""(the model's outputs) -> what is left of them, in Paddle operations that can be traced."""
+
 
 class Dataset(ABC):
     """The samples of one split.
@@ -88,6 +91,15 @@ class Metric(ABC):
 
         From them come the standard errors of a sensitivity table. None, the default, where the primary value is no
         such mean (mAP, mIoU): the errors then come from the values of whole batches, and are coarser.
+        """
+        return None
+
+    def reduction(self) -> Reduction | None:
+        """What makes of outputs all that `update` and `sample_scores` need of them, where that is much smaller.
+
+        A sensitivity sweep computes it inside of the compiled network and hands on its results in the outputs' place:
+        of [N, classes, H, W] scores the best class of every pixel, say. Those methods must take either, and find the
+        same. None, the default, where they need the outputs themselves.
         """
         return None
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import FamilyOptions
 from paddleprune_segmentation import transform_specs as spec
-from paddleprune_segmentation.config import SegmentationLoss
+from paddleprune_segmentation.config import IGNORED, SegmentationLoss
 from paddleprune_segmentation.losses import mixed
 from paddleprune_segmentation.metrics import Overlap
 from paddleprune_segmentation.palette import voc_palette
@@ -120,6 +120,21 @@ def test_overlap_by_hand() -> None:
     metric.reset()
     metric.update((one_hot(truth % 255, 3),), truth)
     assert metric.accumulate() == [1] * 6
+
+
+def test_the_metric_takes_classes_for_scores() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 4, (3, 5, 7, 9)).astype(np.float32)  # many of a pixel's scores are equal
+    scores[0, 1, 2:4] = np.nan
+    scores[1, 4] = np.inf
+    targets = rng.choice([0, 1, 2, 3, 4, IGNORED], (3, 7, 9)).astype(np.uint8)
+    plain, reduced = Overlap("abcde"), Overlap("abcde")
+    (said,) = plain.reduction()((paddle.to_tensor(scores),))
+    assert said.dtype == paddle.uint8
+    plain.update((scores,), targets)
+    reduced.update((said.numpy(),), targets)
+    np.testing.assert_array_equal(plain.confusion, reduced.confusion)
+    assert plain.confusion[:, -1].sum() > 0
 
 
 def test_a_class_that_occurs_nowhere_counts_nowhere() -> None:

@@ -212,7 +212,7 @@ def measure_with(
     """
     if time_budget is not None or not question.everything:
         batches.batch_size = min(batches.batch_size, max(_SMALLEST_LOOK, len(batches.dataset) // _LOOKS))
-    evaluator = engine.evaluator(batches)
+    evaluator = engine.evaluator(batches, metric.reduction())
     batches.batch_size = min(batches.batch_size, evaluator.most_samples or batches.batch_size)
     return DataMeasurer(evaluator, metric, batches, question, time_budget)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
 from paddleprune.sensitivity import Prunable
@@ -27,11 +28,12 @@ class Engine(Protocol):
     def groups(self) -> Sequence[Prunable]:
         """What may be pruned, in the network's order."""
 
-    def evaluator(self, batches: Batches) -> Evaluator:
+    def evaluator(self, batches: Batches, reduction: Reduction | None = None) -> Evaluator:
         """What measures the network on these batches, as fast as it can.
 
         Args:
             batches: the evaluation data.
+            reduction: what may be given in the outputs' place.
         """
 
     def removing(self, ratios: Mapping[str, float]) -> AbstractContextManager[Forward]:

@@ -9,6 +9,7 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph, Group, masked
+from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
 from paddleprune.sensitivity import rank
@@ -36,10 +37,10 @@ class NativeEngine:
         """What may be pruned, in the network's order."""
         return self.graph.prunable
 
-    def evaluator(self, batches: Batches) -> Evaluator:
+    def evaluator(self, batches: Batches, reduction: Reduction | None = None) -> Evaluator:
         """What measures the network on these batches: compiled, if it can be."""
         inputs, _ = batches.take(0, batches.batch_size)
-        return choose_evaluator(self._layer, self.graph, self.units, self.removing, inputs)
+        return choose_evaluator(self._layer, self.graph, self.units, self.removing, inputs, reduction)
 
     @contextmanager
     def removing(self, ratios: Mapping[str, float]) -> Iterator[Forward]:

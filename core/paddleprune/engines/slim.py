@@ -15,7 +15,7 @@ from paddleprune.engines.paddleslim import WAY_OUT, Collection, Member, SlimPlan
 from paddleprune.errors import CertificateError, GraphError, PlanError, said_by
 from paddleprune.graph import ChannelGraph, random_inputs
 from paddleprune.graph.tensors import named_tensors, overwrite
-from paddleprune.interfaces import Array
+from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
@@ -78,7 +78,7 @@ class SlimEngine:
         self._by_name = {group.name: group for group in self.groups}
         self._report()
 
-    def evaluator(self, batches: Batches) -> Evaluator:
+    def evaluator(self, batches: Batches, reduction: Reduction | None = None) -> Evaluator:
         """What measures the network: the layer itself, pruned."""
         return EagerEvaluator(self.removing)
 

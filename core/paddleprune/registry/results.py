@@ -15,7 +15,7 @@ from paddleprune.validation import choose_from
 if TYPE_CHECKING:
     from paddle import nn
 
-    from paddleprune.interfaces import Loss
+    from paddleprune.interfaces import Loss, Reduction
 
 T = TypeVar("T")
 _METRIC_METHODS = ("reset", "update", "accumulate", "name")
@@ -49,6 +49,11 @@ class AdaptedMetric(Metric):
         """Each sample's share in the primary value, if the metric knows."""
         scores = getattr(self._metric, "sample_scores", None)
         return None if scores is None else np.asarray(scores(outputs, targets))
+
+    def reduction(self) -> Reduction | None:
+        """What makes of outputs all that the metric needs, if it says so."""
+        found = getattr(self._metric, "reduction", None)
+        return None if found is None else found()
 
 
 def instance(result: Any, expected: type[T], origin: str) -> T:

@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import paddle
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.channels import Read
 from paddleprune.graph.inputs import leaves
 from paddleprune.graph.trace import Capture, capture, is_tensor
-from paddleprune.interfaces import Array
+from paddleprune.interfaces import Array, Reduction
 from paddleprune.sensitivity.flow import Cut, Flow
 from paddleprune.sensitivity.folding import fold
 from paddleprune.sensitivity.programs import Compiled, Part, Source
@@ -34,10 +35,13 @@ class CompiledNetwork:
         layer: the dense network that the graph was built from; it must be traceable.
         graph: its channel graph.
         samples: samples a run, a smaller number of them is padded; None for any number, which some networks can't.
+        reduction: what can be asked for in the outputs' place.
     """
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, samples: int | None = None) -> None:
-        self.graph, self._fixed = graph, samples
+    def __init__(
+        self, layer: nn.Layer, graph: ChannelGraph, samples: int | None = None, reduction: Reduction | None = None
+    ) -> None:
+        self.graph, self._fixed, self._reduction = graph, samples, reduction
         captured = capture(layer, graph.inputs, samples or -1)
         self._flow = Flow(captured)
         self.source = Source(layer, captured, fold(layer, self._flow))
@@ -46,7 +50,7 @@ class CompiledNetwork:
     def open(self, *units: Iterable[int]) -> MaskedProgram:
         """Compile what it takes to run the network without some of the units of one of these collections."""
         reads = [self._reads(each) for each in units]
-        return MaskedProgram(self.source, self._flow, reads, self._fixed, onednn=self._onednn)
+        return MaskedProgram(self.source, self._flow, reads, self._fixed, self._reduction, onednn=self._onednn)
 
     def cut(self, units: Iterable[int]) -> Cut:
         """Where the program is cut for these units."""
@@ -65,6 +69,7 @@ class MaskedProgram:
         flow: its dependencies.
         reads: for each suffix where it reads masks.
         fixed: samples a run, where they can't be any number.
+        reduction: what can be asked for in the outputs' place.
         onednn: whether to use oneDNN.
 
     Attributes:
@@ -73,12 +78,19 @@ class MaskedProgram:
     """
 
     def __init__(
-        self, source: Source, flow: Flow, reads: Sequence[Sequence[Read]], fixed: int | None, *, onednn: bool
+        self,
+        source: Source,
+        flow: Flow,
+        reads: Sequence[Sequence[Read]],
+        fixed: int | None,
+        reduction: Reduction | None,
+        *,
+        onednn: bool,
     ) -> None:
         cuts = [flow.cut({read.op for read in each}) for each in reads]
-        self._fixed = fixed
+        self._fixed, self._reduction = fixed, reduction
         self.samples = fixed or min(_run_size(flow, cut.suffix) for cut in cuts)
-        self.suffixes = [_Suffix(source, cut, each, onednn) for cut, each in zip(cuts, reads, strict=True)]
+        self.suffixes = [_Suffix(source, cut, each, reduction, onednn) for cut, each in zip(cuts, reads, strict=True)]
         inputs = {f"input_{number}": value for number, value in enumerate(flow.inputs)}
         self._numbers = {value.id: number for number, value in enumerate(flow.inputs)}
         needed = {value.id: value for suffix in self.suffixes for value in suffix.needs}
@@ -91,14 +103,16 @@ class MaskedProgram:
             self._prefix = Compiled(source, part, onednn=onednn)
 
     def run(
-        self, inputs: tuple[Array, ...], removals: Sequence[tuple[int, Collection[int]]]
+        self, inputs: tuple[Array, ...], removals: Sequence[tuple[int, Collection[int]]], *, reduced: bool = False
     ) -> Iterator[tuple[Array, ...]]:
         """The network's outputs for a batch, once for each removal.
 
         Args:
             inputs: the batch.
             removals: the number of a suffix, and the units that go.
+            reduced: whether to give what the reduction makes of them instead, if there is one.
         """
+        reduction = self._reduction if reduced else None
         arrays = leaves(list(inputs))
         size = len(arrays[0])
         found: list[list[tuple[Array, ...]]] = [[] for _ in removals]
@@ -112,7 +126,7 @@ class MaskedProgram:
             for suffix in {id(suffix): suffix for suffix, _ in masks}.values():
                 suffix.feed(values)
             for place, (suffix, mask) in zip(found, masks, strict=True):
-                place.append(tuple(y[:length] for y in suffix.run(mask)))
+                place.append(tuple(y[:length] for y in suffix.run(mask, reduction)))
         for pieces in found:
             yield _joined(pieces)
 
@@ -132,8 +146,11 @@ class MaskedProgram:
 class _Suffix:
     """What masks affect, compiled; and the outputs that they don't affect."""
 
-    def __init__(self, source: Source, cut: Cut, reads: Sequence[Read], onednn: bool) -> None:
+    def __init__(
+        self, source: Source, cut: Cut, reads: Sequence[Read], reduction: Reduction | None, onednn: bool
+    ) -> None:
         outputs = source.captured.outputs
+        self._reduces = reduction is not None and len(cut.affected) == len(outputs)
         self._reads, self.affected = reads, cut.affected
         self._border = {f"border_{i}": value for i, value in enumerate(cut.border)}
         self._others = {i: value for i, value in enumerate(outputs) if i not in cut.affected}
@@ -141,7 +158,8 @@ class _Suffix:
         self.needs = [*self._border.values(), *self._others.values()]
         self._compiled = None
         if cut.affected:
-            part = Part(cut.suffix, self._border, [outputs[i] for i in cut.affected], reads)
+            inside = reduction if self._reduces else None
+            part = Part(cut.suffix, self._border, [outputs[i] for i in cut.affected], reads, inside)
             self._compiled = Compiled(source, part, onednn=onednn)
 
     def masks(self, removed: Collection[int]) -> list[Array]:
@@ -156,14 +174,23 @@ class _Suffix:
                 self._compiled.feed(name, values[value.id])
         self._fixed_outputs = {i: values[value.id] for i, value in self._others.items()}
 
-    def run(self, masks: list[Array]) -> tuple[Array, ...]:
-        """All of the network's outputs."""
+    def run(self, masks: list[Array], reduction: Reduction | None) -> tuple[Array, ...]:
+        """All of the network's outputs, or what a reduction makes of them."""
         found = dict(self._fixed_outputs)
         if self._compiled is not None:
             for i, mask in enumerate(masks):
                 self._compiled.feed(f"mask_{i}", mask)
+            if reduction is not None and self._reduces:
+                return self._compiled.run(reduced=True)
             found.update(zip(self.affected, self._compiled.run(), strict=True))
-        return tuple(found[i] for i in range(len(found)))
+        outputs = tuple(found[i] for i in range(len(found)))
+        return outputs if reduction is None else reduced(reduction, outputs)
+
+
+def reduced(reduction: Reduction, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """What a reduction makes of outputs that are here already."""
+    with paddle.no_grad():
+        return tuple(y.numpy() for y in reduction(tuple(map(paddle.to_tensor, outputs))))
 
 
 def _joined(pieces: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:

@@ -13,7 +13,7 @@ from paddleprune.console import say
 from paddleprune.errors import said_by
 from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.graph.inputs import leaves, map_leaves
-from paddleprune.interfaces import Array
+from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Forward, eager_forward
 from paddleprune.measure.heap import release_heap
 from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
@@ -94,14 +94,15 @@ class Expected:
         groups: the groups that can be masked.
 
     Attributes:
-        bytes_per_sample: of all outputs.
+        bytes_per_sample: of all outputs, or of what is kept of them.
     """
 
     def __init__(
         self, inputs: tuple[Array, ...], dense: Outputs, whole: MaskedProgram, groups: Sequence[Group]
     ) -> None:
         self._inputs = inputs
-        self.bytes_per_sample = max(1, sum(y.nbytes for y in dense) // len(leaves(list(inputs))[0]))
+        kept = next(whole.run(inputs, [(0, ())], reduced=True))
+        self.bytes_per_sample = max(1, sum(y.nbytes for y in kept) // len(leaves(list(inputs))[0]))
         self._dense = tuple(map(_sample, dense))
         halves = whole.run(inputs, [(0, _half(group)) for group in groups])
         self._half = {group.name: tuple(map(_sample, y)) for group, y in zip(groups, halves, strict=True)}
@@ -157,7 +158,7 @@ class CompiledEvaluator:
         def run(inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
             fast = [share for share in shares if program is not None and set(share) <= set(numbers)]
             removals = [(numbers[next(iter(share))] if share else 0, self._units(share)) for share in fast]
-            outputs = program.run(inputs, removals) if program is not None and fast else iter(())
+            outputs = program.run(inputs, removals, reduced=True) if program is not None and fast else iter(())
             for share in shares:
                 yield next(outputs) if share in fast else next(self._eager.run(inputs, [share]))
 
@@ -173,7 +174,12 @@ def _say_slower(what: str, problem: str) -> None:
 
 
 def choose_evaluator(
-    layer: nn.Layer, graph: ChannelGraph, units: Units, removing: Removing, inputs: tuple[Array, ...]
+    layer: nn.Layer,
+    graph: ChannelGraph,
+    units: Units,
+    removing: Removing,
+    inputs: tuple[Array, ...],
+    reduction: Reduction | None = None,
 ) -> Evaluator:
     """The compiled network where it can be had and agrees with the eager one; else the eager one, saying why.
 
@@ -183,6 +189,7 @@ def choose_evaluator(
         units: the units that shares of groups stand for.
         removing: takes shares of groups from the layer itself.
         inputs: a batch of the evaluation data; its first samples are the test of agreement, masked and not.
+        reduction: what the compiled network gives in its outputs' place.
     """
     eager, probe = EagerEvaluator(removing), tuple(map_leaves(lambda array: array[:_PROBE], list(inputs)))
     groups = [group for group in graph.prunable if not group.inexact]
@@ -194,7 +201,7 @@ def choose_evaluator(
     problem = None
     for samples in (None, len(leaves(list(inputs))[0])):
         try:
-            network = CompiledNetwork(layer, graph, samples)
+            network = CompiledNetwork(layer, graph, samples, reduction)
             whole = network.open(unit for group in groups for unit in group.units)
             problem = first_disagreement(wanted, whole.run(probe, [(0, ()), (0, half)]))
             if problem is None:

@@ -17,7 +17,7 @@ from paddle.base.libpaddle import pir
 from paddleprune.graph.channels import Read
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.graph.trace import Capture
-from paddleprune.interfaces import Array
+from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
 from paddleprune.sensitivity.folding import Folded
 
@@ -31,12 +31,14 @@ class Part:
         feeds: name -> value that is given instead of computed.
         outputs: values that it computes.
         reads: places whose operands are multiplied by a mask, `mask_0`, `mask_1`, … in this order.
+        reduction: what is made of the outputs, beside them.
     """
 
     ops: Sequence[int]
     feeds: Mapping[str, Any]
     outputs: Sequence[Any]
     reads: Sequence[Read] = ()
+    reduction: Reduction | None = None
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,18 @@ class Compiled:
             self._predictor = create_predictor(path, onednn=onednn, device=paddle.get_device())
         given = set(self._predictor.get_input_names())
         self._inputs = {name: self._predictor.get_input_handle(name) for name in given}
-        self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
+        handles = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
+        self._outputs, self._reduced = handles[: len(part.outputs)], handles[len(part.outputs) :]
 
     def feed(self, name: str, array: Array) -> None:
         """Give an input; it stays until it is given again."""
         if name in self._inputs:  # what only pruned branches read is gone
             self._inputs[name].copy_from_cpu(np.ascontiguousarray(array))
 
-    def run(self) -> tuple[Array, ...]:
-        """Compute the outputs."""
+    def run(self, *, reduced: bool = False) -> tuple[Array, ...]:
+        """Compute the outputs, or what the part's reduction makes of them."""
         self._predictor.run()
-        return tuple(handle.copy_to_cpu() for handle in self._outputs)
+        return tuple(handle.copy_to_cpu() for handle in (self._reduced if reduced else self._outputs))
 
 
 def _save(source: Source, part: Part, path: Path) -> None:
@@ -130,7 +133,9 @@ def _program(source: Source, part: Part) -> tuple[Any, list[Any], list[Any], lis
                 _shift(raw, source.captured.ops[source.folded.shifts[index]], mapping)
             else:
                 _clone_masked(raw, mapping, [(masks[i], part.reads[i]) for i in wanted.get(index, ())])
-        return program, feeds, [mapping.look_up(value) for value in part.outputs], used
+        outputs = [mapping.look_up(value) for value in part.outputs]
+        reduced = part.reduction(tuple(outputs)) if part.reduction else ()
+        return program, feeds, [*outputs, *reduced], used
 
 
 def _shift(norm: Any, declares_bias: Any, mapping: Any) -> None:

@@ -18,6 +18,7 @@ from paddleprune.measure.inference import create_predictor
 from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import rank
+from paddleprune.sensitivity.compiled import reduced
 from paddleprune.specs import FamilyOptions
 from paddleprune.testing.coverage import coverage
 from paddleprune.testing.exactness import check_exact, settle
@@ -151,10 +152,17 @@ class TaskConformance:
         assert np.isfinite(float(value))
         assert any(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in layer.parameters())
         metric = registry.build_metric(self.task, registry.metric_config(self.task, {}), dataset.labels)
+        outputs = eager_forward(layer)(inputs)
         metric.reset()
-        metric.update(eager_forward(layer)(inputs), targets)
+        metric.update(outputs, targets)
+        values = metric.accumulate()
         assert metric.primary in metric.name()
-        assert np.isfinite(metric.accumulate()).all()
+        assert np.isfinite(values).all()
+        reduction = metric.reduction()
+        if reduction is not None:
+            metric.reset()
+            metric.update(reduced(reduction, outputs), targets)
+            assert metric.accumulate() == values
 
     def test_data_is_the_same_each_time(self, opened: tuple[Any, ...]) -> None:
         """A sample depends on nothing but its index (and, in training, the seed and epoch)."""

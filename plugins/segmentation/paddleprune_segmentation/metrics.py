@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paddleprune.errors import DataError
-from paddleprune.interfaces import Array, Metric
+from paddleprune.interfaces import Array, Metric, Reduction
 from paddleprune_segmentation.config import IGNORED
+
+if TYPE_CHECKING:
+    from paddle import Tensor
 
 
 class Overlap(Metric):
@@ -33,12 +36,29 @@ class Overlap(Metric):
         """[true class, predicted class]: pixels; the last column is that of no class."""
 
     def update(self, outputs: tuple[Array, ...], targets: Any) -> None:
-        """Take in a batch: the first output is the scores [N, classes, H, W], the targets are classes [N, H, W]."""
-        said, there = predicted(outputs[0], none=len(self.labels)), np.asarray(targets)
+        """Take in a batch: the first output is the scores [N, classes, H, W], or the class [N, H, W] that has the
+        highest, as the reduction gives it; the targets are classes [N, H, W]."""
+        said, there = outputs[0], np.asarray(targets)
+        if said.ndim == 4:
+            said = predicted(said, none=len(self.labels))
         counted = there != IGNORED
         rows, columns = self.confusion.shape
         pairs = there[counted].astype(np.int64) * columns + said[counted]
         self.confusion += np.bincount(pairs, minlength=rows * columns).reshape(rows, columns)
+
+    def reduction(self) -> Reduction:
+        """The class of every pixel, [N, H, W], uint8: a byte for what were four a class."""
+        none = len(self.labels)
+
+        def best(outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            import paddle
+
+            scores = outputs[0]
+            said = paddle.argmax(scores, axis=1, dtype="int32")
+            broken = paddle.isnan(scores.sum(axis=1))
+            return (paddle.where(broken, paddle.full_like(said, none), said).astype("uint8"),)
+
+        return best
 
     def accumulate(self) -> list[float]:
         """The values over all pixels since `reset`.
@@ -63,7 +83,9 @@ class Overlap(Metric):
 
 
 def predicted(scores: Array, none: int) -> Array:
-    """The class with the highest score: [N, classes, H, W] -> [N, H, W]; of equals the first, or `none` of no numbers.
+    """The class with the highest score: [N, classes, H, W] -> [N, H, W]; of equals the first.
+
+    Where the scores have no sum (one is no number, or there are infinities of both signs), it is `none`.
 
     One pass over the classes: NumPy's argmax along an axis that isn't the last takes several times as long.
     """
@@ -73,5 +95,5 @@ def predicted(scores: Array, none: int) -> Array:
         np.copyto(best, scores[:, number], where=better)
         said[better] = number
     if np.isnan(scores.sum()):
-        said[np.isnan(scores).any(axis=1)] = none
+        said[np.isnan(scores.sum(axis=1))] = none
     return said
