@@ -73,6 +73,27 @@ def test_predictions_of_a_folder_and_of_an_image(data: Path, dense: Path, tmp_pa
     assert len(list((tmp_path / "all").glob("*.png"))) == 12
 
 
+def test_images_of_five_bands(tmp_path: Path) -> None:
+    """Trained on, evaluated and predicted; a picture of them is refused with what it lacks."""
+    folder = write_folder(tmp_path / "bands", train=8)
+    for file in sorted((folder / "images").glob("*.png")):
+        bands = np.dstack([np.asarray(cv2.imread(str(file))), np.zeros((32, 48, 2), np.uint8)])
+        np.save(file.with_suffix(".npy"), bands)
+    picture = folder / "images" / "val_0.png"
+    for split in ("train", "val"):
+        lines = (folder / f"{split}_list.txt").read_text()
+        (folder / f"{split}_list.txt").write_text(lines.replace(".png masks", ".npy masks"))
+    run(
+        "train", "segmentation", *NET, "--options", "input_channels=5", "--data", folder, "--save-dir", tmp_path, *SHORT
+    )
+    best = tmp_path / "best_model"
+    assert "miou" in run("evaluate", best, "--data", folder).stdout
+    (result,) = map(json.loads, run("predict", best, picture.with_suffix(".npy")).stdout.splitlines())
+    assert (result["height"], result["width"]) == (32, 48)
+    message = refused("predict", best, picture)
+    assert "val_0.png has 3 channels, but the model reads 5" in message
+
+
 def test_both_models_of_a_demo_are_drawn_side_by_side(data: Path, dense: Path, tmp_path: Path) -> None:
     """Two pictures of 96 pixels each, and so large as fits into 1024."""
     draw_both(dense, dense, data / "images", tmp_path)

@@ -127,6 +127,7 @@ def test_the_metric_takes_classes_for_scores() -> None:
     scores = rng.integers(0, 4, (3, 5, 7, 9)).astype(np.float32)  # many of a pixel's scores are equal
     scores[0, 1, 2:4] = np.nan
     scores[1, 4] = np.inf
+    scores[1, 2, 3] = -np.inf
     targets = rng.choice([0, 1, 2, 3, 4, IGNORED], (3, 7, 9)).astype(np.uint8)
     plain, reduced = Overlap("abcde"), Overlap("abcde")
     (said,) = plain.reduction()((paddle.to_tensor(scores),))
