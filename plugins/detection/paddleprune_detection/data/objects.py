@@ -104,7 +104,7 @@ def collate_targets(targets: Sequence[Target]) -> dict[str, Array]:
         `Frame`; `image` [N] int64, the indices in the dataset.
     """
     count, most = len(targets), max(1, *(len(objects.classes) for objects, _, _ in targets))
-    batch = {
+    batch: dict[str, Array] = {
         "boxes": np.zeros((count, most, 4), np.float32),
         "classes": np.full((count, most), PADDING, np.int64),
         "difficult": np.zeros((count, most), np.bool_),
