@@ -41,9 +41,7 @@ def find_anchors(
     different = len(np.unique(sizes, axis=0))
     if different < count:
         source = config.ann_file or config.file_list
-        raise DataError(
-            f"{source} has boxes of {different} different sizes; ask for at most so many anchors, not {count}"
-        )
+        raise DataError(f"{source} has boxes of {different} sizes; ask for at most so many anchors, not {count}")
     rng = np.random.default_rng(seed)
     tries = [cluster(sizes, count, rng) for _ in range(_RESTARTS)]
     best = max(tries, key=lambda centres: float(size_overlaps(sizes, centres).max(1).mean()))
