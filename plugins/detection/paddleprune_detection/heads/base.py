@@ -99,8 +99,9 @@ def suppressed(found: Candidates, images: int, threshold: float, most: int) -> l
         # OpenCV keeps groups apart by moving each beyond the largest coordinate, which takes positive ones.
         boxes[:, :2] -= boxes[:, :2].min()
         groups = found.images * (found.classes.max() + 1) + found.classes
-        arrays: list[Any] = [boxes, found.scores, groups.astype(np.int32)]
-        kept = cv2.dnn.NMSBoxesBatched(*arrays, -1.0, threshold)
+        # Its annotations ask for lists, but it takes arrays, and faster.
+        suppress: Any = cv2.dnn.NMSBoxesBatched
+        kept = suppress(boxes, found.scores, groups.astype(np.int32), -1.0, threshold)
         found = _best(found.take(np.sort(np.ravel(np.asarray(kept))).astype(np.int64)), images, most)
     starts = np.searchsorted(found.images, np.arange(images + 1))
     return [Detections(*(part[a:b] for part in found[1:])) for a, b in pairwise(starts)]

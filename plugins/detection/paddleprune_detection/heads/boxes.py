@@ -20,7 +20,7 @@ _COVERED = 0.5
 def overlaps(first: Array, second: Array) -> Array:
     """Intersection over union of each pair: [n, 4], [m, 4] -> [n, m]."""
     shared = _shared(first, second)
-    return shared / np.maximum(_areas(first)[:, np.newaxis] + _areas(second) - shared, _TINY)
+    return np.asarray(shared / np.maximum(_areas(first)[:, np.newaxis] + _areas(second) - shared, _TINY))
 
 
 def lies_on(boxes: Array, others: Array) -> Array:

@@ -66,7 +66,8 @@ class Assignment(NamedTuple):
 
     def take(self, which: Array) -> Assignment:
         """Those of its rows that indices choose."""
-        return Assignment(*(part[which] for part in self[:-1]), ignored=self.ignored)
+        rows = {name: part[which] for name, part in self._asdict().items() if name != "ignored"}
+        return self._replace(**rows)
 
     def filled(self, values: Array) -> Array:
         """[N, K]: the values [p] at the places that answer for an object, 0 at the others."""
