@@ -317,8 +317,11 @@ def test_the_configuration_is_followed(config: dict[str, Any], expected: float) 
     measured = metric([detections([(0, 0, 8, 6), (20, 0, 28, 6)], [0.9, 0.8], [0, 0])], **config)
     measured.update((np.array([0]),), collate_targets([(there, frame_of(64, 64), 0)]))
     assert measured.accumulate()[0] == pytest.approx(expected)
-    names = ["bbox_map"] if config["kind"] == "voc" else ["bbox_map", "bbox_map_50"]
+    names = ["bbox_map", "bbox_map_50"]
+    if config["kind"] == "voc":
+        names = ["voc_map" if config.get("integral", True) else "voc_map_11"]
     assert measured.name() == [*names, "ap_disc", "ap_box", "ap_ring"]
+    assert measured.primary == names[0]
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
@@ -337,6 +340,26 @@ def test_batches_add_up_and_a_reset_forgets(kind: str) -> None:
     once.update((np.array([0]),), collate_targets(targets[:1]))
     assert once.accumulate()[0] == pytest.approx(1)
     assert copied.accumulate() == apart.accumulate()
+
+
+def test_a_batch_is_decoded_once_for_a_metric_and_its_copies() -> None:
+    decoded = []
+
+    def decode(outputs: tuple[np.ndarray, ...]) -> list[Detections]:
+        decoded.append(outputs[0])
+        return [detections([(0, 0, 8, 8)], [0.9], [0])]
+
+    whole = DetectionMetric(decode, LABELS, DetectionMetricConfig())
+    alone, targets = copy.deepcopy(whole), collate_targets([(make_objects([], []), frame_of(9, 9), 0)])
+    for batch in range(3):
+        outputs = (np.array([batch]),)
+        alone.reset()
+        for each in (whole, alone):
+            each.update(outputs, targets)
+    assert len(decoded) == 3
+    assert (len(whole.results), len(alone.results)) == (3, 1)
+    whole.update(outputs, collate_targets([(make_objects([(0, 0, 8, 8)], [0]), frame_of(9, 9), 0)]))
+    assert whole.accumulate()[0] > 0  # the same outputs beside other targets
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
