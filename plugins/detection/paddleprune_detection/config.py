@@ -80,6 +80,6 @@ class DetectionLoss(Contract):
     """What all families' losses have in common; the rest is in each one's paper."""
 
     box: Literal["own", "iou", "giou"] = Field(
-        "own", description="how boxes are compared: as in the family's paper, or by their overlap"
+        "own", description="how boxes are compared: as in the family's paper, or by that overlap too"
     )
     difficult: bool = Field(False, description="objects marked as difficult are learnt too")

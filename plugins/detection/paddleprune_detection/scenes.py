@@ -19,7 +19,7 @@ SIZE = 96
 KINDS = 5
 """Of digits: 0 to 4."""
 _SCENES = {"train": 1200, "val": 200}
-_MOST = 4
+_MOST = 8
 """Digits on each scene."""
 _SIDES = (22, 45)
 """Of a digit, margins included, in pixels: at least, and less than."""

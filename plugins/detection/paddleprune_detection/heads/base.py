@@ -77,7 +77,8 @@ class Head(ABC):
             outputs: the model's, as NumPy arrays; the first axis of each is the batch.
         """
         options = self.options
-        found = self.candidates(outputs)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a diverged model; what is no number is dropped
+            found = self.candidates(outputs)
         return suppressed(found, len(outputs[0]), options.nms_threshold, options.max_objects)
 
 
@@ -92,6 +93,8 @@ def suppressed(found: Candidates, images: int, threshold: float, most: int) -> l
         threshold: intersection over union.
         most: objects of an image that are kept.
     """
+    kinds = (np.int64, np.float32, np.float32, np.int64)
+    found = Candidates(*(part.astype(kind) for part, kind in zip(found, kinds, strict=True)))
     found = _best(found.take(np.flatnonzero(np.isfinite(found.boxes).all(axis=1))), images, _MOST)
     if len(found.images) > 0:
         boxes = np.clip(found.boxes.astype(np.float64), -_FARTHEST, _FARTHEST)

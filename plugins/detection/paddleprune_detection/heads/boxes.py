@@ -50,13 +50,18 @@ def overlap_loss(said: Tensor, true: Tensor, kind: Literal["own", "iou", "giou"]
     own loss of the families that compare boxes by their overlap.
     """
     low, high = said[:, :2].maximum(true[:, :2]), said[:, 2:].minimum(true[:, 2:])
-    shared = (high - low).clip(min=0).prod(1)
-    union = (said[:, 2:] - said[:, :2]).clip(min=0).prod(1) + (true[:, 2:] - true[:, :2]).prod(1) - shared
+    shared = _product((high - low).clip(min=0))
+    union = _product((said[:, 2:] - said[:, :2]).clip(min=0)) + _product(true[:, 2:] - true[:, :2]) - shared
     overlap = shared / (union + _TINY)
     if kind == "iou":
         return 1 - overlap
-    around = (said[:, 2:].maximum(true[:, 2:]) - said[:, :2].minimum(true[:, :2])).prod(1)
+    around = _product(said[:, 2:].maximum(true[:, 2:]) - said[:, :2].minimum(true[:, :2]))
     return 1 - overlap + (around - union) / (around + _TINY)
+
+
+def _product(sides: Tensor) -> Tensor:
+    """Of both columns; the gradient of Paddle's `prod` is no number where one of them is 0."""
+    return sides[:, 0] * sides[:, 1]
 
 
 def smooth_l1(difference: Tensor) -> Tensor:

@@ -74,12 +74,11 @@ class SsdHead(Head):
         total = (each * paddle.to_tensor(weights)).sum()
         if len(found.images):
             chosen, here = at(offsets, found), anchors[found.places]
-            if config.box == "own":
-                goal = encoded(found.boxes, here) / _VARIANCES
-                boxes = smooth_l1(chosen - paddle.to_tensor(goal)).sum(1)
-            else:
+            goal = encoded(found.boxes, here) / _VARIANCES
+            boxes = smooth_l1(chosen - paddle.to_tensor(goal)).sum(1)
+            if config.box != "own":
                 guessed = decoded(chosen * paddle.to_tensor(_VARIANCES), paddle.to_tensor(here))
-                boxes = overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
+                boxes = boxes + overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
             total = total + (boxes * paddle.to_tensor(found.weights)).sum()
         return total / max(1.0, float(found.weights.sum()))
 

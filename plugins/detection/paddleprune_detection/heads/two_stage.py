@@ -144,10 +144,9 @@ def _first_of(order: Array, counts: Array) -> Array:
 def _box_term(
     chosen: Tensor, here: Array, found: Assignment, config: DetectionLoss, unit: Array | float = 1.0
 ) -> Tensor:
-    """The sum over the matches: of smooth L1 losses of offsets, or of the configuration's overlap losses."""
-    if config.box == "own":
-        each = smooth_l1(chosen - paddle.to_tensor((encoded(found.boxes, here) / unit).astype(np.float32))).sum(1)
-    else:
+    """The sum over the matches of smooth L1 losses of offsets, and of overlap losses if the user asks for them."""
+    each = smooth_l1(chosen - paddle.to_tensor((encoded(found.boxes, here) / unit).astype(np.float32))).sum(1)
+    if config.box != "own":
         guessed = decoded(chosen * paddle.to_tensor(unit), paddle.to_tensor(here))
-        each = overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
+        each = each + overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
     return (each * paddle.to_tensor(found.weights)).sum()

@@ -24,6 +24,10 @@ _NUMBERS = 5
 """Of a box, before the classes: x, y, width, height, and whether there is an object."""
 
 
+_OVERLAP_WEIGHT = 2.5
+"""Of a loss by overlap beside the family's own (Long et al., "PP-YOLO", 2020, section 3.2)."""
+
+
 class YoloHead(Head):
     """Outputs: [N, A * (5 + classes), H, W] at strides 32, 16 and 8, before any sigmoid; A anchors a level."""
 
@@ -71,11 +75,10 @@ class YoloHead(Head):
         if len(found.images):
             chosen, here = at(rows, found), places.take(found.places)
             kinds = binary(chosen[:, _NUMBERS:], one_hot(found.classes, self.options.num_classes)).sum(1)
-            if config.box == "own":
-                boxes = self._own(chosen, here, found.boxes)
-            else:
+            boxes = self._own(chosen, here, found.boxes)
+            if config.box != "own":
                 guessed = _boxes(F.sigmoid(chosen[:, :2]), chosen[:, 2:4], here)
-                boxes = overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
+                boxes = boxes + _OVERLAP_WEIGHT * overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
             total = total + ((kinds + boxes) * paddle.to_tensor(found.weights)).sum()
         return total / max(1.0, float(found.weights.sum()))
 
