@@ -105,7 +105,7 @@ def read_records(config: DetectionData) -> tuple[tuple[str, ...], tuple[Record, 
     """
     if config.ann_file is not None:
         return read_coco(config.ann_file, config.data_dir)
-    if config.file_list is None or config.label_list is None:
-        raise ConfigError("give file_list and label_list (VOC), or ann_file (COCO)")
+    assert config.file_list is not None
+    assert config.label_list is not None
     labels = read_labels(config.label_list)
     return labels, read_voc(config.file_list, config.data_dir, labels)
