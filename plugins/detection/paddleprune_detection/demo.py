@@ -9,6 +9,9 @@ from paddleprune_detection.config import DetectionData
 from paddleprune_detection.scenes import KINDS, SIZE, write_scenes
 from paddleprune_detection.transform_specs import Normalize, Resize
 
+_ANCHORS = 3
+"""One a level: the fewer there are, the more objects each of them learns from."""
+
 
 def scenes_demo(directory: Path) -> Demo:
     """Write scenes to `directory` and say how a thin YOLOv3 learns them in minutes on two CPU cores.
@@ -27,21 +30,21 @@ def scenes_demo(directory: Path) -> Demo:
             "num_classes": KINDS,
             "input_size": SIZE,
             "scale": 0.25,
-            "anchors": find_anchors(training, (SIZE, SIZE)),
+            "anchors": find_anchors(training, (SIZE, SIZE), _ANCHORS),
         },
         train_dataset=training,
         eval_dataset=_data(directory, "val"),
         settings={
-            "num_epochs": 20,
-            "train_batch_size": 16,
+            "num_epochs": 14,
+            "train_batch_size": 8,
             "eval_batch_size": 50,
-            "learning_rate": 0.02,
+            "learning_rate": 0.03,
             "lr_schedule": "cosine",
             "warmup_steps": 100,
             "warmup_start_lr": 0.001,
-            "log_interval_steps": 25,
+            "log_interval_steps": 50,
         },
-        retrain_settings={"num_epochs": 10, "learning_rate": 0.01},
+        retrain_settings={"num_epochs": 6, "learning_rate": 0.02},
         examples=directory / "examples",
     )
 

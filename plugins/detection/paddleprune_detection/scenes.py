@@ -16,12 +16,12 @@ from paddleprune.interfaces import Array
 
 SIZE = 96
 """Height and width of a scene, in pixels."""
-KINDS = 5
-"""Of digits: 0 to 4."""
-_SCENES = {"train": 1200, "val": 200}
+KINDS = 3
+"""Of digits: 0 to 2."""
+_SCENES = {"train": 1600, "val": 200}
 _MOST = 8
 """Digits on each scene."""
-_SIDES = (22, 45)
+_SIDES = (26, 45)
 """Of a digit, margins included, in pixels: at least, and less than."""
 _APART = 2
 """Pixels between boxes, at least."""
