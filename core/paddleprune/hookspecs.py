@@ -240,10 +240,11 @@ def paddleprune_build_loss(task: str, config: Contract, options: FamilyOptions) 
 
 
 @hookspec(firstresult=True)
-def paddleprune_build_metric(task: str, config: Contract, labels: Sequence[str]) -> Metric:
+def paddleprune_build_metric(task: str, config: Contract, labels: Sequence[str], options: FamilyOptions) -> Metric:
     """Build what evaluation reports. Called on the plugin that registered the task. *(since 0.1)*
 
-    The answer is a `Metric`, or any object with the methods of `paddle.metric.Metric` and a `primary`.
+    The answer is a `Metric`, or any object with the methods of `paddle.metric.Metric` and a `primary`. `options` are
+    the family's: they may say how its outputs are to be read.
 
     ```python
     import numpy as np

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from paddleprune.errors import DataError
 from paddleprune.specs import FamilyOptions
+from paddleprune.vision.lists import read_labels
 from paddleprune_classification.config import ClassificationData
 from paddleprune_classification.data.dataset import ImageDataset
-from paddleprune_classification.data.lists import read_items, read_labels, scan_folders
+from paddleprune_classification.data.lists import read_items, scan_folders
 
 OPTIONS = FamilyOptions(num_classes=2, input_size=16)
 

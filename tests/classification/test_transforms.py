@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 from paddleprune.errors import DataError
 from paddleprune_classification import transform_specs as spec
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data import distort
 from paddleprune_classification.data.transforms import apply, default_transforms, preprocess
 
 ANY = TypeAdapter(spec.Transform)
@@ -103,18 +102,6 @@ def test_normalize_is_arithmetic() -> None:
 def test_normalize_for_colour_refuses_grey() -> None:
     with pytest.raises(DataError, match="values for 3 channels, but the image has 1"):
         apply(spec.Normalize(), IMAGE[:, :, :1], rng())
-
-
-def test_distortions() -> None:
-    pixels = np.array([[[200, 100, 50], [0, 0, 0]]], np.uint8)
-    assert distort.brightness(pixels, 0.5)[0, 0].tolist() == [100, 50, 25]
-    assert distort.brightness(pixels, 2)[0, 0].tolist() == [255, 200, 100]
-    grey = 0.299 * 200 + 0.587 * 100 + 0.114 * 50
-    assert distort.saturation(pixels, 0)[0, 0].tolist() == [round(grey)] * 3
-    assert distort.saturation(pixels, 1).tolist() == pixels.tolist()
-    assert distort.contrast(pixels, 0).tolist() == [[[round(grey / 2)] * 3] * 2]
-    assert distort.hue(pixels, 0).tolist() == pixels.tolist()
-    assert distort.hue(pixels, 120)[0, 0].tolist() == [50, 200, 100]  # red moves to green, green to blue
 
 
 def test_distortion_without_probability_changes_nothing() -> None:

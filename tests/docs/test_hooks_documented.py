@@ -95,7 +95,8 @@ def check_loss(registry: Registry) -> None:
 
 def check_metric(registry: Registry) -> None:
     """The example's metric means over batches."""
-    metric = registry.build_metric("brightness", registry.metric_config("brightness", {}), ["brightness"])
+    config = registry.metric_config("brightness", {})
+    metric = registry.build_metric("brightness", config, ["brightness"], FamilyOptions())
     assert isinstance(metric, Metric)
     metric.update((np.array([[1.0], [3.0]]),), np.zeros((2, 1)))
     assert metric.accumulate() == [2.0]

@@ -75,6 +75,9 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "tile": lambda x: paddle.tile(x, [1, 1, 2, 2]),
     "expand": lambda x: F.adaptive_avg_pool2d(x, 1).expand([-1, -1, 4, 4]),
     "topk_of_positions": lambda x: x.flatten(2).topk(9, axis=-1)[0].reshape([0, 0, 3, 3]),
+    "picked_positions": lambda x: paddle.take_along_axis(
+        x.flatten(2), paddle.arange(9).tile([x.shape[0], 1, 1]), axis=2
+    ).unsqueeze(-1),
     "sort_positions": lambda x: x.flatten(2).sort(axis=-1).unsqueeze(-1),
     "fractional_max_pool": lambda x: F.fractional_max_pool2d(x, 4, random_u=0.3),
     "interpolate_antialias": lambda x: F.interpolate(x, size=[4, 4], mode="bilinear", antialias=True),
@@ -190,6 +193,19 @@ class Warped(Net):
         return self.a(F.grid_sample(x, F.tanh(self.flow(x)).transpose([0, 2, 3, 1])))
 
 
+class PickedByAnother(Net):
+    """What one branch finds likely says which positions of which channels are picked from the other."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+        self.likely, self.a, self.b = conv(8, 6, 1), conv(8, 6), conv(6, 6)
+
+    def body(self, x: Any) -> Any:
+        places = self.likely(x).flatten(2).topk(9, axis=-1)[1]
+        picked = paddle.take_along_axis(self.a(x).flatten(2), places, axis=2)
+        return self.b(picked.reshape([0, 0, 3, 3]))
+
+
 class SpatialTransformer(Net):
     def __init__(self) -> None:
         super().__init__(6)
@@ -261,6 +277,7 @@ CASES = (
     Case(ResizeLikeAnother, {"stem.0": 8, "b": 6}, compiled=True),
     Case(Unfolded, {"stem.0": 8, "a": 6}),
     Case(Involution, {"stem.0": 8, "kernel": "can't be removed", "a": 6}),
+    Case(PickedByAnother, {"stem.0": 8, "likely": "depend on the channel", "a": "picks channels by number", "b": 6}),
     Case(Warped, {"stem.0": 8, "flow": "samples where it says", "a": 6}),
     Case(SpatialTransformer, {"stem.0": 8, "theta": "affine_grid", "a": 6}),
     Case(TemporalShift, {"stem": "temporal_shift", "a": 6}),

@@ -77,7 +77,7 @@ CALLS = {
     "prunable": lambda r: r.list_prunable("sorting", "tiny", FamilyOptions(), GRAPH),
     "dataset": lambda r: r.build_dataset("sorting", DatasetConfig(), "eval", FamilyOptions()),
     "loss": lambda r: r.build_loss("sorting", Contract(), FamilyOptions()),
-    "metric": lambda r: r.build_metric("sorting", Contract(), ["a", "b"]),
+    "metric": lambda r: r.build_metric("sorting", Contract(), ["a", "b"], FamilyOptions()),
     "predictor": lambda r: r.build_predictor("sorting", FamilyOptions(), ["a"], []),
     "demo": lambda r: r.demo("sorting", None),
 }

@@ -9,9 +9,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import DataError
+from paddleprune.vision.specs import RandomDistort
 from paddleprune_segmentation import transform_specs as spec
 from paddleprune_segmentation.config import SegmentationData
-from paddleprune_segmentation.data import distort
 from paddleprune_segmentation.data.transforms import apply, default_transforms, preprocess, sizes
 
 ANY = TypeAdapter(spec.Transform)
@@ -28,7 +28,7 @@ GEOMETRY = [
     (spec.Padding(target_size=(64, 100)), (64, 100)),
     (spec.RandomRotate(prob=1), (60, 90)),
 ]
-COLOUR = [spec.RandomDistort(), spec.RandomBlur(prob=1)]
+COLOUR = [RandomDistort(), spec.RandomBlur(prob=1)]
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -135,15 +135,6 @@ def test_normalize_is_arithmetic(dtype: type, largest: float) -> None:
 def test_normalize_for_other_channels_is_refused() -> None:
     with pytest.raises(DataError, match="values for 2 channels, but the image has 3"):
         apply(spec.Normalize(mean=(0.1, 0.2)), *blocks(), rng())
-
-
-def test_distortions() -> None:
-    pixels = np.array([[[200, 100, 50], [0, 0, 0]]], np.uint8)
-    assert distort.brightness(pixels, 2)[0, 0].tolist() == [255, 200, 100]
-    assert distort.brightness(pixels.astype(np.uint16), 2)[0, 0].tolist() == [400, 200, 100]
-    assert distort.contrast(pixels, 0)[0, 0].tolist() == [round(350 / 6)] * 3
-    assert distort.saturation(pixels, 0)[0, 0].tolist() == [round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)] * 3
-    assert distort.hue(pixels, 120)[0, 0].tolist() == [50, 200, 100]
 
 
 def test_sizes_follow_the_steps() -> None:

@@ -55,12 +55,12 @@ def evaluation_of(registry: Registry, loaded: LoadedModel, data: Data) -> Evalua
     info = loaded.info
     dataset = open_dataset(registry, info.task, data, "eval", loaded.options, info.transforms)
     check_labels(dataset, info.labels, "the checkpoint")
-    return Evaluation(dataset, metric_of(registry, info.task, info.metric, info.labels))
+    return Evaluation(dataset, metric_of(registry, info.task, info.metric, info.labels, loaded.options))
 
 
-def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: Any) -> Metric:
+def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: Any, options: FamilyOptions) -> Metric:
     """Build a task's metric from what the user or a checkpoint says of it."""
-    return registry.build_metric(task, registry.metric_config(task, values), labels)
+    return registry.build_metric(task, registry.metric_config(task, values), labels, options)
 
 
 def check_labels(dataset: Dataset, labels: Any, whose: str) -> None:

@@ -92,7 +92,7 @@ def train(
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
     chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})
-    built_metric = metric_of(registry, task, metric or {}, training.labels)
+    built_metric = metric_of(registry, task, metric or {}, training.labels, chosen_options)
     seed_everything(chosen.seed, 0)
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:

@@ -89,9 +89,9 @@ class AtomTable:
         if grid.shape[axis] > 1:
             self.unite(grid, grid.take([0], axis), "tied to a channel that can't be removed")
 
-    def fix(self, atoms: Atoms, reason: str) -> None:
-        """Say that these atoms can't be removed, and why."""
-        self._fixed.add(atoms, reason)
+    def fix(self, atoms: Atoms, reason: str, foremost: bool = False) -> None:
+        """Say that these atoms can't be removed, and why; a `foremost` reason comes before those said earlier."""
+        self._fixed.add(atoms, reason, foremost)
 
     def blur(self, atoms: Atoms, reason: str) -> None:
         """Say that for these atoms a masked channel isn't a missing one, and why."""
@@ -112,12 +112,12 @@ class Reasons:
 
     _said: list[tuple[Atoms, str]] = field(default_factory=list)
 
-    def add(self, atoms: Atoms, reason: str) -> None:
-        """Say it of these atoms."""
+    def add(self, atoms: Atoms, reason: str, foremost: bool = False) -> None:
+        """Say it of these atoms, after or before all that was said so far."""
         atoms = np.unique(atoms)
         atoms = atoms[atoms != FIXED]
         if atoms.size:
-            self._said.append((atoms, reason))
+            self._said.insert(0 if foremost else len(self._said), (atoms, reason))
 
     def by_root(self, table: AtomTable) -> dict[int, str]:
         """Representative -> what was said of it first."""

@@ -70,7 +70,7 @@ def walk(layer: nn.Layer, traced: Trace, attention: Attention) -> Walker:
         rules.apply(walker, op)
     walker.settle_grids()
     for value in traced.outputs:
-        walker.fix(value, "feeds an output of the model")
+        walker.fix(value, "feeds an output of the model", foremost=True)
     return walker
 
 

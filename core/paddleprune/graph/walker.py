@@ -124,11 +124,11 @@ class Walker:
         """Axes along which all positions are the same."""
         return self.loose.get(value.id, frozenset())
 
-    def fix(self, value: Value, reason: str) -> None:
+    def fix(self, value: Value, reason: str, foremost: bool = False) -> None:
         """Protect everything that a value carries, or that the parameter owns which it is."""
         for part in self.lists.get(value.id, [value]):
             for track in self.tracks.get(part.id, ()):
-                self.table.fix(track.atoms, reason)
+                self.table.fix(track.atoms, reason, foremost)
             for tracks, _ in self.pieces.get(part.id, ()):
                 for track in tracks:
                     self.table.fix(track.atoms, reason)

@@ -146,10 +146,10 @@ class Registry:
         loss = self._hooks.call(owner, hook, task=task, config=config, options=options)
         return results.loss(loss, self._hooks.origin(owner, hook))
 
-    def build_metric(self, task: str, config: Contract, labels: Sequence[str]) -> Metric:
+    def build_metric(self, task: str, config: Contract, labels: Sequence[str], options: FamilyOptions) -> Metric:
         """What evaluation reports."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_metric"
-        metric = self._hooks.call(owner, hook, task=task, config=config, labels=labels)
+        metric = self._hooks.call(owner, hook, task=task, config=config, labels=labels, options=options)
         return results.metric(metric, self._hooks.origin(owner, hook))
 
     def build_predictor(

@@ -54,6 +54,7 @@ class Tally:
     def __init__(self, metric: Metric, dense: Mapping[int, Array] | None = None) -> None:
         self._metric, self._fresh, self._dense = copy.deepcopy(metric), metric, dense
         self._metric.reset()
+        self._value: float | None = None
         self.samples = self.count = 0
         self.total = self.squares = 0.0
         self.scores: dict[int, Array] = {}
@@ -61,6 +62,7 @@ class Tally:
     def update(self, start: int, outputs: tuple[Array, ...], targets: Any) -> None:
         """Take in the batch that begins at a sample."""
         self._metric.update(outputs, targets)
+        self._value = None
         scores = self._metric.sample_scores(outputs, targets)
         found = self._alone(outputs, targets) if scores is None else np.asarray(scores, np.float64)
         self.scores[start] = found
@@ -78,8 +80,10 @@ class Tally:
         return np.array([_primary(alone)])
 
     def value(self) -> float:
-        """The primary metric over what was seen."""
-        return _primary(self._metric)
+        """The primary metric over what was seen; computed once, as it may take a while (mAP)."""
+        if self._value is None:
+            self._value = _primary(self._metric)
+        return self._value
 
 
 @dataclass(frozen=True)

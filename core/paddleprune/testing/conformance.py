@@ -151,7 +151,7 @@ class TaskConformance:
         value.backward()
         assert np.isfinite(float(value))
         assert any(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in layer.parameters())
-        metric = registry.build_metric(self.task, registry.metric_config(self.task, {}), dataset.labels)
+        metric = registry.build_metric(self.task, registry.metric_config(self.task, {}), dataset.labels, options)
         outputs = eager_forward(layer)(inputs)
         metric.reset()
         metric.update(outputs, targets)

@@ -32,7 +32,7 @@ def coverage(graph: ChannelGraph) -> Coverage:
     """
     missed, total = {}, 0
     for group, filters in zip(graph.groups, _filters(graph), strict=True):
-        if group.protected == FEEDS_OUTPUT:
+        if group.protected == FEEDS_OUTPUT or filters == 1:  # without a lone filter nothing would be left
             continue
         total += filters
         if group.protected:

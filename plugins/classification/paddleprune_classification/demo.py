@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from paddleprune.dependencies import require
 from paddleprune.files import write_bytes, write_text
 from paddleprune.interfaces import Array
 from paddleprune.specs import Demo
@@ -14,7 +13,6 @@ from paddleprune_classification.config import ClassificationData
 from paddleprune_classification.transform_specs import Normalize, RandomCrop, Resize, Transform
 
 _SIZE = 64
-_BRIGHTEST = 16
 _EVERY = 5
 """One digit in so many, of each class, is for evaluation."""
 _NORMALIZE = Normalize(mean=(0.5,), std=(0.5,))
@@ -27,8 +25,7 @@ def digits_demo(directory: Path) -> Demo:
         DependencyError: scikit-learn is not installed.
         SaveError: a file can't be written.
     """
-    images, labels = _digits()
-    write_digits(directory, images, labels)
+    write_digits(directory)
     return Demo(
         family="mobilenet_v2",
         options={"num_classes": 10, "input_size": _SIZE, "scale": 0.35},
@@ -49,12 +46,14 @@ def digits_demo(directory: Path) -> Demo:
     )
 
 
-def write_digits(directory: Path, images: Array, labels: Array) -> None:
+def write_digits(directory: Path) -> None:
     """`images/<class>/<index>.png`, `train_list.txt`, `val_list.txt` and `labels.txt`.
 
-    Images are [N, 8, 8] with values 0 to 16; the files are 64x64, 8 bits grey. Every fifth of each class is
-    for evaluation, in the order given.
+    The files are 64x64, 8 bits grey. Every fifth of each class is for evaluation.
     """
+    from paddleprune.vision.scraps import load_digits
+
+    images, labels = load_digits()
     lists: dict[str, list[str]] = {"train": [], "val": []}
     for number in np.unique(labels):
         for position, index in enumerate(np.flatnonzero(labels == number)):
@@ -75,15 +74,10 @@ def _data(directory: Path, split: str, step: Transform) -> ClassificationData:
     )
 
 
-def _digits() -> tuple[Array, Array]:
-    data = require("sklearn.datasets", "the demo").load_digits()
-    return data.images, data.target
-
-
 def _png(image: Array) -> bytes:
     import cv2
 
-    pixels = np.rint(image * (255 / _BRIGHTEST)).astype(np.uint8)
-    enlarged = cv2.resize(pixels, (_SIZE, _SIZE), interpolation=cv2.INTER_CUBIC)
-    content: bytes = cv2.imencode(".png", enlarged)[1].tobytes()
-    return content
+    from paddleprune.vision.scraps import png
+
+    pixels = np.rint(image * 255).astype(np.uint8)
+    return png(np.asarray(cv2.resize(pixels, (_SIZE, _SIZE), interpolation=cv2.INTER_CUBIC)))

@@ -13,7 +13,7 @@ from paddleprune.errors import ConfigError, DataError
 from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
 from paddleprune.specs import Contract, FamilyOptions
-from paddleprune_classification.data.images import to_channels
+from paddleprune.vision.decode import to_channels
 from paddleprune_classification.data.transforms import preprocess
 from paddleprune_classification.transform_specs import Transform
 

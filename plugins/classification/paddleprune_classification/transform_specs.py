@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from paddleprune.specs import Contract
+from paddleprune.vision.specs import Probability
+from paddleprune.vision.specs import RandomDistort as _Distort
 
-Probability: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Size: TypeAlias = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -67,21 +68,15 @@ class RandomRotate(Contract):
     prob: Probability = 0.5
 
 
-class RandomDistort(Contract):
+class RandomDistort(_Distort):
     """Change brightness, contrast, saturation and hue, in a random order, each with its own probability.
 
-    A range r of the first three means a factor between 1 - r and 1 + r.
+    A range r of the first three means a factor between 1 - r and 1 + r. A grey image has none of the last two.
     """
 
-    name: Literal["RandomDistort"] = "RandomDistort"
     brightness_range: Probability = 0.9
-    brightness_prob: Probability = 0.5
     contrast_range: Probability = 0.9
-    contrast_prob: Probability = 0.5
     saturation_range: Probability = 0.9
-    saturation_prob: Probability = 0.5
-    hue_range: float = Field(18, ge=0, le=180, description="greatest turn of the hue, in degrees, either way")
-    hue_prob: Probability = 0.5
 
 
 class ResizeByShort(Contract):

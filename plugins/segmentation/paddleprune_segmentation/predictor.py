@@ -15,7 +15,8 @@ from paddleprune.errors import ConfigError, DataError
 from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
 from paddleprune.specs import Contract, FamilyOptions
-from paddleprune_segmentation.data.images import COLOURS, decode_image, to_channels
+from paddleprune.vision.decode import to_channels
+from paddleprune_segmentation.data.images import COLOURS, decode_image
 from paddleprune_segmentation.data.pixels import resized, visible
 from paddleprune_segmentation.data.transforms import preprocess, sizes
 from paddleprune_segmentation.palette import voc_palette

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from paddleprune.specs import Contract
+from paddleprune.vision.specs import Probability, RandomDistort
 
-Probability: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Side: TypeAlias = Annotated[int, Field(ge=1)]
 Size: TypeAlias = tuple[Side, Side]
@@ -105,23 +105,6 @@ class Padding(Contract):
     im_padding_value: Filling = None
 
     _square = field_validator("target_size", mode="before")(_square)
-
-
-class RandomDistort(Contract):
-    """Change brightness, contrast, saturation and hue, in a random order, each with its own probability.
-
-    A range r of the first three means a factor between 1 - r and 1 + r. The last two need an 8-bit colour image.
-    """
-
-    name: Literal["RandomDistort"] = "RandomDistort"
-    brightness_range: Probability = 0.5
-    brightness_prob: Probability = 0.5
-    contrast_range: Probability = 0.5
-    contrast_prob: Probability = 0.5
-    saturation_range: Probability = 0.5
-    saturation_prob: Probability = 0.5
-    hue_range: float = Field(18, ge=0, le=180, description="greatest turn of the hue, in degrees, either way")
-    hue_prob: Probability = 0.5
 
 
 class RandomBlur(Contract):

@@ -86,6 +86,7 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (cut.unbind, "unbind unstack"),
     (cut.cut, "slice strided_slice"),
     (cut.gather, "gather gather_nd index_select"),
+    (cut.taken, "take_along_axis index_sample"),
     # reductions
     (reduce.total, "sum p_norm frobenius_norm squared_l2_norm any"),
     (reduce.average, "mean max min amax amin prod all"),

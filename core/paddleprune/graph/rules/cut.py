@@ -121,6 +121,21 @@ def gather(walker: Walker, op: Op) -> None:
     walker.put(y, tracks)
 
 
+def taken(walker: Walker, op: Op) -> None:
+    """Positions along an axis by numbers that differ from one place to the next: channels that they name stay."""
+    x, index = present(op.inputs[0]), present(op.inputs[1])
+    axis = int(attribute(op, "axis", 1)) % len(shape_of(x))
+    named = {axis} | {i for i, n in enumerate(shape_of(index)) if n > 1 and i not in walker.loose_axes(index)}
+    walker.fix(index, f"{op.name} at {op.where} picks by numbers that depend on the channel")
+    kept = []
+    for track in walker.get(x):
+        if track.axes & named:
+            walker.table.fix(track.atoms, f"{op.name} at {op.where} picks channels by number")
+        else:
+            kept.append(track)
+    walker.put(op.outputs[0], kept)
+
+
 def _gathered_axis(walker: Walker, op: Op) -> int:
     if op.name == "gather_nd":
         if shape_of(present(op.inputs[1]))[-1] != 1:

@@ -7,9 +7,10 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Dataset, Sample
 from paddleprune.specs import FamilyOptions, Split
+from paddleprune.vision.decode import decode_colour, to_channels
+from paddleprune.vision.lists import read_labels
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data.images import decode, to_channels
-from paddleprune_classification.data.lists import read_items, read_labels, scan_folders
+from paddleprune_classification.data.lists import read_items, scan_folders
 from paddleprune_classification.data.transforms import default_transforms, preprocess
 
 
@@ -40,7 +41,7 @@ class ImageDataset(Dataset):
             DataError: it can't be decoded, or doesn't come out in the shape of the model's input.
         """
         item = self.items[index]
-        image = to_channels(decode(item.path, item.origin), self.shape[0])
+        image = to_channels(decode_colour(item.path, item.origin), self.shape[0])
         rng = np.random.default_rng((self.seed, self.epoch, index))
         try:
             pixels = preprocess(image, self.transforms, rng)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddleprune.errors import DataError
+from paddleprune.vision.lists import read_lines
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -19,26 +20,6 @@ class Item:
     origin: str
 
 
-def read_labels(label_list: Path) -> tuple[str, ...]:
-    """The names of the classes, one in each line.
-
-    Raises:
-        DataError: the file can't be read, names no class, leaves a line empty or repeats a name.
-    """
-    lines = _lines(label_list, "label list")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    names = [line.strip() for line in lines]
-    if not names:
-        raise DataError(f"label list {label_list} is empty; write one class name in each line")
-    for number, name in enumerate(names):
-        if not name:
-            raise DataError(f"{label_list}:{number + 1} is empty, but its line number is the number of a class")
-        if names.index(name) != number:
-            raise DataError(f"{label_list}:{number + 1}: class {name!r} is already in line {names.index(name) + 1}")
-    return tuple(names)
-
-
 def read_items(file_list: Path, data_dir: Path, classes: int) -> tuple[Item, ...]:
     """The images of a list of `path number` lines (blank lines are skipped).
 
@@ -46,7 +27,7 @@ def read_items(file_list: Path, data_dir: Path, classes: int) -> tuple[Item, ...
         DataError: the list can't be read or is empty, a line isn't of that form, its number is no class,
             or its image does not exist.
     """
-    lines = enumerate(_lines(file_list, "file list"), start=1)
+    lines = enumerate(read_lines(file_list, "file list"), start=1)
     items = tuple(_item(line, f"{file_list}:{n}", data_dir, classes) for n, line in lines if line.strip())
     if not items:
         raise DataError(f"file list {file_list} is empty; write `path number` in each line")
@@ -88,14 +69,3 @@ def _item(line: str, origin: str, data_dir: Path, classes: int) -> Item:
     if not path.is_file():
         raise DataError(f"{origin}: image {path} does not exist")
     return Item(path, label, origin)
-
-
-def _lines(path: Path, what: str) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{what} {path} does not exist") from None
-    except OSError as error:
-        raise DataError(f"cannot read {what} {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{what} {path} is not UTF-8 text (byte {error.start})") from error

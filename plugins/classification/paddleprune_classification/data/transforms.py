@@ -12,8 +12,8 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract, Split
+from paddleprune.vision.distort import distort
 from paddleprune_classification import transform_specs as spec
-from paddleprune_classification.data.distort import distort
 
 Rng: TypeAlias = np.random.Generator
 _MARGIN = 256 / 224

@@ -10,6 +10,7 @@ import numpy as np
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
+from paddleprune.vision.decode import decode, read_content, to_channels
 from paddleprune_segmentation.config import IGNORED
 from paddleprune_segmentation.data.palettes import has_palette, without_palette
 
@@ -32,11 +33,11 @@ def decode_image(path: Path, channels: int, origin: str) -> Array:
     Raises:
         DataError: the file can't be read, isn't an image, or has another number of channels.
     """
-    content = _read(path, "image", origin)
+    content = read_content(path, "image", origin)
     if path.suffix.lower() == ".npy":
         image = _array(content, path, origin)
     elif channels in COLOURS:
-        return to_channels(_imdecode(content, cv2.IMREAD_COLOR, path, origin), channels)
+        return to_channels(decode(content, cv2.IMREAD_COLOR, path, origin), channels)
     else:
         image = _bands(content, path, origin)
     if image.shape[2] != channels:
@@ -52,12 +53,12 @@ def decode_mask(path: Path, classes: int, origin: str) -> Array:
     Raises:
         DataError: the file can't be read, isn't an 8-bit image with one channel, or holds what is no class.
     """
-    content = _read(path, "mask", origin)
+    content = read_content(path, "mask", origin)
     if has_palette(content.tobytes()):
         grey, stretched = without_palette(content.tobytes())
-        mask = _imdecode(np.frombuffer(grey, np.uint8), cv2.IMREAD_UNCHANGED, path, origin) // np.uint8(stretched)
+        mask = decode(np.frombuffer(grey, np.uint8), cv2.IMREAD_UNCHANGED, path, origin) // np.uint8(stretched)
     else:
-        mask = _imdecode(content, cv2.IMREAD_UNCHANGED, path, origin)
+        mask = decode(content, cv2.IMREAD_UNCHANGED, path, origin)
     if mask.ndim != 2:
         raise DataError(
             f"{origin}: mask {path} has {mask.shape[2]} channels (colours); "
@@ -75,31 +76,6 @@ def decode_mask(path: Path, classes: int, origin: str) -> Array:
     return mask
 
 
-def to_channels(image: Array, channels: int) -> Array:
-    """[H, W, 3] BGR to [H, W, 3] RGB or [H, W, 1] grey, uint8."""
-    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
-    converted: Array = cv2.cvtColor(image, code)
-    return converted if channels == 3 else converted[:, :, np.newaxis]
-
-
-def _read(path: Path, what: str, origin: str) -> Array:
-    try:
-        # Not cv2.imread: on Windows it can't open paths with non-ASCII letters.
-        return np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"{origin}: cannot read {what} {path}: {error.strerror}") from error
-
-
-def _imdecode(content: Array, flags: int, path: Path, origin: str) -> Array:
-    try:
-        image: Array | None = cv2.imdecode(content, flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise DataError(f"{origin}: {path} is not an image that OpenCV can decode ({content.size} bytes)")
-    return image
-
-
 def _bands(content: Array, path: Path, origin: str) -> Array:
     """All channels of all pages, one after the other."""
     try:
@@ -107,7 +83,7 @@ def _bands(content: Array, path: Path, origin: str) -> Array:
     except cv2.error:
         pages = ()
     if len(pages) < 2:
-        pages = (_imdecode(content, cv2.IMREAD_UNCHANGED, path, origin),)
+        pages = (decode(content, cv2.IMREAD_UNCHANGED, path, origin),)
     if len({page.shape[:2] for page in pages}) > 1:
         raise DataError(f"{origin}: the pages of {path} differ in size; each must be a band of one image")
     return np.dstack(pages)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddleprune.errors import DataError
+from paddleprune.vision.lists import read_labels as labels_of
+from paddleprune.vision.lists import read_lines
 from paddleprune_segmentation.config import IGNORED
 
 
@@ -24,20 +26,10 @@ def read_labels(label_list: Path) -> tuple[str, ...]:
     Raises:
         DataError: the file can't be read, names no class or too many, leaves a line empty or repeats a name.
     """
-    lines = _lines(label_list, "label list")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    names = [line.strip() for line in lines]
-    if not names:
-        raise DataError(f"label list {label_list} is empty; write one class name in each line")
+    names = labels_of(label_list)
     if len(names) > IGNORED:
         raise DataError(f"label list {label_list} names {len(names)} classes; an 8-bit mask can hold {IGNORED}")
-    for number, name in enumerate(names):
-        if not name:
-            raise DataError(f"{label_list}:{number + 1} is empty, but its line number is the number of a class")
-        if names.index(name) != number:
-            raise DataError(f"{label_list}:{number + 1}: class {name!r} is already in line {names.index(name) + 1}")
-    return tuple(names)
+    return names
 
 
 def read_pairs(file_list: Path, data_dir: Path) -> tuple[Pair, ...]:
@@ -46,7 +38,7 @@ def read_pairs(file_list: Path, data_dir: Path) -> tuple[Pair, ...]:
     Raises:
         DataError: the list can't be read or is empty, a line isn't of that form, or a file does not exist.
     """
-    lines = enumerate(_lines(file_list, "file list"), start=1)
+    lines = enumerate(read_lines(file_list, "file list"), start=1)
     pairs = tuple(_pair(line, f"{file_list}:{n}", data_dir) for n, line in lines if line.strip())
     if not pairs:
         raise DataError(f"file list {file_list} is empty; write `image mask` in each line")
@@ -64,14 +56,3 @@ def _pair(line: str, origin: str, data_dir: Path) -> Pair:
         if not path.is_file():
             raise DataError(f"{origin}: {what} {path} does not exist")
     return Pair(image, mask, origin)
-
-
-def _lines(path: Path, what: str) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{what} {path} does not exist") from None
-    except OSError as error:
-        raise DataError(f"cannot read {what} {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{what} {path} is not UTF-8 text (byte {error.start})") from error

@@ -11,9 +11,11 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract, Split
+from paddleprune.vision.distort import distort
+from paddleprune.vision.pixels import full_range
+from paddleprune.vision.specs import RandomDistort
 from paddleprune_segmentation import transform_specs as spec
 from paddleprune_segmentation.data import pixels
-from paddleprune_segmentation.data.distort import distort
 
 Rng: TypeAlias = np.random.Generator
 Both: TypeAlias = tuple[Array, Array]
@@ -112,7 +114,7 @@ def _(step: spec.Padding, image: Array, mask: Array, rng: Rng) -> Both:
 
 
 @apply.register
-def _(step: spec.RandomDistort, image: Array, mask: Array, rng: Rng) -> Both:
+def _(step: RandomDistort, image: Array, mask: Array, rng: Rng) -> Both:
     return distort(step, image, rng), mask
 
 
@@ -135,7 +137,7 @@ def _(step: spec.Normalize, image: Array, mask: Array, rng: Rng) -> Both:
     for values in (step.mean, step.std):
         if len(values) not in (1, image.shape[2]):
             raise DataError(f"Normalize has values for {len(values)} channels, but the image has {image.shape[2]}")
-    largest = pixels.full_range(image) if step.max_val is None else step.max_val
+    largest = full_range(image) if step.max_val is None else step.max_val
     mean, std = np.array(step.mean, np.float32), np.array(step.std, np.float32)
     return (image.astype(np.float32) / np.float32(largest) - mean) / std, mask
 

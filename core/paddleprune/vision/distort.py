@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from paddleprune.interfaces import Array
-from paddleprune_segmentation.data.pixels import rounded
-from paddleprune_segmentation.transform_specs import RandomDistort
+from paddleprune.vision.pixels import rounded
+from paddleprune.vision.specs import RandomDistort
 
 
 def distort(step: RandomDistort, image: Array, rng: np.random.Generator) -> Array:

@@ -1,0 +1,1 @@
+"""What the tasks on images share: lists of files, decoding and changes of colour. It knows no task."""

@@ -1,0 +1,1 @@
+"""From VOC and COCO annotations to preprocessed images and their objects."""

@@ -1,0 +1,55 @@
+"""What an annotation says of one image, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from paddleprune.errors import DataError
+from paddleprune_detection.data.objects import Objects
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels; 0 is the image's edge."""
+_OVERHANG = 1.0
+"""Pixels by which a box may leave its image: tools differ in where the first pixel is, and in rounding."""
+_WAY_OUT = "correct the box or delete the object"
+
+
+@dataclass(frozen=True)
+class Record:
+    """An image and its objects.
+
+    Attributes:
+        image: the file.
+        size: its height and width, as the annotation says.
+        objects: in pixels of that file.
+        origin: where the user named it, for messages.
+    """
+
+    image: Path
+    size: tuple[int, int]
+    objects: Objects
+    origin: str
+
+
+def fitted(box: Box, size: tuple[int, int], place: str) -> Box:
+    """The box, cut off at the edges of an image of this height and width.
+
+    Args:
+        box: to check.
+        size: of the image.
+        place: whose box it is and what the file says, for messages.
+
+    Raises:
+        DataError: it has no area, or reaches farther outside the image than rounding explains.
+    """
+    left, top, right, bottom = box
+    height, width = size
+    if not (left < right and top < bottom):
+        raise DataError(f"{place} has no area; {_WAY_OUT}")
+    most = max(-left, -top, right - width, bottom - height)
+    inside = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+    if most > _OVERHANG or not (inside[0] < inside[2] and inside[1] < inside[3]):
+        raise DataError(f"{place} reaches outside its image, {width} wide and {height} high; {_WAY_OUT}")
+    return inside

@@ -1,0 +1,103 @@
+"""How well objects are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from paddleprune.interfaces import Array, Metric
+from paddleprune_detection.coco_precision import coco_precision
+from paddleprune_detection.config import DetectionMetricConfig
+from paddleprune_detection.data.objects import restored
+from paddleprune_detection.results import Result
+from paddleprune_detection.voc_precision import voc_precision
+
+Decode: TypeAlias = Callable[[tuple[Array, ...]], Sequence[Any]]
+"""(the model's outputs) -> of each image its `boxes` [k, 4] in pixels of the input, `scores` [k] and `classes` [k]."""
+
+
+class DetectionMetric(Metric):
+    """Mean average precision, COCO's (`bbox_map`) or VOC's (`voc_map`, at 11 points `voc_map_11`).
+
+    COCO's is the mean over the overlaps 0.5, 0.55, ..., 0.95, with that at 0.5 alone beside it (`bbox_map_50`), VOC's
+    that at `overlap`; each is the mean over the classes that have an object. `ap_<class>` is that of a class; one that
+    has no object has -1, as in COCO. Boxes are compared in the pixels of the original images. Crowds, and difficult
+    objects unless the configuration counts them, are neither right nor wrong. Detections that are no numbers, of a
+    model that has diverged, are none.
+    """
+
+    def __init__(self, decode: Decode, labels: Sequence[str], config: DetectionMetricConfig) -> None:
+        self.labels, self.config = tuple(labels), config
+        self.primary = self.name()[0]
+        self._read = _Reader(decode, config.difficult)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.results: list[Result] = []
+
+    def update(self, outputs: tuple[Array, ...], targets: Any) -> None:
+        """Take in a batch: the outputs as `decode` reads them, the targets as the dataset collates them."""
+        self.results.extend(self._read(outputs, targets))
+
+    def accumulate(self) -> list[float]:
+        """The values over all images since `reset`; 0 where no class has an object."""
+        if self.config.kind == "voc":
+            of_classes = voc_precision(self.results, len(self.labels), self.config.overlap, self.config.integral)
+            means = [_mean(of_classes)]
+        else:
+            precision = coco_precision(self.results, len(self.labels))
+            of_classes = precision.mean(0)
+            means = [_mean(of_classes), _mean(precision[0])]
+        return [*means, *np.nan_to_num(of_classes, nan=-1.0).tolist()]
+
+    def name(self) -> list[str]:
+        """The mean or means, and `ap_<class>`."""
+        means = ["bbox_map", "bbox_map_50"]
+        if self.config.kind == "voc":
+            means = ["voc_map" if self.config.integral else "voc_map_11"]
+        return [*means, *(f"ap_{label}" for label in self.labels)]
+
+
+class _Reader:
+    """From a batch to the results of its images.
+
+    It remembers the last batch, and copies of a metric share it: a sweep gives each batch to a metric of all batches
+    and to a copy that sees this one alone.
+    """
+
+    def __init__(self, decode: Decode, difficult: bool) -> None:
+        self._decode, self._difficult = decode, difficult
+        self._last: tuple[tuple[Array, ...], Any, list[Result]] | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Reader:
+        return self
+
+    def __call__(self, outputs: tuple[Array, ...], targets: Any) -> list[Result]:
+        last = self._last
+        if last is None or last[0] is not outputs or last[1] is not targets:
+            rows = enumerate(self._decode(outputs))
+            results = [self._result(found, {name: part[row] for name, part in targets.items()}) for row, found in rows]
+            last = self._last = outputs, targets, results
+        return last[2]
+
+    def _result(self, found: Any, target: dict[str, Array]) -> Result:
+        frame = target["scale"], target["offset"], target["size"]
+        finite = np.isfinite(found.scores) & np.isfinite(found.boxes).all(1)
+        there = target["classes"] >= 0
+        ignored = target["crowd"] | (target["difficult"] & (not self._difficult))
+        return Result(
+            restored(found.boxes[finite], *frame),
+            found.scores[finite].astype(np.float64),
+            found.classes[finite].astype(np.int64),
+            restored(target["boxes"][there], *frame),
+            target["classes"][there],
+            ignored[there],
+        )
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else 0.0

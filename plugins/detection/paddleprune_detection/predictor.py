@@ -1,0 +1,112 @@
+"""From one image to the objects on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from paddleprune.errors import ConfigError, DataError
+from paddleprune.files import first_problem
+from paddleprune.interfaces import Array, Predictor
+from paddleprune.specs import Contract
+from paddleprune.vision.decode import to_channels
+from paddleprune_detection.data.objects import frame_of, make_objects, restored
+from paddleprune_detection.data.picture import Picture
+from paddleprune_detection.data.transforms import preprocess
+from paddleprune_detection.options import DetectorOptions
+from paddleprune_detection.transform_specs import Transform, is_random
+
+_DRAWN = 0.5
+"""Least score of the objects that are drawn."""
+_TRANSFORMS: TypeAdapter[tuple[Contract, ...]] = TypeAdapter(tuple[Transform, ...])
+_LINE = 300
+"""Pixels of an image's shorter side for each pixel of a line's width."""
+_TEXT = 0.4
+
+
+class ObjectPredictor(Predictor):
+    """Preprocesses as the evaluation data was, and says where objects are in the image's own pixels.
+
+    Raises:
+        ConfigError: `transforms` holds a step that this version doesn't know, or a random one.
+    """
+
+    def __init__(
+        self, options: DetectorOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
+    ) -> None:
+        try:
+            self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
+        except ValidationError as error:
+            raise ConfigError(f"the model's preprocessing can't be used: {first_problem(error)}") from error
+        random = next((step for step in self.transforms if is_random(step)), None)
+        if random is not None:
+            raise ConfigError(f"the model's preprocessing can't be used: {type(random).__name__} is random")
+        self.head, self.channels, self.labels = options.head(), options.input_channels, tuple(labels)
+
+    def prepare(self, image: Array) -> tuple[Array, ...]:
+        """An image [H, W, 3], BGR -> the model's input [C, H', W'], float32."""
+        return (self._prepared(image).image,)
+
+    def interpret(self, outputs: tuple[Array, ...], image: Array) -> dict[str, Any]:
+        """The outputs for one image -> `objects`, the best first; `height` and `width` of the image.
+
+        Of each object its `label`, `label_id`, `score`, and `bbox`: left, top, width and height in the image's pixels.
+
+        Raises:
+            DataError: an output is not a number.
+        """
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise DataError("the model's outputs are not finite numbers; it has diverged in training")
+        (found,) = self.head.decode(tuple(output[np.newaxis] for output in outputs))
+        boxes = restored(found.boxes, *self._prepared(image).frame)
+        entries = [
+            {
+                "label": self.labels[number] if number < len(self.labels) else str(number),
+                "label_id": number,
+                "score": score,
+                "bbox": [left, top, right - left, bottom - top],
+            }
+            for (left, top, right, bottom), score, number in zip(
+                boxes.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True
+            )
+        ]
+        return {"objects": entries, "height": image.shape[0], "width": image.shape[1]}
+
+    def draw(self, image: Array, result: dict[str, Any]) -> Array:
+        """The image with the boxes, classes and scores of the objects whose score is at least 0.5."""
+        picture = np.ascontiguousarray(image)
+        thickness = max(1, min(image.shape[:2]) // _LINE)
+        for entry in reversed(result["objects"]):  # the best one comes on top
+            if entry["score"] < _DRAWN:
+                continue
+            left, top, width, height = entry["bbox"]
+            corners = (round(left), round(top)), (round(left + width), round(top + height))
+            colour = _colour(entry["label_id"])
+            cv2.rectangle(picture, *corners, colour, thickness)
+            _write(picture, f"{entry['label']} {entry['score']:.2f}", corners[0], colour, thickness)
+        return picture
+
+    def _prepared(self, image: Array) -> Picture:
+        pixels = to_channels(image[:, :, ::-1], self.channels)
+        picture = Picture(pixels, make_objects([], []), frame_of(*image.shape[:2]))
+        return preprocess(picture, self.transforms, np.random.default_rng(0))
+
+
+def _write(picture: Array, text: str, corner: tuple[int, int], colour: Any, thickness: int) -> None:
+    """White words on a strip of the colour, above the corner, or below where there is no room."""
+    size = _TEXT * thickness
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thickness)
+    base = corner[1] - below if corner[1] >= height + below else corner[1] + height + below
+    cv2.rectangle(picture, (corner[0], base - height), (corner[0] + width, base + below), colour, cv2.FILLED)
+    cv2.putText(picture, text, (corner[0], base), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), thickness)
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """Far from that of other classes: each hue is a golden section further (BGR)."""
+    hue = np.uint8(round(number * 0.618034 % 1 * 179))
+    blue, green, red = cv2.cvtColor(np.array([[[hue, 200, 200]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0].tolist()
+    return blue, green, red

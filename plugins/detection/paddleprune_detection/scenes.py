@@ -1,0 +1,101 @@
+"""Real data that needs no download: scikit-learn's handwritten digits, placed on its photographs.
+
+Each scene is a part of a photograph with some digits on it, and a box around the ink of each. Digits and parts of
+photographs of the evaluation scenes are on no training scene.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from paddleprune.files import write_bytes, write_text
+from paddleprune.interfaces import Array
+
+SIZE = 96
+"""Height and width of a scene, in pixels."""
+KINDS = 3
+"""Of digits: 0 to 2."""
+_SCENES = {"train": 1600, "val": 200}
+_MOST = 8
+"""Digits on each scene."""
+_SIDES = (26, 45)
+"""Of a digit, margins included, in pixels: at least, and less than."""
+_APART = 2
+"""Pixels between boxes, at least."""
+_EXAMPLES = 4
+"""Evaluation scenes that are drawn."""
+
+
+class _Placed(NamedTuple):
+    """A digit and the box around its ink: left, top, right, bottom."""
+
+    number: int
+    box: tuple[int, int, int, int]
+
+
+def write_scenes(directory: Path) -> None:
+    """`JPEGImages/*.png`, `Annotations/*.xml`, `train_list.txt`, `val_list.txt`, `labels.txt` and `examples/*.png`.
+
+    Raises:
+        DependencyError: scikit-learn is not installed.
+        SaveError: a file can't be written.
+    """
+    from paddleprune.vision.scraps import backdrop, load_digits, load_photographs, png
+
+    digits, photographs = load_digits(KINDS), load_photographs()
+    for split, count in _SCENES.items():
+        evaluation = split == "val"
+        ours, lines = digits.of_split(evaluation), []
+        for number in range(count):
+            rng = np.random.default_rng((evaluation, number))
+            scene, placed = _scene(ours.images, ours.numbers, backdrop(photographs, SIZE, evaluation, rng), rng)
+            image, annotation = f"JPEGImages/{split}_{number:04d}.png", f"Annotations/{split}_{number:04d}.xml"
+            write_bytes(directory / image, png(scene))
+            write_text(directory / annotation, _xml(placed))
+            lines.append(f"{image} {annotation}\n")
+            if evaluation and number < _EXAMPLES:
+                write_bytes(directory / "examples" / f"{number}.png", png(scene))
+        write_text(directory / f"{split}_list.txt", "".join(lines))
+    write_text(directory / "labels.txt", "".join(f"{number}\n" for number in range(KINDS)))
+
+
+def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Generator) -> tuple[Array, list[_Placed]]:
+    """Digits in bright colours, each where it touches no other one's box; the first one always has room."""
+    from paddleprune.vision.scraps import enlarged, paint
+
+    scene, taken, placed = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.bool_), list[_Placed]()
+    for index in rng.integers(0, len(digits), rng.integers(1, _MOST + 1)):
+        side = int(rng.integers(*_SIDES))
+        ink = enlarged(digits[index], side)
+        top, left = (int(corner) for corner in rng.integers(0, SIZE - side + 1, 2))
+        box = _around(ink, top, left)
+        ground = slice(max(0, box[1] - _APART), box[3] + _APART), slice(max(0, box[0] - _APART), box[2] + _APART)
+        if taken[ground].any():
+            continue
+        paint(scene, ink, (top, left), rng.uniform(170, 255, 3))
+        taken[box[1] : box[3], box[0] : box[2]] = True
+        placed.append(_Placed(int(numbers[index]), box))
+    return np.rint(scene).astype(np.uint8), placed
+
+
+def _around(ink: Array, top: int, left: int) -> tuple[int, int, int, int]:
+    """The smallest box that holds all ink of a digit whose upper left corner is there."""
+    from paddleprune.vision.scraps import INK
+
+    rows, columns = (np.flatnonzero((ink >= INK).any(axis)) for axis in (1, 0))
+    return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
+
+
+def _xml(placed: list[_Placed]) -> str:
+    """VOC's annotation: the first and the last pixel of each box, counted from 1."""
+    objects = "".join(
+        f"  <object>\n    <name>{digit.number}</name>\n    <difficult>0</difficult>\n    <bndbox>"
+        f"<xmin>{digit.box[0] + 1}</xmin><ymin>{digit.box[1] + 1}</ymin>"
+        f"<xmax>{digit.box[2]}</xmax><ymax>{digit.box[3]}</ymax></bndbox>\n  </object>\n"
+        for digit in placed
+    )
+    size = f"  <size><width>{SIZE}</width><height>{SIZE}</height><depth>3</depth></size>\n"
+    return f"<annotation>\n{size}{objects}</annotation>\n"

@@ -1,0 +1,128 @@
+"""Networks learn, are pruned, train on, and find the same boxes elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+from det_files import write_voc
+
+import paddleprune
+from paddleprune.api.loading import open_model
+from paddleprune.errors import DataError
+from paddleprune.measure.evaluation import eager_forward
+from paddleprune.measure.inference import create_predictor
+from paddleprune.registry import Registry
+from paddleprune_detection.heads import Detections
+from paddleprune_detection.predictor import ObjectPredictor
+
+STEPS = [{"name": "Resize", "target_size": [48, 64]}, {"name": "Normalize"}]
+ANCHORS = ((10, 10), (13, 13), (15, 15), (17, 17), (19, 19), (21, 21), (32, 32), (40, 40), (48, 48))
+SMALL = {"input_size": (48, 64), "scale": 0.25}
+
+
+def fields(folder: Path, split: str) -> dict[str, Any]:
+    """The data of a split, without augmentation."""
+    lists = {"data_dir": folder, "file_list": folder / f"{split}_list.txt", "label_list": folder / "labels.txt"}
+    return {**lists, "transforms": STEPS}
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "settings"),
+    [
+        ("yolov3_mobilenet_v1", {"anchors": ANCHORS}, {"loss": {"box": "giou"}, "metric": {"kind": "voc"}}),
+        pytest.param("yolov3_mobilenet_v1", {"anchors": ANCHORS}, {}, marks=pytest.mark.slow),
+        pytest.param("ssd_mobilenet_v1", {"smallest": 0.25}, {"num_epochs": 150}, marks=pytest.mark.slow),
+        pytest.param("fcos_resnet18", {"scale": 0.125}, {}, marks=pytest.mark.slow),
+        pytest.param("ppyoloe_s", {}, {"num_epochs": 150, "learning_rate": 0.02}, marks=pytest.mark.slow),
+        pytest.param("faster_rcnn_resnet18_fpn", {"proposals": 40}, {}, marks=pytest.mark.slow),
+    ],
+)
+def test_eight_images_are_learnt_by_heart(
+    family: str, more: dict[str, Any], settings: dict[str, Any], tmp_path: Path
+) -> None:
+    data = fields(write_voc(tmp_path, train=8), "train")
+    usual = {"num_epochs": 100, "train_batch_size": 8, "learning_rate": 0.02, "warmup_steps": 10}
+    usual.update(settings)
+    result = paddleprune.train(
+        "detection",
+        model=family,
+        options={**SMALL, **more},
+        train_dataset=data,
+        eval_dataset=data,
+        save_dir=tmp_path / "out",
+        lr_schedule="cosine",
+        save_interval_epochs=usual["num_epochs"],
+        **usual,
+    )
+    name = "voc_map" if "metric" in settings else "bbox_map_50"
+    assert result.metrics[name] > 0.95
+
+
+def outputs_of(predictor: Any, image: np.ndarray) -> tuple[np.ndarray, ...]:
+    predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(image)
+    predictor.run()
+    return tuple(predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names())
+
+
+def check_same(got: list[Detections], expected: list[Detections]) -> None:
+    """The same boxes, but for rounding; their order is that of scores, of which some may be nearly equal."""
+    for a, b in zip(got, expected, strict=True):
+        assert len(a.scores) == len(b.scores) > 0
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
+        order_a, order_b = (np.lexsort((*d.boxes.round(1).T, d.classes)) for d in (a, b))
+        assert a.classes[order_a].tolist() == b.classes[order_b].tolist()
+        np.testing.assert_allclose(np.sort(a.boxes, axis=0), np.sort(b.boxes, axis=0), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "family", ["yolov3_mobilenet_v1", pytest.param("faster_rcnn_resnet18_fpn", marks=pytest.mark.slow)]
+)
+def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(family: str, tmp_path: Path) -> None:
+    """Of Faster R-CNN, too, whose second stage looks where its first one says: the whole of it is traced."""
+    folder = write_voc(tmp_path / "data", train=8, val=4)
+    more = {"proposals": 16} if family.startswith("faster") else {"anchors": ANCHORS}
+    said = {"train_dataset": fields(folder, "train"), "eval_dataset": fields(folder, "train"), "train_batch_size": 4}
+    rate = 0.005 if family.startswith("faster") else 0.02
+    said.update(num_epochs=30, learning_rate=rate, warmup_steps=8, save_interval_epochs=30)
+    dense = paddleprune.train("detection", model=family, options={**SMALL, **more}, save_dir=tmp_path / "dense", **said)
+    table = tmp_path / "table.json"
+    paddleprune.analyze(
+        dense.best_model, eval_dataset=fields(folder, "train"), save_file=table, ratios=(0.5,), batch_size=4
+    )
+    pruned = paddleprune.train(
+        "detection",
+        pretrain_weights=dense.best_model,
+        sensitivities_file=table,
+        eval_metric_loss=0.9,
+        save_dir=tmp_path / "pruned",
+        **said,
+    )
+    before, after = (paddleprune.explain(result.best_model).total_parameters for result in (dense, pruned))
+    assert after < 0.8 * before
+    again = paddleprune.evaluate(pruned.best_model, eval_dataset=fields(folder, "train"), batch_size=3)
+    assert again["bbox_map"] == pytest.approx(pruned.metrics["bbox_map"], abs=1e-6)
+
+    loaded = open_model(Registry.discover(), pruned.best_model)
+    head = loaded.options.model_copy(update={"score_threshold": 0.001, "max_objects": 10}).head()
+    image = np.random.default_rng(0).standard_normal((2, 3, 48, 64)).astype(np.float32)
+    expected = head.decode(eager_forward(loaded.layer)((image,)))
+    paddleprune.export(pruned.best_model, save_dir=tmp_path / "exported")
+    check_same(head.decode(outputs_of(create_predictor(tmp_path / "exported" / "model"), image)), expected)
+    # and as Paddle saves and loads it itself
+    spec = [paddle.static.InputSpec([None, 3, 48, 64], "float32")]
+    paddle.jit.save(loaded.layer, str(tmp_path / "saved"), input_spec=spec)
+    saved = paddle.jit.load(str(tmp_path / "saved"))
+    check_same(head.decode(eager_forward(saved)((image,))), expected)
+
+
+def test_a_model_that_has_diverged_is_told(tmp_path: Path) -> None:
+    registry = Registry.discover()
+    options = registry.options("detection", "yolov3_mobilenet_v1", {"num_classes": 2, "anchors": ANCHORS, **SMALL})
+    predictor = ObjectPredictor(options, ["disc", "box"], STEPS)
+    outputs = tuple(np.full((21, *grid), np.nan, np.float32) for grid in ((2, 2), (3, 4), (6, 8)))
+    with pytest.raises(DataError, match="not finite numbers; it has diverged"):
+        predictor.interpret(outputs, np.zeros((48, 64, 3), np.uint8))
