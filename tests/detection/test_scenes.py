@@ -43,10 +43,10 @@ def test_boxes_are_tight_around_bright_digits(few: Path) -> None:
             box = brightness[top:bottom, left:right]
             outside[top:bottom, left:right] = False
             for edge in (box[0], box[-1], box[:, 0], box[:, -1]):
-                assert edge.max() > 0.5  # there is ink on every side
+                assert edge.max() > 0.4  # there is ink on every side, half transparent at least
         for left, top, right, bottom in objects.boxes.astype(int):
             around = np.zeros_like(outside)
-            around[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = True
+            around[max(0, top - 2) : bottom + 2, max(0, left - 2) : right + 2] = True
             outside &= ~around  # half transparent edges of the ink
         assert brightness[outside].max() <= 0.5  # photographs are darkened
     assert counts.min() > 0

@@ -32,6 +32,7 @@ def place(tmp_path: Path) -> Path:
                 (cv2.circle, cv2.rectangle)[label](image, (36, 36), (20, (60, 60))[label], (200, 220, 180), -1)
                 cv2.imwrite(str(folder / f"{i}.png"), image)
     roads(tmp_path / "roads", generator)
+    signs(tmp_path / "signs", generator)
     return tmp_path
 
 
@@ -52,6 +53,28 @@ def roads(folder: Path, generator: np.random.Generator) -> None:
     (folder / "labels.txt").write_text("ground\nroad\n")
 
 
+def signs(folder: Path, generator: np.random.Generator) -> None:
+    """Eight images to train on and two to evaluate, with VOC's annotations: a yellow square, that is a stop sign."""
+    for kind in ("images", "boxes"):
+        (folder / kind).mkdir(parents=True)
+    lines = []
+    for number in range(10):
+        image, side = generator.integers(0, 60, (64, 64, 3), dtype=np.uint8), 20 + number
+        left, top = generator.integers(0, 64 - side, 2).tolist()
+        image[top : top + side, left : left + side] = (60, 200, 230)
+        cv2.imwrite(str(folder / f"images/{number}.png"), image)
+        corners = {"xmin": left + 1, "ymin": top + 1, "xmax": left + side, "ymax": top + side}
+        box = "".join(f"<{name}>{value}</{name}>" for name, value in corners.items())
+        (folder / f"boxes/{number}.xml").write_text(
+            "<annotation><size><width>64</width><height>64</height></size>"
+            f"<object><name>stop</name><bndbox>{box}</bndbox></object></annotation>"
+        )
+        lines.append(f"images/{number}.png boxes/{number}.xml\n")
+    (folder / "train_list.txt").write_text("".join(lines[:8]))
+    (folder / "val_list.txt").write_text("".join(lines[8:]))
+    (folder / "labels.txt").write_text("stop\n")
+
+
 def run(command: list[str], place: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -62,15 +85,17 @@ def run(command: list[str], place: Path) -> str:
 
 
 def test_the_guide(place: Path) -> None:
-    for name, run_file in zip(("masks.yaml", "run.yaml"), blocks("docs/guide.md", "yaml"), strict=True):
+    for name, run_file in zip(("masks.yaml", "signs.yaml", "run.yaml"), blocks("docs/guide.md", "yaml"), strict=True):
         (place / name).write_text(run_file)
     commands = [line for block in blocks("docs/guide.md", "bash") for line in block.splitlines()]
-    assert len(commands) >= 17
+    assert len(commands) >= 19
     for command in commands:
         assert command.startswith("paddleprune ")
         run(command.split(), place)
     left = ("mobilenetv2.sensi.png", "output/mobilenetv2_prune/plan.json", "output/inference/model.json")
-    for name in (*left, "output/unet_prune/plan.json", "output/masks/0.png"):
+    segmented = ("output/unet_prune/plan.json", "output/masks/0.png")
+    detected = ("output/yolov3/best_model", "output/boxes/0.png")
+    for name in (*left, *segmented, *detected):
         assert (place / name).exists()
 
 
