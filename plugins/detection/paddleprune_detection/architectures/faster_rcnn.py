@@ -14,6 +14,7 @@ from paddle.nn import functional as F  # noqa: N812
 from paddle.vision.ops import roi_align
 
 from paddleprune.backbones import scaled
+from paddleprune.interfaces import Array
 from paddleprune_detection.architectures.pyramid import FeaturePyramid
 from paddleprune_detection.heads.boxes import decoded
 from paddleprune_detection.heads.two_stage import RATIOS, STRIDES, anchors
@@ -130,9 +131,8 @@ class _SecondStage(nn.Layer):
         """Scores [N, R, classes + 1] and offsets [N, R, 4 * classes]."""
         count = proposals.shape[1]
         hidden = self.hidden(_pooled(maps, proposals).flatten(1))
-        return self.scores(hidden).reshape([-1, count, self.scores.bias.shape[0]]), self.offsets(hidden).reshape(
-            [-1, count, self.offsets.bias.shape[0]]
-        )
+        scores, offsets = self.scores(hidden), self.offsets(hidden)
+        return scores.reshape([-1, count, scores.shape[-1]]), offsets.reshape([-1, count, offsets.shape[-1]])
 
 
 def _pooled(maps: list[Tensor], proposals: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ def _pooled(maps: list[Tensor], proposals: Tensor) -> Tensor:
     return total
 
 
-def _placed(places: object, chosen: Tensor) -> Tensor:
+def _placed(places: Array, chosen: Tensor) -> Tensor:
     """Anchors [K, 4] and places [N, k] -> [N, k, 4]."""
     rows = paddle.gather(paddle.to_tensor(places), chosen.flatten())
     return rows.reshape([-1, chosen.shape[1], 4])
