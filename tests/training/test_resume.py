@@ -80,7 +80,7 @@ def test_resumed_in_the_same_process(
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_process_resumes(child: Child, whole: TrainResult, tmp_path: Path, stop: signal.Signals) -> None:
-    process = child(tmp_path, seconds=0.01)
+    process = child(tmp_path, seconds=0.05)
     wait_for(tmp_path / "epoch_2")
     process.send_signal(stop)
     said = process.communicate(timeout=60)[1]

@@ -94,24 +94,31 @@ class Compiled:
 def _save(source: Source, part: Part, path: Path) -> None:
     """Write a part and the weights that it reads for Paddle Inference."""
     weights = _weights(source)
+    values = {name: tensor.value().get_tensor() for name, tensor in weights.items()}
     paddle.enable_static()
     try:
         program, feeds, outputs, used = _program(source, part)
         scope = paddle.static.Scope()
         with paddle.static.scope_guard(scope):
             for name in used:
-                scope.var(name).get_tensor()._share_data_with(weights[name])  # Paddle never frees what it would copy
+                scope.var(name).get_tensor()._share_data_with(values[name])  # copies would stay in memory
             executor = paddle.static.Executor(paddle.CPUPlace())
             paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
     finally:
         paddle.disable_static()
 
 
-def _weights(source: Source) -> dict[str, Any]:
+def _weights(source: Source) -> dict[str, paddle.Tensor]:
     """Paddle's name of a parameter -> its values in the CPU's memory; where the layer has them, if that is there."""
     tensors = named_tensors(source.layer)
     layers = {name: tensors[structured] for name, structured in source.captured.names.items()}
-    return {name: tensor.cpu().value().get_tensor() for name, tensor in {**layers, **source.folded.weights}.items()}
+    return {name: _on_cpu(tensor) for name, tensor in {**layers, **source.folded.weights}.items()}
+
+
+def _on_cpu(tensor: paddle.Tensor) -> paddle.Tensor:
+    """The tensor itself, if it lies there; a recurrent layer's state of its dropout lies nowhere yet."""
+    lies = tensor.value().get_tensor()._is_initialized() and tensor.place.is_cpu_place()
+    return tensor if lies else paddle.to_tensor(tensor.numpy(), place="cpu")
 
 
 def _program(source: Source, part: Part) -> tuple[Any, list[Any], list[Any], list[str]]:
