@@ -35,7 +35,7 @@ def scenes_demo(directory: Path) -> Demo:
         train_dataset=training,
         eval_dataset=_data(directory, "val"),
         settings={
-            "num_epochs": 14,
+            "num_epochs": 12,
             "train_batch_size": 8,
             "eval_batch_size": 50,
             "learning_rate": 0.03,
@@ -44,7 +44,7 @@ def scenes_demo(directory: Path) -> Demo:
             "warmup_start_lr": 0.001,
             "log_interval_steps": 50,
         },
-        retrain_settings={"num_epochs": 6, "learning_rate": 0.02},
+        retrain_settings={"num_epochs": 10},
         examples=directory / "examples",
     )
 
