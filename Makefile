@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format bench-sweep fuzz coverage tracing test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench-sweep bench-outputs fuzz coverage tracing test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint          the checks without the tests"
 	@echo "make format        format the code, fix what ruff can fix"
 	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (half an hour)"
+	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
 	@echo "make tracing       how long it takes to find a network's groups; beside PaddleSlim"
@@ -54,6 +55,9 @@ test: lint
 
 bench-sweep: setup
 	$(BIN)/python benchmarks/sweep.py
+
+bench-outputs: setup
+	$(BIN)/python benchmarks/outputs.py
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2

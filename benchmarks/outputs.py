@@ -9,6 +9,7 @@ makes of them; prints the time, the share of each stage and the bytes that leave
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import time
@@ -31,6 +32,7 @@ from paddleprune.testing import settle
 from paddleprune_segmentation.metrics import Overlap
 
 CLASSES = 19
+IDENTITY = Identity(model="", data="", samples=0, metric="miou", higher_is_better=True, criterion="l1")
 
 
 class Scores(Overlap):
@@ -60,7 +62,7 @@ class Pixels(Dataset):
 
 
 def main() -> None:
-    """Sweep twice, print two rows."""
+    """Sweep twice; prints a row each, and the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--images", type=int, default=32)
@@ -74,21 +76,23 @@ def main() -> None:
     settle(layer, options.input_shapes())
     graph, data = build_graph(layer, [(1, 3, given.side, given.side)]), Pixels(layer, given.images, given.side)
     tables: list[SensitivityTable] = []
-    for metric, size in ((Scores(data.labels), 4 * CLASSES), (Overlap(data.labels), 1)):
+    found: dict[str, float] = {}
+    for what, metric, size in (("scores", Scores(data.labels), 4 * CLASSES), ("classes", Overlap(data.labels), 1)):
         batches, start = Batches(data, 16), time.perf_counter()
         with Clock() as clock, kept_heap():
             engine = open_engine("native", layer, graph, "l1")
             measurer = measure_with(engine, metric, batches, Question())
-            identity = Identity(
-                model="", data="", samples=len(data), metric="miou", higher_is_better=True, criterion="l1"
+            tables.append(
+                sweep(engine.groups[:: given.every], measurer, IDENTITY.model_copy(update={"samples": len(data)}))
             )
-            tables.append(sweep(engine.groups[:: given.every], measurer, identity))
         seconds = time.perf_counter() - start
-        what = "scores " if size > 1 else "classes"
-        print(f"{what} {seconds:6.1f} s, {size * given.side**2 / 2**20:5.2f} MiB an image, {clock.shares(seconds)}")
-    other, points = tables[0], [(name, p) for name, points in tables[1].groups.items() for p in points]
-    differences = [abs(p.metric - q.metric) for name, p in points if (q := other.point(name, p.ratio)) is not None]
-    print(f"largest difference of mIoU: {max(differences)}")
+        found |= {f"{what}_seconds": round(seconds, 2), f"{what}_bytes": size * given.side**2}
+        print(f"{what:7} {seconds:6.1f} s, {size * given.side**2 / 2**20:5.2f} MiB an image, {clock.shares(seconds)}")
+    points = [(name, p) for name, points in tables[1].groups.items() for p in points]
+    others = [(p, tables[0].point(name, p.ratio)) for name, p in points]
+    found["ratio"] = round(found["scores_seconds"] / found["classes_seconds"], 2)
+    found["max_metric_difference"] = max(abs(p.metric - q.metric) for p, q in others if q is not None)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,14 @@ def test_tracing_compares_and_grows() -> None:
     assert large["operations"] > small["operations"]
 
 
+@pytest.mark.slow
+def test_scores_and_classes_make_the_same_table() -> None:
+    found, text = figures("outputs.py", "--side", "64", "--images", "8", "--every", "20")
+    assert found["max_metric_difference"] == 0
+    assert found["scores_bytes"] == 76 * found["classes_bytes"]
+    assert "metric" in text
+
+
 @SLIM
 @pytest.mark.slow
 def test_the_sweep_is_compared_on_every_count() -> None:
