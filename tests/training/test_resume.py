@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,11 +31,17 @@ def whole(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> TrainRe
     return result
 
 
+def heeds_interrupts() -> None:
+    """As at a terminal; what a script runs in the background inherits that they are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def child(tiny: ModuleType) -> Child:
     def start(save_dir: Path, resume: str = "", seconds: float = 0, limit: int = 0) -> subprocess.Popen[str]:
         command = [sys.executable, str(tiny.__file__), str(save_dir), resume, str(seconds), str(limit)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": os.environ}
+        return subprocess.Popen(command, preexec_fn=heeds_interrupts, **pipes)
 
     return start
 
@@ -80,7 +87,7 @@ def test_resumed_in_the_same_process(
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_process_resumes(child: Child, whole: TrainResult, tmp_path: Path, stop: signal.Signals) -> None:
-    process = child(tmp_path, seconds=0.05)
+    process = child(tmp_path, seconds=0.01)
     wait_for(tmp_path / "epoch_2")
     process.send_signal(stop)
     said = process.communicate(timeout=60)[1]
