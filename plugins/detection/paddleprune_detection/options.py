@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import Field, field_validator
 
+from paddleprune.errors import PluginError
 from paddleprune.specs import FamilyOptions
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ class DetectorOptions(FamilyOptions):
     max_objects: int = Field(100, ge=1, description="objects reported of an image, at most")
 
     def head(self) -> Head:
-        """What reads the outputs. Every family's options override it."""
-        raise NotImplementedError(f"{type(self).__name__} has no head(); a detection family's options need one")
+        """What reads the outputs. Every family's options override it.
+
+        Raises:
+            PluginError: these don't.
+        """
+        raise PluginError(f"{type(self).__name__} has no head(); a detection family's options need one")
 
 
 class YoloOptions(DetectorOptions):
