@@ -17,7 +17,7 @@ help:
 	@echo "make test          lint, check types and contracts, run the tests"
 	@echo "make lint          the checks without the tests"
 	@echo "make format        format the code, fix what ruff can fix"
-	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (half an hour)"
+	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (50 minutes)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"

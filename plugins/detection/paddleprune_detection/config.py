@@ -67,11 +67,15 @@ class DetectionData(DatasetConfig):
         )
 
 
+VOC_OVERLAP = 0.5
+"""What VOC asks of a hit."""
+
+
 class DetectionMetricConfig(Contract):
     """Mean average precision: COCO's, over ten thresholds of overlap, or VOC's, at one."""
 
     kind: Literal["coco", "voc"] = "coco"
-    overlap: float = Field(0.5, gt=0, le=1, description="voc: least intersection over union of a hit")
+    overlap: float = Field(VOC_OVERLAP, gt=0, le=1, description="voc: least intersection over union of a hit")
     integral: bool = Field(True, description="voc: the area under the whole curve, else its mean at 11 points (2007)")
     difficult: bool = Field(False, description="objects marked as difficult count, too, rather than nowhere")
 

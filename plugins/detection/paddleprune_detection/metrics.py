@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.interfaces import Array, Metric
 from paddleprune_detection.coco_precision import coco_precision
-from paddleprune_detection.config import DetectionMetricConfig
+from paddleprune_detection.config import VOC_OVERLAP, DetectionMetricConfig
 from paddleprune_detection.data.objects import restored
 from paddleprune_detection.results import Result
 from paddleprune_detection.voc_precision import voc_precision
@@ -20,6 +20,8 @@ Decode: TypeAlias = Callable[[tuple[Array, ...]], Sequence[Any]]
 
 class DetectionMetric(Metric):
     """Mean average precision, COCO's (`bbox_map`) or VOC's (`voc_map`, at 11 points `voc_map_11`).
+
+    VOC's at another overlap than 0.5 says so in its name (0.75: `voc_map_at_75`), so that tables keep them apart.
 
     COCO's is the mean over the overlaps 0.5, 0.55, ..., 0.95, with that at 0.5 alone beside it (`bbox_map_50`), VOC's
     that at `overlap`; each is the mean over the classes that have an object. `ap_<class>` is that of a class; one that
@@ -57,7 +59,8 @@ class DetectionMetric(Metric):
         """The mean or means, and `ap_<class>`."""
         means = ["bbox_map", "bbox_map_50"]
         if self.config.kind == "voc":
-            means = ["voc_map" if self.config.integral else "voc_map_11"]
+            points, overlap = "" if self.config.integral else "_11", self.config.overlap
+            means = [f"voc_map{points}" + (f"_at_{100 * overlap:g}" if overlap != VOC_OVERLAP else "")]
         return [*means, *(f"ap_{label}" for label in self.labels)]
 
 
