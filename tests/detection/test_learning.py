@@ -19,15 +19,20 @@ from paddleprune.registry import Registry
 from paddleprune_detection.heads import Detections
 from paddleprune_detection.predictor import ObjectPredictor
 
-STEPS = [{"name": "Resize", "target_size": [48, 64]}, {"name": "Normalize"}]
 ANCHORS = ((10, 10), (13, 13), (15, 15), (17, 17), (19, 19), (21, 21), (32, 32), (40, 40), (48, 48))
 SMALL = {"input_size": (48, 64), "scale": 0.25}
+LARGER = {"input_size": (96, 128)}
 
 
-def fields(folder: Path, split: str) -> dict[str, Any]:
-    """The data of a split, without augmentation."""
+def steps(size: tuple[int, int]) -> list[dict[str, Any]]:
+    """What an image goes through, without augmentation."""
+    return [{"name": "Resize", "target_size": size}, {"name": "Normalize"}]
+
+
+def fields(folder: Path, split: str, size: tuple[int, int] = (48, 64)) -> dict[str, Any]:
+    """The data of a split."""
     lists = {"data_dir": folder, "file_list": folder / f"{split}_list.txt", "label_list": folder / "labels.txt"}
-    return {**lists, "transforms": STEPS}
+    return {**lists, "transforms": steps(size)}
 
 
 @pytest.mark.parametrize(
@@ -37,20 +42,28 @@ def fields(folder: Path, split: str) -> dict[str, Any]:
         pytest.param("yolov3_mobilenet_v1", {"anchors": ANCHORS}, {}, marks=pytest.mark.slow),
         pytest.param("ssd_mobilenet_v1", {"smallest": 0.25}, {"num_epochs": 150}, marks=pytest.mark.slow),
         pytest.param("fcos_resnet18", {"scale": 0.125}, {}, marks=pytest.mark.slow),
-        pytest.param("ppyoloe_s", {}, {"num_epochs": 150, "learning_rate": 0.02}, marks=pytest.mark.slow),
-        pytest.param("faster_rcnn_resnet18_fpn", {"proposals": 40}, {}, marks=pytest.mark.slow),
+        pytest.param(
+            "ppyoloe_s",
+            LARGER,
+            {"num_epochs": 400, "learning_rate": 0.01, "warmup_steps": 60},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "faster_rcnn_resnet18_fpn", {**LARGER, "proposals": 40}, {"learning_rate": 0.01}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_eight_images_are_learnt_by_heart(
     family: str, more: dict[str, Any], settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    data = fields(write_voc(tmp_path, train=8), "train")
+    options = {**SMALL, **more}
+    data = fields(write_voc(tmp_path, train=8), "train", options["input_size"])
     usual = {"num_epochs": 100, "train_batch_size": 8, "learning_rate": 0.02, "warmup_steps": 10}
     usual.update(settings)
     result = paddleprune.train(
         "detection",
         model=family,
-        options={**SMALL, **more},
+        options=options,
         train_dataset=data,
         eval_dataset=data,
         save_dir=tmp_path / "out",
@@ -122,7 +135,7 @@ def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(family: s
 def test_a_model_that_has_diverged_is_told(tmp_path: Path) -> None:
     registry = Registry.discover()
     options = registry.options("detection", "yolov3_mobilenet_v1", {"num_classes": 2, "anchors": ANCHORS, **SMALL})
-    predictor = ObjectPredictor(options, ["disc", "box"], STEPS)
+    predictor = ObjectPredictor(options, ["disc", "box"], steps((48, 64)))
     outputs = tuple(np.full((21, *grid), np.nan, np.float32) for grid in ((2, 2), (3, 4), (6, 8)))
     with pytest.raises(DataError, match="not finite numbers; it has diverged"):
         predictor.interpret(outputs, np.zeros((48, 64, 3), np.uint8))

@@ -87,6 +87,7 @@ def test_focal_and_smooth_l1() -> None:
     expected = [0.25 * 0.25**2 * math.log(4 / 3), 0.75 * 0.75**2 * math.log(4)]
     np.testing.assert_allclose(focal(logits, wanted).numpy(), expected, rtol=1e-5)
     np.testing.assert_allclose(b.smooth_l1(paddle.to_tensor([-0.5, 0.0, 1.0, -3.0])).numpy(), [0.125, 0, 0.5, 2.5])
+    np.testing.assert_allclose(b.smooth_l1(paddle.to_tensor([-0.25, 1.0]), 0.5).numpy(), [0.0625, 0.75])
 
 
 def test_rows_are_cell_by_cell() -> None:
@@ -255,7 +256,7 @@ def test_two_stages() -> None:
     assert likeness.max() == pytest.approx(0.25)
     likest = np.flatnonzero(likeness[:, 0] >= likeness.max() - 1e-6)[0]
     goal = b.encoded(np.array([MIDDLE], np.float32), two_stage.anchors((8, 8), 4)[[likest]])
-    first = float(np.where(np.abs(goal) < 1, goal**2 / 2, np.abs(goal) - 0.5).sum())
+    first = float(np.where(np.abs(goal) < 1 / 9, goal**2 * 9 / 2, np.abs(goal) - 1 / 18).sum())
     drawn = 3 * (64 + 16 + 4 + 1 + 1)
     assert drawn > 256
     assert float(whole) == pytest.approx(2 * LN2 + first / 256 + (box + centre) / 4, rel=1e-5)

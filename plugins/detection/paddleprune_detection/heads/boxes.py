@@ -64,11 +64,11 @@ def _product(sides: Tensor) -> Tensor:
     return sides[:, 0] * sides[:, 1]
 
 
-def smooth_l1(difference: Tensor) -> Tensor:
-    """x^2 / 2 up to 1, then |x| - 1/2 (Girshick, "Fast R-CNN", 2015, equation 3)."""
+def smooth_l1(difference: Tensor, knee: float = 1.0) -> Tensor:
+    """x^2 / 2k up to the knee k, then |x| - k/2 (Girshick, "Fast R-CNN", 2015, equation 3, where it is 1)."""
     size = difference.abs()
-    within = size.clip(max=1)
-    return within * (size - within / 2)
+    within = size.clip(max=knee)
+    return within * (size - within / 2) / knee
 
 
 def encoded(boxes: Array, anchors: Array) -> Array:

@@ -32,6 +32,8 @@ RATIOS = (0.5, 1.0, 2.0)
 """Height over width of the anchors."""
 VARIANCES = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 """The second stage's unit of offsets."""
+_KNEE = 1 / 9
+"""Of the first stage's smooth L1 loss, as in the authors' program: its offsets, in sizes of an anchor, are small."""
 _SIDE = 8
 """Strides of an anchor's side, were it square."""
 _ALIKE, _UNLIKE, _HIT = 0.7, 0.3, 0.5
@@ -70,7 +72,7 @@ class TwoStageHead(Head):
         each = binary(there, paddle.to_tensor(found.filled(np.ones(len(found.images)))))
         total = (each * paddle.to_tensor(weights)).sum()
         if len(drawn.images):
-            total = total + _box_term(at(offsets, drawn), boxes[drawn.places], drawn, config)
+            total = total + _box_term(at(offsets, drawn), boxes[drawn.places], drawn, config, knee=_KNEE)
         return total / max(1, int((weights > 0).sum()))
 
     def _second(self, outputs: tuple[Tensor, ...], objects: list[Truth], config: DetectionLoss) -> Tensor:
@@ -85,7 +87,7 @@ class TwoStageHead(Head):
             kinds = F.one_hot(paddle.to_tensor(drawn.classes), self.options.num_classes).unsqueeze(-1)
             chosen = (at(offsets, drawn).reshape([-1, self.options.num_classes, 4]) * kinds).sum(1)
             here = proposals[drawn.images, drawn.places]
-            total = total + _box_term(chosen, here, drawn, config, VARIANCES)
+            total = total + _box_term(chosen, here, drawn, config, unit=VARIANCES)
         return total / max(1, int((weights > 0).sum()))
 
 
@@ -142,10 +144,16 @@ def _first_of(order: Array, counts: Array) -> Array:
 
 
 def _box_term(
-    chosen: Tensor, here: Array, found: Assignment, config: DetectionLoss, unit: Array | float = 1.0
+    chosen: Tensor,
+    here: Array,
+    found: Assignment,
+    config: DetectionLoss,
+    unit: Array | float = 1.0,
+    knee: float = 1.0,
 ) -> Tensor:
     """The sum over the matches of smooth L1 losses of offsets, and of overlap losses if the user asks for them."""
-    each = smooth_l1(chosen - paddle.to_tensor((encoded(found.boxes, here) / unit).astype(np.float32))).sum(1)
+    wanted = paddle.to_tensor((encoded(found.boxes, here) / unit).astype(np.float32))
+    each = smooth_l1(chosen - wanted, knee).sum(1)
     if config.box != "own":
         guessed = decoded(chosen * paddle.to_tensor(unit), paddle.to_tensor(here))
         each = each + overlap_loss(guessed, paddle.to_tensor(found.boxes), config.box)
