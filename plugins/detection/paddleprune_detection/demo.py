@@ -11,7 +11,7 @@ from paddleprune_detection.transform_specs import Normalize, Resize
 
 _ANCHORS = 3
 """One a level: the fewer there are, the more objects each of them learns from."""
-_EPOCHS, _MORE = 6, 14
+_EPOCHS, _MORE = 12, 16
 """Nine tenths of the parameters go: what is left learns most of its precision at high overlaps while it retrains."""
 
 
