@@ -99,9 +99,11 @@ def test_both_models_of_a_demo_are_drawn_side_by_side(data: Path, dense: Path, t
     assert np.array_equal(picture[:, :half], picture[:, half:])
 
 
-def test_families_and_their_options_are_listed() -> None:
+def test_families_and_their_options_are_listed(tmp_path: Path) -> None:
     said = run("families", "detection").stdout
     assert "yolov3_darknet53" in said
     assert "anchors" in said
-    refused = run("train", "detection", "--model", "yolov3_darknet35", "--data", ".", "--save-dir", "nowhere", code=2)
+    words = ("--model", "yolov3_darknet35", "--data", ".", "--save-dir", tmp_path / "nowhere")
+    refused = run("train", "detection", *words, code=2)
+    assert not (tmp_path / "nowhere").exists()
     assert "did you mean 'yolov3_darknet53'" in refused.stderr

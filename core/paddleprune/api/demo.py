@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from paddleprune.api.analyze import analyze
+from paddleprune.api.beside import TrainingBeside
 from paddleprune.api.compare import compare
 from paddleprune.api.predict import predict
 from paddleprune.api.train import train
@@ -50,7 +51,8 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
 
     Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
     `comparison.json` and `comparison.md`; where the recipe has examples also `examples/`, what the dense model and
-    the pruned one make of each, side by side. An earlier demo there is replaced.
+    the pruned one make of each, side by side. An earlier demo there is replaced. The control trains in a process of
+    its own, beside the pruned model.
 
     Args:
         task: a task whose plugin has a demo.
@@ -60,6 +62,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
         UnknownNameError: there is no such task, or it has no demo.
         ConfigError: `save_dir` holds something else.
         CertificateError: the shrunk model doesn't compute what the masked one does.
+        WorkerError: the control's training failed.
     """
     folder = Path(save_dir)
     registry = Registry.discover()
@@ -69,21 +72,29 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     dense, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in ("", "_prune", "_control"))
     epochs, more = recipe.settings["num_epochs"], recipe.retrain_settings["num_epochs"]
 
-    say(f"[1/5] train {recipe.family} for {epochs} epochs")
-    _train(task, recipe, dense, recipe.settings, model=recipe.family, options=recipe.options)
-    say("[2/5] analyze: the metric without each group, at every ratio")
+    say(f"[1/4] train {recipe.family} for {epochs} epochs")
+    train(**_training(task, recipe, dense, recipe.settings), model=recipe.family, options=recipe.options)
+    start = dense / "best_model"
+    say("[2/4] analyze: the metric without each group, at every ratio")
     table = folder / "sensitivities.json"
-    analyze(dense / "best_model", eval_dataset=recipe.eval_dataset, save_file=table)
-    visualize(table, model=dense / "best_model")
-    say(f"[3/5] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
+    analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
+    visualize(table, model=start)
+    say(f"[3/4] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
+    log = folder / "control.log"
+    say(f"      beside it, the dense model trains for {more} more epochs too, as a control ({log})")
     again = {**recipe.settings, **recipe.retrain_settings}
-    tolerance = {"sensitivities_file": table, "eval_metric_loss": recipe.eval_metric_loss}
-    _train(task, recipe, pruned, again, pretrain_weights=dense / "best_model", **tolerance)
+    with TrainingBeside(log, **_training(task, recipe, control, again), pretrain_weights=start) as beside:
+        train(
+            **_training(task, recipe, pruned, again),
+            pretrain_weights=start,
+            sensitivities_file=table,
+            eval_metric_loss=recipe.eval_metric_loss,
+        )
+        say("      the pruned model is done; the control goes on")
+        beside.wait()
     plan = Plan.load(pruned / "plan.json")
     plan.save(folder / "plan.json")
-    say(f"[4/5] train the dense model for {more} more epochs too, as a control")
-    _train(task, recipe, control, again, pretrain_weights=dense / "best_model")
-    say("[5/5] compare")
+    say("[4/4] compare")
     models = [place / "best_model" for place in (dense, control, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
@@ -91,15 +102,10 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
 
 
-def _train(task: str, recipe: Demo, folder: Path, settings: dict[str, Any], **what: Any) -> None:
-    train(
-        task,
-        train_dataset=recipe.train_dataset,
-        eval_dataset=recipe.eval_dataset,
-        save_dir=folder,
-        **what,
-        **settings,
-    )
+def _training(task: str, recipe: Demo, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `train` that each of the three trainings needs."""
+    data = {"train_dataset": recipe.train_dataset, "eval_dataset": recipe.eval_dataset}
+    return {"task": task, **data, "save_dir": folder, **settings}
 
 
 def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:

@@ -82,7 +82,6 @@ def train(
     """
     chosen = validated(TrainSettings, settings, "training", "setting")
     select_device(chosen.device)
-    prepare_save_dir(Path(save_dir), resuming=resume_checkpoint is not None)
     registry = Registry.discover()
     registry.task(task)
     start = resume_folder(Path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
@@ -93,6 +92,7 @@ def train(
     check_labels(evaluation, training.labels, "the training data")
     chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})
     built_metric = metric_of(registry, task, metric or {}, training.labels, chosen_options)
+    prepare_save_dir(Path(save_dir), resuming=resume_checkpoint is not None)
     seed_everything(chosen.seed, 0)
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:

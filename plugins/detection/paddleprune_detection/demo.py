@@ -48,7 +48,6 @@ def scenes_demo(directory: Path) -> Demo:
             "save_interval_epochs": 2,
         },
         retrain_settings={"num_epochs": _MORE},
-        eval_metric_loss=0.05,
         examples=directory / "examples",
     )
 

@@ -1,0 +1,92 @@
+"""A training in a process of its own, beside what this process does: one of them keeps one core busy."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from paddleprune.api.train import train
+from paddleprune.console import say
+from paddleprune.errors import PaddlePruneError, WorkerError
+from paddleprune.files import saving, write_text
+
+_SERVE = "from paddleprune.api.beside import serve; serve()"
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class TrainingBeside:
+    """A call of `train` that runs while the block does; it ends when the block or this process does.
+
+    Args:
+        log: gets what the training says.
+        call: the arguments of `train`, picklable.
+
+    Raises:
+        SaveError: `log` can't be written.
+    """
+
+    def __init__(self, log: Path, **call: Any) -> None:
+        write_text(log, "")
+        self._log, self._call = log, pickle.dumps(call)
+
+    def __enter__(self) -> TrainingBeside:
+        command = [sys.executable, "-c", _SERVE]
+        with saving(self._log), self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        assert self._process.stdin is not None  # it is a pipe
+        self._pipe = self._process.stdin
+        self._pipe.write(self._call)
+        self._pipe.flush()  # and stays open: its end is the sign to stop
+        self.process_id = self._process.pid
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
+
+    def wait(self) -> None:
+        """Until it is done; what it says meanwhile is said here, too.
+
+        Raises:
+            WorkerError: it failed.
+        """
+        with self._log.open(encoding="utf-8") as log:
+            log.seek(0, os.SEEK_END)
+            while True:
+                code = self._process.poll()  # first, so that its last words are read
+                for line in log:
+                    say(line.rstrip())
+                if code is not None:
+                    break
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if code:
+            said = self._log.read_text("utf-8").strip().splitlines() or ["nothing was said"]
+            raise WorkerError(f"a training ended with exit code {code}: {said[-1]} ({self._log} has all of it)")
+
+
+def serve() -> None:
+    """The life of the process: one training."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    call = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        train(**call)
+    except PaddlePruneError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # nothing ever comes but the pipe's end; no lock is held when this process ends
+    os._exit(1)
