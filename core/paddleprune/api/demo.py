@@ -52,7 +52,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
     `comparison.json` and `comparison.md`; where the recipe has examples also `examples/`, what the dense model and
     the pruned one make of each, side by side. An earlier demo there is replaced. The control trains in a process of
-    its own, beside the pruned model.
+    its own, beside the analysis and the pruned model.
 
     Args:
         task: a task whose plugin has a demo.
@@ -75,15 +75,14 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     say(f"[1/4] train {recipe.family} for {epochs} epochs")
     train(**_training(task, recipe, dense, recipe.settings), model=recipe.family, options=recipe.options)
     start = dense / "best_model"
-    say("[2/4] analyze: the metric without each group, at every ratio")
-    table = folder / "sensitivities.json"
-    analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
-    visualize(table, model=start)
-    say(f"[3/4] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
-    log = folder / "control.log"
-    say(f"      beside it, the dense model trains for {more} more epochs too, as a control ({log})")
-    again = {**recipe.settings, **recipe.retrain_settings}
+    again, log = {**recipe.settings, **recipe.retrain_settings}, folder / "control.log"
+    say(f"      from here on a control trains beside: the dense model, for {more} more epochs too ({log})")
     with TrainingBeside(log, **_training(task, recipe, control, again), pretrain_weights=start) as beside:
+        say("[2/4] analyze: the metric without each group, at every ratio")
+        table = folder / "sensitivities.json"
+        analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
+        visualize(table, model=start)
+        say(f"[3/4] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
         train(
             **_training(task, recipe, pruned, again),
             pretrain_weights=start,
