@@ -16,6 +16,7 @@ import pytest
 import paddleprune
 from paddleprune.api.beside import TrainingBeside
 from paddleprune.errors import WorkerError
+from paddleprune.measure.machine import cpu_threads
 from paddleprune.training import read_checkpoint
 
 LONG = 1000
@@ -90,10 +91,13 @@ def test_a_training_that_fails_is_one_line(call: dict[str, Any], tmp_path: Path)
 
 def test_it_ends_with_the_block(call: dict[str, Any], tmp_path: Path) -> None:
     beside = TrainingBeside(tmp_path / "beside.log", **{**call, "num_epochs": LONG})
+    threads = cpu_threads()
     with suppress(KeyboardInterrupt), beside:
+        assert cpu_threads() == max(1, threads - 1)
         wait_for((tmp_path / "beside" / "epoch_1").exists)
         raise KeyboardInterrupt
     assert not alive(beside.process_id)
+    assert cpu_threads() == threads
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")

@@ -1,4 +1,4 @@
-"""A training in a process of its own, beside what this process does: one of them keeps one core busy."""
+"""A training in a process of its own, beside what this process does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ from paddleprune.api.train import train
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, WorkerError
 from paddleprune.files import saving, write_text
+from paddleprune.measure.machine import cpu_threads, limit_threads
 
 _SERVE = "from paddleprune.api.beside import serve; serve()"
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -24,6 +26,8 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 class TrainingBeside:
     """A call of `train` that runs while the block does; it ends when the block or this process does.
+
+    A training keeps one core busy; meanwhile this process leaves it that.
 
     Args:
         log: gets what the training says.
@@ -43,17 +47,22 @@ class TrainingBeside:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         assert self._process.stdin is not None  # it is a pipe
         self._pipe = self._process.stdin
-        self._pipe.write(self._call)
-        self._pipe.flush()  # and stays open: its end is the sign to stop
+        with suppress(BrokenPipeError):  # it died at once; `wait` says why
+            self._pipe.write(self._call)
+            self._pipe.flush()  # and stays open: its end is the sign to stop
         self.process_id = self._process.pid
+        self._threads = cpu_threads()
+        limit_threads(max(1, self._threads - 1))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        limit_threads(self._threads)
         self._process.kill()
         self._process.wait()
-        self._pipe.close()
+        with suppress(BrokenPipeError):
+            self._pipe.close()
 
     def wait(self) -> None:
         """Until it is done; what it says meanwhile is said here, too.
