@@ -22,6 +22,7 @@ from paddleprune_detection.predictor import ObjectPredictor
 ANCHORS = ((10, 10), (13, 13), (15, 15), (17, 17), (19, 19), (21, 21), (32, 32), (40, 40), (48, 48))
 SMALL = {"input_size": (48, 64), "scale": 0.25}
 LARGER = {"input_size": (96, 128)}
+TWO_STAGE = ("faster_rcnn_resnet18_fpn", {**LARGER, "proposals": 40})
 
 
 def steps(size: tuple[int, int]) -> list[dict[str, Any]]:
@@ -48,12 +49,7 @@ def fields(folder: Path, split: str, size: tuple[int, int] = (48, 64)) -> dict[s
             {"num_epochs": 400, "learning_rate": 0.01, "warmup_steps": 60},
             marks=pytest.mark.slow,
         ),
-        pytest.param(
-            "faster_rcnn_resnet18_fpn",
-            {**LARGER, "proposals": 40},
-            {"num_epochs": 200, "learning_rate": 0.01},
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(*TWO_STAGE, {"num_epochs": 200, "learning_rate": 0.01}, marks=pytest.mark.slow),
     ],
 )
 def test_eight_images_are_learnt_by_heart(
@@ -98,12 +94,7 @@ def check_same(got: list[Detections], expected: list[Detections]) -> None:
     ("family", "more", "settings"),
     [
         ("yolov3_mobilenet_v1", {"anchors": ANCHORS}, {"num_epochs": 30, "learning_rate": 0.02}),
-        pytest.param(
-            "faster_rcnn_resnet18_fpn",
-            {**LARGER, "proposals": 40},
-            {"num_epochs": 60, "learning_rate": 0.01},
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(*TWO_STAGE, {"num_epochs": 60, "learning_rate": 0.01}, marks=pytest.mark.slow),
     ],
 )
 def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(

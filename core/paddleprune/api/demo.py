@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from paddleprune.api.analyze import analyze
-from paddleprune.api.beside import TrainingBeside
+from paddleprune.api.background import BackgroundTraining
 from paddleprune.api.compare import compare
 from paddleprune.api.predict import predict
 from paddleprune.api.train import train
@@ -50,9 +50,9 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     """Show a task end to end, in minutes on a CPU.
 
     Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
-    `comparison.json` and `comparison.md`; where the recipe has examples also `examples/`, what the dense model and
-    the pruned one make of each, side by side. An earlier demo there is replaced. The control trains in a process of
-    its own, beside the analysis and the pruned model.
+    `comparison.json`, `comparison.md` and `control.log`; where the recipe has examples also `examples/`, what the dense
+    model and the pruned one make of each, side by side. An earlier demo there is replaced. The control trains in a
+    process of its own, beside the analysis and the pruned model.
 
     Args:
         task: a task whose plugin has a demo.
@@ -77,7 +77,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     start = dense / "best_model"
     again, log = {**recipe.settings, **recipe.retrain_settings}, folder / "control.log"
     say(f"      from here on a control trains beside: the dense model, for {more} more epochs too ({log})")
-    with TrainingBeside(log, **_training(task, recipe, control, again), pretrain_weights=start) as beside:
+    with BackgroundTraining(log, **_training(task, recipe, control, again), pretrain_weights=start) as background:
         say("[2/4] analyze: the metric without each group, at every ratio")
         table = folder / "sensitivities.json"
         analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
@@ -90,7 +90,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
             eval_metric_loss=recipe.eval_metric_loss,
         )
         say("      the pruned model is done; the control goes on")
-        beside.wait()
+        background.wait()
     plan = Plan.load(pruned / "plan.json")
     plan.save(folder / "plan.json")
     say("[4/4] compare")

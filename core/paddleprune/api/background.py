@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -14,41 +14,42 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pydantic_core import to_json
+
 from paddleprune.api.train import train
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, WorkerError
-from paddleprune.files import saving, write_text
+from paddleprune.files import saving
 from paddleprune.measure.machine import cpu_threads, limit_threads
 
-_SERVE = "from paddleprune.api.beside import serve; serve()"
+_SERVE = "from paddleprune.api.background import serve; serve()"
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
-class TrainingBeside:
+class BackgroundTraining:
     """A call of `train` that runs while the block does; it ends when the block or this process does.
 
     A training keeps one core busy; meanwhile this process leaves it that.
 
     Args:
         log: gets what the training says.
-        call: the arguments of `train`, picklable.
+        call: the arguments of `train`, which go there as JSON: data are folders or dataset configs.
 
     Raises:
         SaveError: `log` can't be written.
     """
 
     def __init__(self, log: Path, **call: Any) -> None:
-        write_text(log, "")
-        self._log, self._call = log, pickle.dumps(call)
+        self._log, self._call = log, to_json(call)
 
-    def __enter__(self) -> TrainingBeside:
+    def __enter__(self) -> BackgroundTraining:
         command = [sys.executable, "-c", _SERVE]
         with saving(self._log), self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         assert self._process.stdin is not None  # it is a pipe
         self._pipe = self._process.stdin
         with suppress(BrokenPipeError):  # it died at once; `wait` says why
-            self._pipe.write(self._call)
+            self._pipe.write(self._call + b"\n")
             self._pipe.flush()  # and stays open: its end is the sign to stop
         self.process_id = self._process.pid
         self._threads = cpu_threads()
@@ -87,7 +88,7 @@ class TrainingBeside:
 def serve() -> None:
     """The life of the process: one training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    call = pickle.load(sys.stdin.buffer)
+    call = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         train(**call)
