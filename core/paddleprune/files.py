@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,20 +62,85 @@ def write_json(path: Path, content: BaseModel | Any) -> None:
         write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_json(path: Path, model: type[Model], error: type[PaddlePruneError]) -> Model:
-    """Read a file that `write_json` wrote.
+def read_bytes(path: Path, error: type[PaddlePruneError], what: str = "", most: int | None = None) -> bytes:
+    """The content of a regular file: a pipe or a device would keep whoever reads it waiting.
+
+    Args:
+        path: the file.
+        error: what to raise.
+        what: what the file is, for the message.
+        most: bytes that it may have.
 
     Raises:
-        error: the file is missing, isn't JSON, or doesn't have the model's fields; the message names which.
+        error: it is missing, is no regular file, is too large, or can't be read.
     """
+    named = f"{what} {path}".strip()
     try:
-        return model.model_validate_json(path.read_bytes())
-    except FileNotFoundError as cause:
-        raise error(f"{path} does not exist") from cause
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise error(f"cannot read {named}: it is a folder")
+        if not stat.S_ISREG(found.st_mode):
+            raise error(f"cannot read {named}: it is a pipe or a device; give a regular file")
+        if most is not None and found.st_size > most:
+            raise error(f"{named} has {found.st_size:,} bytes; at most {most:,} are read")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as cause:
+        raise error(f"{named} does not exist") from cause
     except OSError as cause:
-        raise error(f"cannot read {path}: {cause.strerror}") from cause
+        raise error(f"cannot read {named}: {cause.strerror or cause}") from cause
+    except ValueError as cause:  # a null character in the name
+        raise error(f"cannot read {str(path)[:60]!r}: {cause}") from cause
+
+
+def parse_json(content: bytes) -> Any:
+    """Plain data out of JSON in UTF-8.
+
+    Raises:
+        ValueError: it isn't JSON, an object has a key twice, or it is nested too deeply; the message is one line.
+    """
+    return _decoded(content, _unrepeated)
+
+
+def read_json(path: Path, model: type[Model], error: type[PaddlePruneError]) -> Model:
+    """Read a JSON file that may be large.
+
+    Raises:
+        error: the file is missing, isn't JSON, has a key twice, or lacks the model's fields; the message names which.
+    """
+    content = read_bytes(path, error)
+    try:
+        found = model.model_validate_json(content)
+        _decoded(content, _forgotten)
     except ValidationError as cause:
         raise error(f"{path} is not a readable {model.__name__}: {first_problem(cause)}") from cause
+    except ValueError as cause:
+        raise error(f"{path} is not a readable {model.__name__}: {cause}") from cause
+    return found
+
+
+def _decoded(content: bytes, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    try:
+        return json.loads(content.decode(), object_pairs_hook=hook)
+    except UnicodeDecodeError as cause:
+        raise ValueError(f"it is not UTF-8 text (byte {cause.start})") from cause
+    except json.JSONDecodeError as cause:
+        raise ValueError(f"it is not JSON: {cause.msg} in line {cause.lineno}, column {cause.colno}") from cause
+    except RecursionError as cause:
+        raise ValueError("it is nested too deeply") from cause
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"it has the key {repeated[:60]!r} twice; keep one of them")
+    return found
+
+
+def _forgotten(pairs: list[tuple[str, Any]]) -> None:
+    """Look for repeated keys alone, so that a large file isn't in memory twice."""
+    _unrepeated(pairs)
 
 
 def first_problem(error: ValidationError) -> str:

@@ -15,6 +15,7 @@ from command import run
 import paddleprune
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.sensitivity import SensitivityTable
+from paddleprune.signed import digest_of
 
 RATIOS = ("--ratios", "0.3,0.6", "--batch-size", 24)
 
@@ -74,7 +75,7 @@ def test_an_estimate_is_labelled_and_can_be_used(data: Path, dense: Path, table:
 def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file, content = tmp_path / "narrow.json", json.loads(table.read_text())
     content["groups"]["features.2.conv.0.0"][0].update(loss=0.4, error=0.2, samples=8, implied=True)
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
     what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
     words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
     done = run("train", "classification", *words, *what)
@@ -121,7 +122,7 @@ def test_data_that_cannot_be_handed_to_a_process_is_refused(dense: Path, tmp_pat
 def test_a_table_of_the_first_format_is_read(dense: Path, table: Path, tmp_path: Path) -> None:
     content = json.loads(table.read_text())
     content["schema_version"] = 1
-    del content["identity"]["estimated"]
+    del content["identity"]["estimated"], content["sha256"]
     for points in content["groups"].values():
         for point in points:
             for field in ("error", "samples", "implied"):
@@ -130,7 +131,7 @@ def test_a_table_of_the_first_format_is_read(dense: Path, table: Path, tmp_path:
     old.write_text(json.dumps(content))
     assert plan(old, 0.2) == plan(table, 0.2)
     shutil.copy(table, tmp_path / "new.json")
-    content["schema_version"] = 3
+    content["schema_version"] = 4
     old.write_text(json.dumps(content))
-    with pytest.raises(TableError, match="has format 3; this version reads up to 2"):
+    with pytest.raises(TableError, match="has format 4; this version reads up to 3"):
         SensitivityTable.load(old)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command import SHORT, SMALL, run
 
+from paddleprune.signed import digest_of
+
 NET = ("--model", "mobilenet_v2", *SMALL)
 
 
@@ -120,8 +122,10 @@ def test_checkpoints_that_are_none(data: Path, dense: Path, tmp_path: Path) -> N
     assert "weights.safetensors" in refused("evaluate", truncated, "--data", data)
     other = tmp_path / "other"
     shutil.copytree(dense, other)
-    info = json.loads((other / "checkpoint.json").read_text())
-    (other / "checkpoint.json").write_text(json.dumps({**info, "task": "detection"}))
+    info = {**json.loads((other / "checkpoint.json").read_text()), "task": "detection"}
+    (other / "checkpoint.json").write_text(json.dumps(info))
+    assert "edited" in refused("evaluate", other, "--data", data)
+    (other / "checkpoint.json").write_text(json.dumps({**info, "sha256": digest_of(info)}))
     assert "detection" in refused("evaluate", other, "--data", data)
     words = ("--data", data, "--pretrain-weights", other, "--save-dir", tmp_path / "o")
     assert "detection" in refused("train", "classification", *words)

@@ -32,6 +32,7 @@ from paddleprune.errors import (
     PlanError,
     UnknownNameError,
 )
+from paddleprune.signed import digest_of
 
 
 def test_masked_is_what_shrinking_gives_and_undo_is_bit_exact(layer: nn.Layer) -> None:
@@ -175,7 +176,9 @@ def test_a_plan_can_be_reviewed_edited_and_carried_out_later(classifier: nn.Laye
 
     fresh = Classifier()
     fresh.set_state_dict(classifier.state_dict())
-    plan = paddleprune.load_plan(paddleprune.trace(fresh, (2, 3, 8, 8)), file)
+    with pytest.raises(PlanError, match=r"damaged or was edited; load_plan\(graph, path, edited=True\)"):
+        paddleprune.load_plan(paddleprune.trace(fresh, (2, 3, 8, 8)), file)
+    plan = paddleprune.load_plan(paddleprune.trace(fresh, (2, 3, 8, 8)), file, edited=True)
     assert plan.certificate is None
     paddleprune.shrink(fresh, plan)
     np.testing.assert_array_equal(fresh.body[0].weight.numpy(), before["body.0.weight"][:3])
@@ -186,11 +189,61 @@ def test_a_plan_can_be_reviewed_edited_and_carried_out_later(classifier: nn.Laye
     paddleprune.load_shrunk(again, file, fresh.state_dict())
     np.testing.assert_array_equal(outputs(again, (IMAGES,)), outputs(fresh, (IMAGES,)))
 
+    for keep, why in (([0, 40], "units from 0 to 40"), ([2, 1], "ascending"), ([1, 1], "ascending"), ([-1], "from -1")):
+        edited["groups"]["body.0"]["keep"] = keep
+        file.write_text(json.dumps(edited))
+        with pytest.raises(PlanError, match=why):
+            paddleprune.load_plan(paddleprune.trace(Classifier(), (2, 3, 8, 8)), file, edited=True)
+
+    plan.save(file)
     other = nn.Sequential(nn.Conv2D(3, 4, 3), nn.Conv2D(4, 4, 3))
     with pytest.raises(UnknownNameError, match=r"no group 'body\.0'"):
         paddleprune.load_plan(paddleprune.trace(other, (1, 3, 8, 8)), file)
     with pytest.raises(PlanError, match="does not exist"):
         paddleprune.load_plan(paddleprune.trace(other, (1, 3, 8, 8)), tmp_path / "no.json")
+
+
+def test_a_plan_belongs_to_the_weights_that_it_was_made_for(classifier: nn.Layer, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    paddleprune.plan(paddleprune.trace(classifier, (2, 3, 8, 8)), ALL).save(file)
+    paddle.seed(1)
+    other = paddleprune.trace(Classifier(), (2, 3, 8, 8))
+    with pytest.raises(PlanError, match="made for other weights"):
+        paddleprune.load_plan(other, file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model": ""}))
+    plan = paddleprune.load_plan(other, file, edited=True)
+    assert paddleprune.shrink(other.layer, plan).passed
+    assert plan.plan.model != ""
+
+
+@pytest.mark.parametrize(
+    ("place", "attribute", "value", "why"),
+    [
+        ("1", "_epsilon", 1, "no width"),
+        ("1", "_momentum", 1, "no width"),
+        ("0", "forward", 1, "no width"),
+        ("0", "training", 1, "no width"),
+        ("0", "novelty", 1, "no width"),
+        ("0", "_stride", 2, "no width"),
+        ("3.self_attn", "embed_dim", 8, "no cut changes that"),
+        ("3.self_attn", "num_heads", 8, "the dense layer has 4"),
+        ("3.self_attn", "num_heads", 3, "no parameter shrinks from 4 to 3"),
+        ("0", "_groups", 3, "the dense layer has 1"),
+        ("9", "_groups", 1, "'9', a layer that this network lacks"),
+    ],
+)
+def test_a_plan_sets_nothing_but_widths(
+    shrunk: tuple[nn.Layer, Path, Path], place: str, attribute: str, value: int, why: str
+) -> None:
+    _, file, weights = shrunk
+    content = json.loads(file.read_text())
+    content["attributes"].setdefault(place, {})[attribute] = value
+    file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
+    fresh = encoder()
+    before = contents(fresh)
+    with pytest.raises(PlanError, match=why):
+        paddleprune.load_shrunk(fresh, file, paddle.load(str(weights)))
+    assert_same(fresh, before)
 
 
 def test_a_cut_that_changes_the_outputs_is_taken_back(classifier: nn.Layer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_empty_and_missing_lists_are_named(folder: Path) -> None:
         read_pairs(folder / "train_list.txt", folder)
     with pytest.raises(DataError, match=r"file list .*no.txt does not exist"):
         read_pairs(folder / "no.txt", folder)
-    with pytest.raises(DataError, match=r"cannot read label list .*: Is a directory"):
+    with pytest.raises(DataError, match=r"cannot read label list .*: it is a folder"):
         read_labels(folder / "images")
 
 

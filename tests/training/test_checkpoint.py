@@ -11,6 +11,7 @@ from paddle import nn
 
 from paddleprune.errors import CheckpointError, PaddlePruneError, SaveError
 from paddleprune.registry import Registry
+from paddleprune.signed import digest_of
 from paddleprune.training import load_model, load_weights, read_checkpoint, save_checkpoint
 from paddleprune.training.load import restore_weights
 from paddleprune.training.weights import weights_of
@@ -136,20 +137,65 @@ def test_no_checkpoint(saved: Path, tmp_path: Path) -> None:
     one_line(error, "not a checkpoint", f"give {saved}")
 
 
+def rewritten(path: Path, **changes: object) -> None:
+    """A JSON file with other content, and the digest that fits it."""
+    content = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({**content, "sha256": digest_of(content)}))
+
+
 def test_a_damaged_or_newer_checkpoint_json(saved: Path) -> None:
     path = saved / "checkpoint.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "schema_version": 2, "novelty": 1}))
+    rewritten(path, schema_version=3, novelty=1)
     with pytest.raises(CheckpointError) as error:
         read_checkpoint(saved)
-    one_line(error, str(saved), "format 2", "upgrade")
-    path.write_text(json.dumps({**content, "novelty": 1}))
+    one_line(error, str(saved), "format 3", "upgrade")
+    path.write_text(json.dumps(content))
+    rewritten(path, novelty=1)
     with pytest.raises(CheckpointError, match="novelty"):
         read_checkpoint(saved)
+    path.write_text(json.dumps({**content, "completed_epochs": 7}))
+    with pytest.raises(CheckpointError) as error:
+        read_checkpoint(saved)
+    one_line(error, str(path), "damaged or was edited", "earlier epoch_N")
     path.write_text(json.dumps(content)[:40])
     with pytest.raises(CheckpointError) as error:
         read_checkpoint(saved)
     one_line(error, str(path))
+
+
+def test_the_files_of_a_checkpoint_belong_together(tiny: ModuleType, tmp_path: Path) -> None:
+    (layer, plan), folders = tiny.pruned(), (tmp_path / "a", tmp_path / "b")
+    for folder, loss in zip(folders, (0.05, 0.1), strict=True):
+        save_checkpoint(folder, layer, tiny.info(), plan.model_copy(update={"eval_metric_loss": loss}))
+    mine, other = (folder / "plan.json" for folder in folders)
+    content = mine.read_bytes()
+    mine.write_bytes(other.read_bytes())
+    with pytest.raises(CheckpointError, match="isn't the plan that was saved with this checkpoint"):
+        read_checkpoint(folders[0])
+    mine.unlink()
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_checkpoint(folders[0])
+    save_checkpoint(folders[1], tiny.net(), tiny.info())
+    other.write_bytes(content)
+    with pytest.raises(CheckpointError, match="isn't the plan"):
+        read_checkpoint(folders[1])
+
+
+def test_a_checkpoint_of_the_first_format_is_read(
+    tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer, plan = tiny.pruned()
+    save_checkpoint(tmp_path / "old", layer, tiny.info(), plan)
+    for name, later in (("checkpoint.json", ("sha256", "plan_sha256")), ("plan.json", ("sha256", "model"))):
+        content = json.loads((tmp_path / "old" / name).read_text())
+        kept = {field: value for field, value in content.items() if field not in later}
+        (tmp_path / "old" / name).write_text(json.dumps({**kept, "schema_version": 1}))
+    found = read_checkpoint(tmp_path / "old")
+    assert found.plan == plan
+    assert found.info.weights_sha256
+    said = capsys.readouterr().err
+    assert said.count("earlier format, without a digest") == 2
 
 
 def test_what_a_killed_swap_left_is_found_and_then_replaced(tiny: ModuleType, saved: Path) -> None:

@@ -105,7 +105,7 @@ def plan(
         if not isinstance(ratio, Real):
             raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio!r}")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
-    return LayerPlan(graph, chosen.plan(what, round_to=round_to), chosen)
+    return LayerPlan(graph, _bound(chosen.plan(what, round_to=round_to), graph), chosen)
 
 
 def _plan_of_table(
@@ -127,27 +127,35 @@ def _plan_of_table(
             raise ConfigError(f"the table was measured with the {word} {measured!r}, not {asked!r}; leave {word} out")
     table.check_model(model_digest(graph.layer), "the table")
     chosen = open_engine(identity.engine, graph.layer, graph.channels, identity.criterion)
-    return LayerPlan(graph, solve(chosen, table, float(tolerance), round_to), chosen)
+    return LayerPlan(graph, _bound(solve(chosen, table, float(tolerance), round_to), graph), chosen)
 
 
-def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:
-    """Read a plan that was saved, and maybe edited, to carry it out on a layer.
+def _bound(plan: Plan, graph: LayerGraph) -> Plan:
+    """The plan, which says for which weights it was made."""
+    return plan.model_copy(update={"model": model_digest(graph.layer)})
+
+
+def load_plan(graph: LayerGraph, path: str | Path, *, edited: bool = False) -> LayerPlan:
+    """Read a plan that was saved, to carry it out on a layer.
 
     Args:
-        graph: the traced layer: dense, and built like the one that the plan was made for.
+        graph: the traced layer: dense, and with the weights that the plan was made for.
         path: the plan's file.
+        edited: the file was changed by hand: take it as it is. A plan whose "model" is "" fits other weights, too.
 
     Raises:
-        PlanError: the file isn't a plan, or was made for another layer.
+        PlanError: the file isn't a plan or isn't what was saved, or was made for another layer or other weights.
         UnknownNameError: it names a group that the layer doesn't have.
     """
     graph.check_current()
-    read, channels = Plan.load(Path(path)), graph.channels
+    read, channels = Plan.load(Path(path), edited=edited), graph.channels
+    units = read.removed(channels) if read.engine == "native" else []
+    read.check_model(model_digest(graph.layer))
     fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
     if read.engine == "native":
-        left = channels.cost(read.removed(channels))
+        left = channels.cost(units)
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
-    chosen = open_engine(read.engine, graph.layer, channels, cast(Criterion, read.criterion))
+    chosen = open_engine(read.engine, graph.layer, channels, "l1")  # ranks nothing: the plan names its units
     return LayerPlan(graph, read.model_copy(update=fresh), chosen)
 
 

@@ -13,7 +13,6 @@ from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, op
 from paddleprune.console import say
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError
-from paddleprune.files import write_json
 from paddleprune.interfaces import Dataset
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
@@ -99,7 +98,7 @@ def train(
         loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
         plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, round_to, evaluation)
         layer = loaded.layer
-        write_json(Path(save_dir) / "plan.json", plan)
+        plan.save(Path(save_dir) / "plan.json")
     else:
         layer, plan = _started(registry, task, family, chosen_options, start)
     info = CheckpointInfo(

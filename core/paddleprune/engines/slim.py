@@ -21,6 +21,7 @@ from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
+from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
 from paddleprune.settings import Criterion, EngineName
 
@@ -126,6 +127,7 @@ class SlimEngine:
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
         """Carry a plan out, in place, and prove it on a probe batch."""
         was_training, before = self._layer.training, attributes_of(self._layer, self._graph)
+        model = model_digest(self._layer)
         kept = self._planned(plan)
         try:
             undo, certificate = self._shrink_and_compare(self._pruner.plan(kept), probe)
@@ -143,7 +145,7 @@ class SlimEngine:
             )
         after = attributes_of(self._layer, self._graph)
         changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
-        return plan.model_copy(update={"certificate": certificate, "attributes": changed})
+        return plan.model_copy(update={"model": model, "certificate": certificate, "attributes": changed})
 
     def _group(self, name: str) -> SlimGroup:
         """A group by name.

@@ -13,6 +13,7 @@ from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.plan import Certificate, Plan
 from paddleprune.pruning.surgery import Undo, attributes_of, shrink
+from paddleprune.sensitivity import model_digest
 
 TOLERANCE = 1e-4
 """Largest difference that passes, as a share of the outputs' largest value (float32 rounding is about 1e-6)."""
@@ -34,7 +35,7 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
         PlanError: the plan doesn't fit the network.
         CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored bit for bit.
     """
-    was_training, before = layer.training, attributes_of(layer, graph)
+    was_training, before, model = layer.training, attributes_of(layer, graph), model_digest(layer)
     try:
         removed = plan.removed(graph)
         undo, certificate = shrink_and_compare(layer, graph, removed, probe)
@@ -48,7 +49,7 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
         )
     after = attributes_of(layer, graph.without(removed))
     changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
-    return plan.model_copy(update={"certificate": certificate, "attributes": changed})
+    return plan.model_copy(update={"model": model, "certificate": certificate, "attributes": changed})
 
 
 def shrink_and_compare(

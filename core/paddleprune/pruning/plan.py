@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paddleprune.errors import PlanError
-from paddleprune.files import read_json, write_json
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.settings import EngineName
+from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
 
 
@@ -36,6 +38,14 @@ class GroupPlan(Contract):
     keep: tuple[int, ...] = Field(min_length=1)
     ratio: float = Field(ge=0, le=1)
     expected_loss: float | None = None
+
+    @model_validator(mode="after")
+    def _within(self) -> GroupPlan:
+        if any(b <= a for a, b in pairwise(self.keep)):
+            raise ValueError("keep must be ascending, each unit once")
+        if self.keep[0] < 0 or self.keep[-1] >= self.units:
+            raise ValueError(f"keep names units from {self.keep[0]} to {self.keep[-1]}, of 0 to {self.units - 1}")
+        return self
 
 
 class Certificate(Contract):
@@ -69,10 +79,11 @@ class Certificate(Contract):
         )
 
 
-class Plan(Contract):
+class Plan(Signed):
     """Group -> the units that stay, with what was asked for and what it gives.
 
     Attributes:
+        model: hash of the dense weights that the plan was made for; empty where it fits any.
         eval_metric_loss: the tolerance that the plan was made for; None for ratios by hand.
         criterion: what ranked the units of a group.
         engine: what numbers the units of a group, and removes them.
@@ -84,15 +95,31 @@ class Plan(Contract):
         certificate: set when the plan has been carried out.
     """
 
-    schema_version: int = 1
+    signed_since: ClassVar[int] = 2
+    way_out: ClassVar[str] = "load_plan(graph, path, edited=True) takes a plan that you changed, else make it again"
+
+    schema_version: int = 2
+    model: str = ""
     eval_metric_loss: float | None
     criterion: str
     engine: EngineName = "native"
     groups: dict[str, GroupPlan]
     before: Counts
     after: Counts
-    attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
+    attributes: dict[str, dict[str, Annotated[int, Field(ge=1)]]] = Field(default_factory=dict)
     certificate: Certificate | None = None
+
+    def check_model(self, digest: str) -> None:
+        """Refuse a plan for other weights, by their hash: they rank their units otherwise.
+
+        Raises:
+            PlanError: it was made for other weights.
+        """
+        if self.model not in ("", digest):
+            raise PlanError(
+                "the plan was made for other weights than this model's; make it again, or, if those units are meant, "
+                'set its "model" to "" and load it with edited=True'
+            )
 
     def removed(self, graph: ChannelGraph) -> list[int]:
         """The units that go, as the graph numbers them.
@@ -125,16 +152,20 @@ class Plan(Contract):
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON, atomically."""
-        write_json(path, self)
+        write_signed(path, self)
 
     @classmethod
-    def load(cls, path: Path) -> Plan:
+    def load(cls, path: Path, *, edited: bool = False) -> Plan:
         """Read a plan.
 
+        Args:
+            path: its file.
+            edited: somebody changed the file on purpose.
+
         Raises:
-            PlanError: the file isn't one.
+            PlanError: the file isn't one, or isn't what was saved.
         """
-        return read_json(path, cls, PlanError)
+        return read_signed(path, cls, PlanError, edited=edited)
 
 
 def make_plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from paddle import nn
@@ -13,6 +13,7 @@ from paddle import nn
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
+from paddleprune.pruning.attributes import Attributes, check_attributes
 
 _WIDTHS = (
     *("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters"),
@@ -21,8 +22,6 @@ _WIDTHS = (
 """The attributes of Paddle's layers that say how wide they are."""
 _WEIGHTS = ("weight", "weight_ih", "weight_ih_l0")
 """The parameter that tells a layer's width; the last two are those of recurrent cells and whole recurrent layers."""
-Attributes: TypeAlias = Mapping[str, Mapping[str, int]]
-"""Layer name -> attribute -> value: what a pruned network has and its shapes don't tell."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,12 @@ def resize(layer: nn.Layer, shapes: Mapping[str, tuple[int, ...]], attributes: A
         layer: a freshly built dense network, changed in place.
         shapes: structured name -> shape.
         attributes: what the shapes don't tell, where it isn't what the dense network has.
+
+    Raises:
+        PlanError: an attribute isn't a width of the network, or can't be what is left of it; nothing was changed.
     """
     tensors = named_tensors(layer)
+    check_attributes(layer, {name: tuple(shape) for name, shape in shapes.items()}, attributes or {})
     for name, shape in shapes.items():
         if name in tensors and tuple(tensors[name].shape) != tuple(shape):
             overwrite(tensors[name], np.zeros(shape, tensors[name].numpy().dtype))

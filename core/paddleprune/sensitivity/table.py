@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import ClassVar
 
 from paddle import nn
 from pydantic import Field
 
 from paddleprune.errors import TableError
-from paddleprune.files import read_json, write_json
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.settings import Criterion, EngineName, Estimate
+from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
-
-SCHEMA_VERSION = 2
 
 
 class Identity(Contract):
@@ -65,7 +64,7 @@ class Point(Contract):
     implied: bool = False
 
 
-class SensitivityTable(Contract):
+class SensitivityTable(Signed):
     """How much the metric drops for every group and ratio.
 
     Attributes:
@@ -74,7 +73,10 @@ class SensitivityTable(Contract):
         groups: group name -> points, by ascending ratio; in the network's order.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    signed_since: ClassVar[int] = 3
+    way_out: ClassVar[str] = "use another copy, or analyze again into another file"
+
+    schema_version: int = 3
     identity: Identity
     baseline: float
     groups: dict[str, tuple[Point, ...]]
@@ -150,19 +152,16 @@ class SensitivityTable(Contract):
 
     def save(self, path: Path) -> None:
         """Replace the file, atomically."""
-        write_json(path, self)
+        write_signed(path, self)
 
     @classmethod
     def load(cls, path: Path) -> SensitivityTable:
         """Read a table.
 
         Raises:
-            TableError: the file isn't one, or a newer version wrote it.
+            TableError: the file isn't one, isn't what was saved, or a newer version wrote it.
         """
-        table = read_json(path, cls, TableError)
-        if table.schema_version > SCHEMA_VERSION:
-            raise TableError(f"{path} has format {table.schema_version}; this version reads up to {SCHEMA_VERSION}")
-        return table
+        return read_signed(path, cls, TableError)
 
 
 def model_digest(layer: nn.Layer) -> str:

@@ -12,30 +12,30 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from paddle import nn
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as dump_safetensors
 
 from paddleprune import __version__
 from paddleprune.errors import CheckpointError
-from paddleprune.files import read_json
+from paddleprune.files import read_bytes
 from paddleprune.interfaces import Array
 from paddleprune.pruning.plan import Plan
-from paddleprune.specs import Contract
+from paddleprune.signed import Signed, dump_signed, read_signed
 from paddleprune.training.folder import existing, replacing, write_synced
 from paddleprune.training.state import TrainState
 from paddleprune.training.weights import weights_of
 
 INFO, WEIGHTS, PLAN = "checkpoint.json", "weights.safetensors", "plan.json"
 STATE, OPTIMIZER = "training.json", "optimizer.safetensors"
-_SCHEMA = 1
+_WAY_OUT = "use another checkpoint, such as an earlier epoch_N, or copy this one again"
 
 
-class CheckpointInfo(Contract):
+class CheckpointInfo(Signed):
     """What a checkpoint is: enough to build the model again, to feed it and to judge it.
 
     Attributes:
@@ -48,11 +48,14 @@ class CheckpointInfo(Contract):
         primary_metric: the one that decided about `best_model`.
         completed_epochs: epochs of training behind these weights.
         weights_sha256: of weights.safetensors.
+        plan_sha256: of plan.json; empty if there is none, None in an earlier format.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
+    signed_since: ClassVar[int] = 2
+    way_out: ClassVar[str] = _WAY_OUT
 
-    schema_version: int = _SCHEMA
+    schema_version: int = 2
     paddleprune_version: str = __version__
     task: str
     family: str
@@ -66,6 +69,7 @@ class CheckpointInfo(Contract):
     higher_is_better: bool = True
     completed_epochs: int = 0
     weights_sha256: str = ""
+    plan_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def save_checkpoint(
     Args:
         folder: where.
         layer: whose weights.
-        info: what it is; `weights_sha256` is filled in here.
+        info: what it is; the hashes are filled in here.
         plan: how the model was pruned, if it was.
         state: where training stands, for a checkpoint that it can go on from.
         optimizer: the optimizer's state, with `state`.
@@ -112,16 +116,18 @@ def write_checkpoint(
 ) -> None:
     """`save_checkpoint`, of weights by structured name."""
     content = dump_safetensors(dict(weights))
-    info = info.model_copy(update={"weights_sha256": _sha256(content)})
+    planned = None if plan is None else dump_signed(plan)
+    hashes = {"weights_sha256": _sha256(content), "plan_sha256": "" if planned is None else _sha256(planned)}
     with replacing(folder, INFO) as fresh:
         write_synced(fresh / WEIGHTS, content)
-        if plan is not None:
-            write_synced(fresh / PLAN, _json(plan))
+        if planned is not None:
+            write_synced(fresh / PLAN, planned)
         if state is not None:
             accumulators = dump_safetensors(dict(optimizer or {}))
             write_synced(fresh / OPTIMIZER, accumulators)
-            write_synced(fresh / STATE, _json(state.model_copy(update={"optimizer_sha256": _sha256(accumulators)})))
-        write_synced(fresh / INFO, _json(info))
+            theirs = {"weights_sha256": hashes["weights_sha256"], "optimizer_sha256": _sha256(accumulators)}
+            write_synced(fresh / STATE, dump_signed(state.model_copy(update=theirs)))
+        write_synced(fresh / INFO, dump_signed(info.model_copy(update=hashes)))
 
 
 def read_info(folder: Path) -> CheckpointInfo:
@@ -133,13 +139,7 @@ def read_info(folder: Path) -> CheckpointInfo:
     place = existing(folder)
     if not (place / INFO).is_file():
         raise CheckpointError(_no_checkpoint(folder))
-    version = read_json(place / INFO, _Version, CheckpointError).schema_version
-    if version > _SCHEMA:
-        raise CheckpointError(
-            f"{folder} has checkpoint format {version}, and this paddleprune {__version__} reads up to {_SCHEMA}; "
-            "upgrade paddleprune"
-        )
-    return read_json(place / INFO, CheckpointInfo, CheckpointError)
+    return read_signed(place / INFO, CheckpointInfo, CheckpointError)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -150,8 +150,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     info, place = read_info(folder), existing(folder)
     weights = _read_tensors(place / WEIGHTS, info.weights_sha256)
-    plan = read_json(place / PLAN, Plan, CheckpointError) if (place / PLAN).exists() else None
-    return Checkpoint(folder, info, plan, weights)
+    return Checkpoint(folder, info, _read_plan(place, info), weights)
 
 
 def read_state(folder: Path) -> tuple[TrainState, dict[str, Array]]:
@@ -165,16 +164,24 @@ def read_state(folder: Path) -> tuple[TrainState, dict[str, Array]]:
         raise CheckpointError(
             f"{folder} holds no {STATE}, so training can't resume from it; give an epoch_N folder beside it"
         )
-    state = read_json(place / STATE, TrainState, CheckpointError)
+    state = read_signed(place / STATE, TrainState, CheckpointError)
+    if state.weights_sha256 not in ("", read_info(folder).weights_sha256):
+        raise CheckpointError(f"{place / STATE} belongs to other weights than those beside it; {_WAY_OUT}")
     return state, _read_tensors(place / OPTIMIZER, state.optimizer_sha256)
 
 
-class _Version(BaseModel):
-    schema_version: int
+def _read_plan(place: Path, info: CheckpointInfo) -> Plan | None:
+    """The plan of the checkpoint's weights, if they are pruned.
 
-
-def _json(content: BaseModel) -> bytes:
-    return (content.model_dump_json(indent=2) + "\n").encode()
+    Raises:
+        CheckpointError: it is missing, or another one's.
+    """
+    path, saved = place / PLAN, info.plan_sha256
+    if not path.exists() and not saved:
+        return None
+    if saved is not None and _sha256(read_bytes(path, CheckpointError)) != saved:
+        raise CheckpointError(f"{path} isn't the plan that was saved with this checkpoint; {_WAY_OUT}")
+    return read_signed(path, Plan, CheckpointError)
 
 
 def _sha256(content: bytes) -> str:
@@ -182,18 +189,13 @@ def _sha256(content: bytes) -> str:
 
 
 def _read_tensors(path: Path, sha256: str) -> dict[str, Array]:
-    way_out = "use another checkpoint, such as an earlier epoch_N, or copy this one again"
+    content = read_bytes(path, CheckpointError)
+    if _sha256(content) != sha256:
+        raise CheckpointError(f"{path} is damaged or truncated (its SHA-256 isn't what was saved); {_WAY_OUT}")
     try:
-        content = path.read_bytes()
-        if _sha256(content) != sha256:
-            raise CheckpointError(f"{path} is damaged or truncated (its SHA-256 isn't what was saved); {way_out}")
         return dict(parse_safetensors(content))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} does not exist, so the checkpoint isn't whole; {way_out}") from error
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     except (SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file ({error}); {way_out}") from error
+        raise CheckpointError(f"{path} is not a readable safetensors file ({error}); {_WAY_OUT}") from error
 
 
 def _no_checkpoint(folder: Path) -> str:

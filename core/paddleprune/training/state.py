@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
 from paddleprune.settings import TrainSettings
+from paddleprune.signed import Signed
 from paddleprune.specs import Contract
 
 
@@ -48,7 +49,7 @@ class Best(Contract):
         return self.model_copy(update={"since": self.since + 1})
 
 
-class TrainState(Contract):
+class TrainState(Signed):
     """What `training.json` holds.
 
     Attributes:
@@ -57,9 +58,13 @@ class TrainState(Contract):
         schedule: state of the learning rate schedule.
         scaler: state of the loss scaling of mixed precision; empty without it.
         optimizer_sha256: of optimizer.safetensors.
+        weights_sha256: of the weights beside it.
     """
 
-    schema_version: int = 1
+    signed_since: ClassVar[int] = 2
+    way_out: ClassVar[str] = "go on from an earlier epoch_N, or copy this one again"
+
+    schema_version: int = 2
     epoch: int
     samples: int
     settings: TrainSettings
@@ -68,6 +73,7 @@ class TrainState(Contract):
     schedule: dict[str, float]
     scaler: dict[str, Any] = Field(default_factory=dict)
     optimizer_sha256: str = ""
+    weights_sha256: str = ""
 
     def differences(self, settings: TrainSettings, samples: int) -> list[str]:
         """What about a resumed run would make it another run than the one saved: `name=now (was then)`."""
