@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.errors import ConfigError
+from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.imported import ImportedTable, table_from
@@ -64,14 +63,11 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         ConfigError: the file holds something else.
     """
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the shapes in {path}: {' '.join(str(error).split())}") from error
+    found = read_yaml(path, "the shapes in", ConfigError)
     if not isinstance(found, dict) or not all(_is_shape(shape) for shape in found.values()):
         raise ConfigError(f"{path} holds no shapes: `name: [filters, channels, height, width]` was expected")
     return {str(name): tuple(shape) for name, shape in found.items()}
 
 
 def _is_shape(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+    return isinstance(value, list) and all(type(n) is int for n in value)

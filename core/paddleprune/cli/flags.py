@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import typer
-import yaml
 from pydantic.fields import FieldInfo
 
 from paddleprune.errors import ConfigError
+from paddleprune.plain_yaml import parse_yaml, read_yaml
 from paddleprune.specs import Contract
 from paddleprune.validation import validated
 
@@ -67,12 +67,7 @@ def read_run_file(path: Path) -> Mapping[str, Any]:
     Raises:
         ConfigError: the file is missing, or isn't a mapping.
     """
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the run file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML or JSON: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "run file", ConfigError)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"{path} must hold fields and their values, such as `num_epochs: 10`")
     return content
@@ -90,9 +85,9 @@ def parse_pairs(pairs: list[str], flag: str) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"--{flag.replace('_', '-')} takes name=value, got {pair!r}")
         try:
-            found[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--{flag.replace('_', '-')} {name}: {value!r} can't be read") from error
+            found[name] = parse_yaml(value)
+        except ValueError as error:
+            raise ConfigError(f"--{flag.replace('_', '-')} {name}: {value[:60]!r} can't be read: {error}") from error
     return found
 
 

@@ -146,4 +146,5 @@ def _by_value(values: Mapping[str, Hashable]) -> dict[Hashable, list[str]]:
 
 def _numbers(name: str) -> list[tuple[int, str]]:
     """A key that sorts conv2d_2 before conv2d_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if number % 2 else (-1, part) for number, part in enumerate(parts)]
