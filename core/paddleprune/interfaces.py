@@ -53,6 +53,20 @@ class Dataset(ABC):
             DataError: naming the file and the line of the list that named it.
         """
 
+    def number_by(self, labels: Sequence[str], whose: str) -> None:  # noqa: B027 (there is nothing to do by default)
+        """Number the classes as another split or a model does; called before samples are read.
+
+        By default they keep their numbers, and other labels are an error. Override it where annotations know
+        classes by name, so that the order of a file doesn't matter.
+
+        Args:
+            labels: names of classes, in the order of their numbers.
+            whose: who numbers them so, for the message.
+
+        Raises:
+            DataError: naming the file and the classes that differ.
+        """
+
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Called before each pass over the training split."""
         self.seed, self.epoch = seed, epoch

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from paddleprune.errors import ConfigError
 
 Split = Literal["train", "eval"]
+_LONGEST_SIDE = 16_384
+"""Pixels of the longest side of an input: more is a slip."""
 
 
 class Contract(BaseModel):
@@ -33,8 +35,8 @@ class FamilyOptions(Contract):
     @field_validator("input_size")
     @classmethod
     def _positive(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if min(value) < 1:
-            raise ValueError(f"input_size must be positive, got {value[0]}x{value[1]}")
+        if min(value) < 1 or max(value) > _LONGEST_SIDE:
+            raise ValueError(f"input_size must be positive, and at most {_LONGEST_SIDE}, got {value[0]}x{value[1]}")
         return value
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:

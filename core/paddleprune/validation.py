@@ -14,10 +14,14 @@ from paddleprune.specs import Contract
 
 Model = TypeVar("Model", bound=Contract)
 _LISTED_AT_MOST = 12
+_LONGEST = 100
+"""Characters of a name that may be meant for another: to compare longer ones takes long."""
 
 
 def did_you_mean(name: str, choices: Collection[str]) -> str:
     """`; did you mean 'scale'?`, or nothing where no choice is near."""
+    if len(name) > _LONGEST:
+        return ""
     near = get_close_matches(name, choices, n=1) or [c for c in choices if c.lower() == name.lower()]
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -40,5 +44,5 @@ def validated(model: type[Model], values: Mapping[str, Any], of: str, noun: str 
         unknown = [name for name in values if name not in model.model_fields]
         if unknown:
             way_out = choose_from(str(unknown[0]), model.model_fields.keys())
-            raise ConfigError(f"unknown {noun} {str(unknown[0])!r} of {of}{way_out}") from error
+            raise ConfigError(f"unknown {noun} {str(unknown[0])[:_LONGEST]!r} of {of}{way_out}") from error
         raise ConfigError(f"bad {noun} of {of}: {first_problem(error)}") from error

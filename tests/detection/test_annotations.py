@@ -109,7 +109,7 @@ def test_a_bad_voc_annotation_is_named(tmp_path: Path, xml: str | bytes, message
         ("a b c", r"train_list.txt:2: expected .*, got 'a b c'; separate names that hold spaces by a tab"),
         ("JPEGImages/lost.png Annotations/train_0.xml", r"train_list.txt:2: image .*lost.png does not exist"),
         ("JPEGImages/train_0.png Annotations/lost.xml", r"train_list.txt:2: annotation .*lost.xml does not exist"),
-        ("JPEGImages/train_0.png Annotations", r"train_list.txt:2: annotation .*Annotations does not exist"),
+        ("JPEGImages/train_0.png Annotations", r"train_list.txt:2: annotation .*Annotations is not a file"),
     ],
 )
 def test_a_bad_line_is_named(voc_folder: Path, line: str, message: str) -> None:
@@ -171,7 +171,10 @@ def test_crowds_and_images_without_objects_in_coco(coco_folder: Path) -> None:
         (lambda c: c["annotations"][1].update(id=1), r"train.json: annotation 1 occurs twice; ids must differ"),
         (lambda c: c["images"][1].update(id=40), r"train.json: image 40 occurs twice; ids must differ"),
         (lambda c: c["images"][1].update(width=0), r"images.1.width: Input should be greater than or equal to 1"),
-        (lambda c: c["images"][1].update(file_name="lost.png"), r"train.json: image 41: .*lost.png does not exist"),
+        (
+            lambda c: c["images"][1].update(file_name="lost.png"),
+            r"train.json: image 41: image .*lost.png does not exist",
+        ),
         (lambda c: c.update(images=[]), r"train.json names no images"),
         (lambda c: c.update(annotations=[], categories=[]), r"train.json names no categories"),
         (lambda c: c["categories"][0].update(name="disc"), r"two categories named .disc.; rename one or join them"),

@@ -64,11 +64,12 @@ def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: 
 
 
 def check_labels(dataset: Dataset, labels: Any, whose: str) -> None:
-    """Refuse data whose classes aren't those expected.
+    """Number the data's classes as expected where it knows them by name, and refuse data that has others.
 
     Raises:
-        ConfigError: naming the first difference.
+        ConfigError, DataError: naming the first difference.
     """
+    dataset.number_by(labels, whose)
     mine, theirs = list(dataset.labels), list(labels)
     if len(mine) != len(theirs):
         raise ConfigError(f"the data has {len(mine)} classes, but {whose} has {len(theirs)}")

@@ -14,6 +14,7 @@ from paddleprune.files import write_bytes, write_json
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.registry import Registry
 from paddleprune.training import select_device
+from paddleprune.vision.lists import visible
 
 
 def predict(
@@ -60,7 +61,7 @@ def _files(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise DataError(f"{place} is neither an image nor a folder")
-    found = sorted(file for file in place.iterdir() if file.suffix.lower() in suffixes)
+    found = [file for file in visible(place) if file.suffix.lower() in suffixes and file.is_file()]
     if not found:
         raise DataError(f"the folder {place} holds no image ({', '.join(suffixes)})")
     return found

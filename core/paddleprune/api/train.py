@@ -27,6 +27,7 @@ from paddleprune.training import (
     load_weights,
     prepare_save_dir,
     read_checkpoint,
+    read_info,
     resume_folder,
     seed_everything,
     select_device,
@@ -87,6 +88,8 @@ def train(
     family, given = _family(task, model, options, start)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
+    if start is not None and set(known := read_info(Path(start)).labels) == set(training.labels):
+        training.number_by(known, str(start))
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
     chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})

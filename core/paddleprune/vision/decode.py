@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from paddleprune.errors import ConfigError, DataError
+from paddleprune.files import read_bytes
 from paddleprune.interfaces import Array
+from paddleprune.vision.headers import MOST_PIXELS, pixels_said
 
 
 def read_content(path: Path, what: str, origin: str) -> Array:
@@ -18,25 +20,36 @@ def read_content(path: Path, what: str, origin: str) -> Array:
         DataError: the file can't be read.
     """
     try:
-        # Not cv2.imread: on Windows it can't open paths with non-ASCII letters.
-        return np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"{origin}: cannot read {what} {path}: {error.strerror}") from error
+        return np.frombuffer(read_bytes(path, DataError, what), np.uint8)  # cv2.imread can't open every path
+    except DataError as error:
+        raise DataError(f"{origin}: {error}") from error
 
 
 def decode(content: Array, flags: int, path: Path, origin: str) -> Array:
     """`cv2.imdecode` of a file's bytes; its path and where it was named, for the message.
 
     Raises:
-        DataError: it isn't an image.
+        DataError: it isn't an image, or one of more than `MOST_PIXELS`.
     """
+    check_size(content, path, origin)
     try:
-        image: Array | None = cv2.imdecode(content, flags)
+        image: Array | None = cv2.imdecode(content, flags) if content.size else None
     except cv2.error:
         image = None
     if image is None:
         raise DataError(f"{origin}: {path} is not an image that OpenCV can decode ({content.size} bytes)")
     return image
+
+
+def check_size(content: Array, path: Path, origin: str) -> None:
+    """Refuse a file that would fill the memory, by what its header says.
+
+    Raises:
+        DataError: it says more than `MOST_PIXELS`.
+    """
+    said = pixels_said(content.tobytes())
+    if said is not None and said > MOST_PIXELS:
+        raise DataError(f"{origin}: {path} has {said:,} pixels; at most {MOST_PIXELS:,} are decoded: make it smaller")
 
 
 def decode_colour(path: Path, origin: str) -> Array:

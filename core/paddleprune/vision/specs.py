@@ -9,6 +9,13 @@ from pydantic import Field
 from paddleprune.specs import Contract
 
 Probability: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+LONGEST_SIDE = 16_384
+"""Pixels of the longest side that a step may ask for."""
+Side: TypeAlias = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
+Size: TypeAlias = tuple[Side, Side]
+"""Height and width."""
+Enlargement: TypeAlias = Annotated[float, Field(gt=0, le=100)]
+"""By how much a step may make an image larger."""
 
 
 class RandomDistort(Contract):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
 from paddleprune.specs import Contract, DatasetConfig, Split
+from paddleprune_classification.data.lists import class_folders
 from paddleprune_classification.transform_specs import Normalize, Transform
 
 _LABELS = "labels.txt"
@@ -78,7 +79,7 @@ def _same_classes(train: Path, val: Path) -> None:
     """Numbers of classes come from the folders' names, so one missing in `val` would shift all after it."""
     if not (train.is_dir() and val.is_dir()):
         return
-    names = [{entry.name for entry in folder.iterdir() if entry.is_dir()} for folder in (train, val)]
+    names = [{entry.name for entry in class_folders(folder)} for folder in (train, val)]
     different = sorted(names[0] ^ names[1])
     if different:
         lacking = val if different[0] in names[0] else train

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from paddleprune.specs import Contract
-from paddleprune.vision.specs import Probability
+from paddleprune.vision.specs import LONGEST_SIDE, Probability, Side, Size
 from paddleprune.vision.specs import RandomDistort as _Distort
 
-Size: TypeAlias = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -83,8 +82,8 @@ class ResizeByShort(Contract):
     """Resize so that the shorter side has this length."""
 
     name: Literal["ResizeByShort"] = "ResizeByShort"
-    short_size: int = Field(256, ge=1)
-    max_size: int = Field(-1, description="greatest length of the longer side, or -1: any")
+    short_size: Side = 256
+    max_size: int = Field(-1, le=LONGEST_SIDE, description="greatest length of the longer side, or -1: any")
 
     @field_validator("max_size")
     @classmethod

@@ -10,11 +10,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from paddleprune.specs import Contract
-from paddleprune.vision.specs import Probability, RandomDistort
+from paddleprune.vision.specs import LONGEST_SIDE, Probability, RandomDistort, Side, Size
 
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Side: TypeAlias = Annotated[int, Field(ge=1)]
-Size: TypeAlias = tuple[Side, Side]
 Factor: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range: TypeAlias = tuple[Factor, Factor]
 Level: TypeAlias = Annotated[float, Field(ge=0, le=255)]
@@ -43,7 +41,7 @@ class RandomExpand(Contract):
     """Place the image somewhere on a larger one of one colour, so that objects become smaller."""
 
     name: Literal["RandomExpand"] = "RandomExpand"
-    ratio: float = Field(4.0, ge=1, allow_inf_nan=False, description="greatest factor on both sides")
+    ratio: float = Field(4.0, ge=1, le=100, description="greatest factor on both sides")
     prob: Probability = 0.5
     fill_value: tuple[Level, ...] = Field(
         (123.675, 116.28, 103.53), min_length=1, description="one value for all channels, or one for each"
@@ -65,7 +63,7 @@ class RandomCrop(Contract):
         (0.0, 0.1, 0.3, 0.5, 0.7, 0.9), min_length=1, description="least intersection over union with an object"
     )
     scaling: Range = Field((0.3, 1.0), description="of the part's sides to the image's; at most 1")
-    num_attempts: int = Field(50, ge=1, description="parts to try for each threshold")
+    num_attempts: int = Field(50, ge=1, le=10_000, description="parts to try for each threshold")
     allow_no_crop: bool = Field(True, description="to stay whole is one of the choices")
     cover_all_box: bool = Field(False, description="every object, not just one, must overlap as much")
 
@@ -101,7 +99,7 @@ class ResizeByShort(Contract):
 
     name: Literal["ResizeByShort"] = "ResizeByShort"
     short_size: Side = 800
-    max_size: int = Field(1333, description="greatest length of the longer side, or -1: any")
+    max_size: int = Field(1333, le=LONGEST_SIDE, description="greatest length of the longer side, or -1: any")
 
     @field_validator("max_size")
     @classmethod

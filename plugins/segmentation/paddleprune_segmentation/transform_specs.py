@@ -11,11 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from paddleprune.specs import Contract
-from paddleprune.vision.specs import Probability, RandomDistort
+from paddleprune.vision.specs import Enlargement, Probability, RandomDistort, Side, Size
 
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Side: TypeAlias = Annotated[int, Field(ge=1)]
-Size: TypeAlias = tuple[Side, Side]
 Factor: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Filling: TypeAlias = Annotated[
     Finite | None, Field(description="pixels added to the image; by default the middle of their range")
@@ -74,8 +72,8 @@ class ResizeStepScaling(Contract):
     """Resize by a random factor out of evenly spaced ones."""
 
     name: Literal["ResizeStepScaling"] = "ResizeStepScaling"
-    min_scale_factor: Factor = 0.75
-    max_scale_factor: Factor = 1.25
+    min_scale_factor: Enlargement = 0.75
+    max_scale_factor: Enlargement = 1.25
     scale_step_size: float = Field(0.25, ge=0, allow_inf_nan=False, description="0: any factor between the two")
 
     @model_validator(mode="after")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from paddleprune.errors import DataError
-from paddleprune.vision.lists import read_lines
+from paddleprune.vision.lists import listed, read_lines, visible
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -42,30 +43,31 @@ def scan_folders(data_dir: Path) -> tuple[tuple[str, ...], tuple[Item, ...]]:
     """
     if not data_dir.is_dir():
         raise DataError(f"data folder {data_dir} does not exist")
-    folders = sorted((f for f in data_dir.iterdir() if f.is_dir() and not f.name.startswith(".")), key=lambda f: f.name)
+    folders = class_folders(data_dir)
     if not folders:
         raise DataError(f"{data_dir} has no sub-folders; make one for each class, or give file_list and label_list")
     items: list[Item] = []
     for label, folder in enumerate(folders):
-        images = sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
+        images = [f for f in visible(folder) if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()]
         if not images:
             raise DataError(f"class folder {folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
         items += [Item(image, label, f"class folder {folder.name}") for image in images]
     return tuple(folder.name for folder in folders), tuple(items)
 
 
+def class_folders(folder: Path) -> list[Path]:
+    """The sub-folders that are classes, by name."""
+    return [entry for entry in visible(folder) if entry.is_dir()]
+
+
 def _item(line: str, origin: str, data_dir: Path, classes: int) -> Item:
     try:
         name, number = line.rsplit(maxsplit=1)
     except ValueError:
-        raise DataError(f"{origin}: expected `path number`, got {line.strip()!r}") from None
-    try:
-        label = int(number)
-    except ValueError:
-        raise DataError(f"{origin}: the label must be a whole number, got {number!r}") from None
+        raise DataError(f"{origin}: expected `path number`, got {line.strip()[:200]!r}") from None
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", number):
+        raise DataError(f"{origin}: the label must be a whole number, got {number[:60]!r}")
+    label = int(number)
     if not 0 <= label < classes:
         raise DataError(f"{origin}: label {label} is out of range, there are {classes} classes (0 to {classes - 1})")
-    path = data_dir / name.strip()
-    if not path.is_file():
-        raise DataError(f"{origin}: image {path} does not exist")
-    return Item(path, label, origin)
+    return Item(listed(data_dir, name, "image", origin), label, origin)

@@ -13,6 +13,7 @@ from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract, Split
 from paddleprune.vision.distort import distort
+from paddleprune.vision.pixels import bearable, carrying_out
 from paddleprune_classification import transform_specs as spec
 
 Rng: TypeAlias = np.random.Generator
@@ -22,7 +23,8 @@ _MARGIN = 256 / 224
 def preprocess(image: Array, steps: Sequence[Contract], rng: Rng) -> Array:
     """All steps in order: [H, W, C] uint8 to [C, H', W'] float32."""
     for step in steps:
-        image = apply(step, image, rng)
+        with carrying_out(step):
+            image = apply(step, image, rng)
     return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
 
 
@@ -119,7 +121,7 @@ def _(step: spec.Normalize, image: Array, rng: Rng) -> Array:
 
 
 def _resized(image: Array, size: tuple[int, int]) -> Array:
-    height, width = size
+    height, width = bearable(size)
     if image.shape[:2] == (height, width):
         return image
     resized: Array = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_LINEAR)

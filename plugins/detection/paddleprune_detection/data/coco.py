@@ -9,18 +9,21 @@ from pydantic import BaseModel, Field
 
 from paddleprune.errors import DataError
 from paddleprune.files import read_json
+from paddleprune.vision.lists import listed
 from paddleprune_detection.data.objects import make_objects
 from paddleprune_detection.data.records import Record, fitted
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_MOST = 2**31
+_Finite = Annotated[float, Field(ge=-_MOST, le=_MOST, allow_inf_nan=False)]
+_Side = Annotated[int, Field(ge=1, le=_MOST)]
 _Entry = TypeVar("_Entry", "_Image", "_Annotation", "_Category")
 
 
 class _Image(BaseModel):
     id: int
     file_name: str
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: _Side
+    height: _Side
 
 
 class _Annotation(BaseModel):
@@ -61,8 +64,8 @@ def read_coco(ann_file: Path, image_dir: Path) -> tuple[tuple[str, ...], tuple[R
     labels = tuple(categories[category].name for category in numbers)
     if not labels:
         raise DataError(f"{ann_file} names no categories")
-    repeated = next((name for name in labels if labels.count(name) > 1), None)
-    if repeated is not None:
+    if len(set(labels)) < len(labels):
+        repeated = next(name for i, name in enumerate(labels) if name in labels[:i])[:60]
         raise DataError(f"{ann_file} has two categories named {repeated!r}; rename one or join them")
     found: dict[int, list[_Annotation]] = {image: [] for image in images}
     for annotation in content.annotations:
@@ -78,9 +81,8 @@ def read_coco(ann_file: Path, image_dir: Path) -> tuple[tuple[str, ...], tuple[R
 def _record(
     image: _Image, annotations: list[_Annotation], numbers: dict[int, int], ann_file: Path, image_dir: Path
 ) -> Record:
-    origin, path, size = f"{ann_file}: image {image.id}", image_dir / image.file_name, (image.height, image.width)
-    if not path.is_file():
-        raise DataError(f"{origin}: {path} does not exist")
+    origin, size = f"{ann_file}: image {image.id}", (image.height, image.width)
+    path = listed(image_dir, image.file_name, "image", origin)
     boxes = []
     for annotation in annotations:
         left, top, width, height = annotation.bbox

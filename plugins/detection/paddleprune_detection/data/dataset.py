@@ -15,7 +15,7 @@ from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.coco import read_coco
 from paddleprune_detection.data.objects import collate_targets, frame_of
 from paddleprune_detection.data.picture import Picture, mixed
-from paddleprune_detection.data.records import Record
+from paddleprune_detection.data.records import Record, renumbered
 from paddleprune_detection.data.transforms import default_transforms, preprocess
 from paddleprune_detection.data.voc import read_voc
 from paddleprune_detection.transform_specs import MixupImage, is_random
@@ -37,8 +37,25 @@ class ObjectDataset(Dataset):
         self.shape = (options.input_channels, *options.input_size)
         defaults = default_transforms(split, options.input_size, options.input_channels)
         self.transforms = defaults if config.transforms is None else config.transforms
+        self.source = config.ann_file or config.label_list
         if split == "eval":
             self._check_evaluation(config)
+
+    def number_by(self, labels: Sequence[str], whose: str) -> None:
+        """Number the classes as `whose`, by their names.
+
+        Raises:
+            DataError: the two don't have the same classes.
+        """
+        for here, there, what in ((self.labels, labels, "has"), (labels, self.labels, "lacks")):
+            names = [repr(name) for name in here if name not in set(there)]
+            if names:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                but = "which {} lacks" if what == "has" else "which {} has"
+                raise DataError(f"{self.source} {what} the class {', '.join(names[:3])}{more}, {but.format(whose)}")
+        numbers = np.array([list(labels).index(name) for name in self.labels], np.int64)
+        self.records = tuple(renumbered(record, numbers) for record in self.records)
+        self.labels = tuple(labels)
 
     def _check_evaluation(self, config: DetectionData) -> None:
         random = next((step for step in self.transforms if is_random(step)), None)

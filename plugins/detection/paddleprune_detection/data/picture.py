@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
-from paddleprune.vision.pixels import rounded
+from paddleprune.vision.pixels import bearable, rounded
 from paddleprune_detection.data.objects import Frame, Objects, joined
 
 INTERPOLATIONS = {
@@ -55,6 +55,7 @@ def resized(picture: Picture, size: tuple[int, int], interpolation: str = "LINEA
     if picture.size == size:
         return picture
     (height, width), channels = picture.size, picture.image.shape[2]
+    size = bearable(size)
     flags = INTERPOLATIONS[interpolation]
     image: Array = cv2.resize(np.ascontiguousarray(picture.image), size[::-1], interpolation=flags)
     image = image.reshape(*size, channels)  # OpenCV drops the axis of a lone channel
@@ -64,7 +65,7 @@ def resized(picture: Picture, size: tuple[int, int], interpolation: str = "LINEA
 def placed(picture: Picture, size: tuple[int, int], corner: tuple[int, int], fill: Array | float) -> Picture:
     """On a larger image of one colour, its upper left corner at this row and column."""
     (height, width), (top, left) = picture.size, corner
-    image = np.empty((*size, picture.image.shape[2]), picture.image.dtype)
+    image = np.empty((*bearable(size), picture.image.shape[2]), picture.image.dtype)
     image[:] = rounded(np.asarray(fill, np.float32), picture.image)
     image[top : top + height, left : left + width] = picture.image
     return moved(picture, image, (1, 1), (left, top))

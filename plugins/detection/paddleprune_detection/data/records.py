@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from paddleprune.errors import DataError
+from paddleprune.interfaces import Array
 from paddleprune_detection.data.objects import Objects
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -31,6 +32,11 @@ class Record:
     size: tuple[int, int]
     objects: Objects
     origin: str
+
+
+def renumbered(record: Record, numbers: Array) -> Record:
+    """The record with other numbers of classes: [classes] int64, old to new."""
+    return replace(record, objects=record.objects._replace(classes=numbers[record.objects.classes]))
 
 
 def fitted(box: Box, size: tuple[int, int], place: str) -> Box:

@@ -10,6 +10,7 @@ import numpy as np
 
 from paddleprune.specs import Contract, Split
 from paddleprune.vision.distort import distort
+from paddleprune.vision.pixels import carrying_out
 from paddleprune.vision.specs import RandomDistort
 from paddleprune_detection import transform_specs as spec
 from paddleprune_detection.data.crop import random_crop
@@ -29,7 +30,8 @@ Rng: TypeAlias = np.random.Generator
 def preprocess(picture: Picture, steps: Sequence[Contract], rng: Rng) -> Picture:
     """All steps in order: the image comes out as [C, H', W'], float32, and no box leaves it."""
     for step in steps:
-        picture = apply(step, picture, rng)
+        with carrying_out(step):
+            picture = apply(step, picture, rng)
     picture = inside(picture)
     return picture._replace(image=np.ascontiguousarray(picture.image.transpose(2, 0, 1), dtype=np.float32))
 

@@ -8,11 +8,14 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from paddleprune.errors import DataError
+from paddleprune.files import read_bytes
 from paddleprune.validation import choose_from
-from paddleprune.vision.lists import read_lines
+from paddleprune.vision.lists import listed, read_lines
 from paddleprune_detection.data.objects import make_objects
 from paddleprune_detection.data.records import Box, Record, fitted
 
+_LARGEST = 20_000_000
+_MOST = 2**31
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -34,19 +37,18 @@ def _record(line: str, origin: str, data_dir: Path, labels: tuple[str, ...]) -> 
     names = line.strip().split("\t" if "\t" in line.strip() else None)
     if len(names) != 2:
         raise DataError(
-            f"{origin}: expected `image annotation.xml`, got {line.strip()!r}; separate names that hold spaces by a tab"
+            f"{origin}: expected `image annotation.xml`, got {line.strip()[:200]!r}; "
+            "separate names that hold spaces by a tab"
         )
-    image, annotation = (data_dir / name.strip() for name in names)
-    for path, what in ((image, "image"), (annotation, "annotation")):
-        if not path.is_file():
-            raise DataError(f"{origin}: {what} {path} does not exist")
+    image = listed(data_dir, names[0], "image", origin)
+    annotation = listed(data_dir, names[1], "annotation", origin)
     place = f"{origin}: annotation {annotation}"
     root = _parse(annotation, place)
     size = _size(root, place)
     boxes, classes, difficult = [], [], []
     for number, element in enumerate(root.iter("object"), start=1):
         name = (element.findtext("name") or "").strip()
-        where = f"{place}, object {number} ({name!r})"
+        where = f"{place}, object {number} ({name[:60]!r})"
         if name not in labels:
             raise DataError(f"{where}: the label list has no such class{choose_from(name, labels)}")
         boxes.append(_box(element, size, where))
@@ -57,9 +59,7 @@ def _record(line: str, origin: str, data_dir: Path, labels: tuple[str, ...]) -> 
 
 def _parse(annotation: Path, place: str) -> Element:
     try:
-        root = ElementTree.fromstring(annotation.read_bytes())
-    except OSError as error:
-        raise DataError(f"{place} cannot be read: {error.strerror}") from error
+        root = ElementTree.fromstring(read_bytes(annotation, DataError, most=_LARGEST))
     except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: of its encoding
         raise DataError(f"{place} is no XML that can be read: {error}") from error
     if root.tag != "annotation":
@@ -92,6 +92,6 @@ def _number(element: Element, path: str, place: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"{place}: <{path.replace('/', '><')}> is {text.strip()!r}, which is no number")
+    if not math.isfinite(value) or abs(value) > _MOST:
+        raise DataError(f"{place}: <{path.replace('/', '><')}> is {text.strip()[:60]!r}, which is no number of pixels")
     return value

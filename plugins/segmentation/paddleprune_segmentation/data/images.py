@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
-from paddleprune.vision.decode import decode, read_content, to_channels
+from paddleprune.vision.decode import check_size, decode, read_content, to_channels
 from paddleprune_segmentation.config import IGNORED
 from paddleprune_segmentation.data.palettes import has_palette, without_palette
 
@@ -78,6 +79,7 @@ def decode_mask(path: Path, classes: int, origin: str) -> Array:
 
 def _bands(content: Array, path: Path, origin: str) -> Array:
     """All channels of all pages, one after the other."""
+    check_size(content, path, origin)
     try:
         _, pages = cv2.imdecodemulti(content, cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -91,11 +93,30 @@ def _bands(content: Array, path: Path, origin: str) -> Array:
 
 def _array(content: Array, path: Path, origin: str) -> Array:
     try:
-        image: Array = np.load(io.BytesIO(content.tobytes()), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{origin}: {path} is not an array that numpy.save wrote ({error})") from error
+        image = _loaded(content.tobytes())
+    except Exception as error:  # a damaged header raises whatever it meets
+        said = " ".join(str(error).split())[:200]
+        raise DataError(f"{origin}: {path} is not an array that numpy.save wrote ({said})") from error
     if image.ndim == 2:
         image = image[:, :, np.newaxis]
     if image.ndim != 3 or not image.size:
         raise DataError(f"{origin}: {path} has shape {image.shape}; an image is height x width x channels")
     return image.astype(np.float32) if image.dtype == np.float64 else image
+
+
+def _loaded(content: bytes) -> Array:
+    """The array, if the file holds what its header says: an array is made before it is filled.
+
+    Raises:
+        ValueError: it doesn't.
+    """
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"its version {version} isn't read")
+    shape, _, dtype = read(stream)
+    if math.prod(shape) * dtype.itemsize > len(content):
+        raise ValueError(f"its header says {' x '.join(map(str, shape))}, but it has {len(content):,} bytes")
+    loaded: Array = np.load(io.BytesIO(content), allow_pickle=False)
+    return loaded

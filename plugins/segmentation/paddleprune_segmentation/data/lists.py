@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddleprune.errors import DataError
+from paddleprune.vision.lists import listed, read_lines
 from paddleprune.vision.lists import read_labels as labels_of
-from paddleprune.vision.lists import read_lines
 from paddleprune_segmentation.config import IGNORED
 
 
@@ -49,10 +49,6 @@ def _pair(line: str, origin: str, data_dir: Path) -> Pair:
     names = line.strip().split("\t" if "\t" in line.strip() else None)
     if len(names) != 2:
         raise DataError(
-            f"{origin}: expected `image mask`, got {line.strip()!r}; separate names that hold spaces by a tab"
+            f"{origin}: expected `image mask`, got {line.strip()[:200]!r}; separate names that hold spaces by a tab"
         )
-    image, mask = (data_dir / name.strip() for name in names)
-    for path, what in ((image, "image"), (mask, "mask")):
-        if not path.is_file():
-            raise DataError(f"{origin}: {what} {path} does not exist")
-    return Pair(image, mask, origin)
+    return Pair(listed(data_dir, names[0], "image", origin), listed(data_dir, names[1], "mask", origin), origin)

@@ -12,7 +12,7 @@ from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract, Split
 from paddleprune.vision.distort import distort
-from paddleprune.vision.pixels import full_range
+from paddleprune.vision.pixels import bearable, carrying_out, full_range
 from paddleprune.vision.specs import RandomDistort
 from paddleprune_segmentation import transform_specs as spec
 from paddleprune_segmentation.data import pixels
@@ -25,7 +25,8 @@ Both: TypeAlias = tuple[Array, Array]
 def preprocess(image: Array, mask: Array, steps: Sequence[Contract], rng: Rng) -> Both:
     """All steps in order: the image comes out as [C, H', W'], float32, the mask as [H', W']."""
     for step in steps:
-        image, mask = apply(step, image, mask, rng)
+        with carrying_out(step):
+            image, mask = apply(step, image, mask, rng)
     return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32), np.ascontiguousarray(mask)
 
 
@@ -151,8 +152,10 @@ def _scaled(size: tuple[int, ...], factor: float) -> tuple[int, int]:
 
 
 def _resized(image: Array, mask: Array, size: tuple[int, int]) -> Both:
+    size = bearable(size)
     return pixels.resized(image, size), pixels.resized_mask(mask, size)
 
 
 def _padded(image: Array, mask: Array, size: tuple[int, int], value: float | None) -> Both:
+    size = bearable(size)
     return pixels.padded(image, size, value), pixels.padded_mask(mask, size)
