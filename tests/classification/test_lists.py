@@ -37,7 +37,7 @@ def test_lists_give_files_and_numbers(train_data: ClassificationData) -> None:
         ("a/0.png 2", r"train_list.txt:2: label 2 is out of range, there are 2 classes \(0 to 1\)"),
         ("a/0.png -1", r"train_list.txt:2: label -1 is out of range"),
         ("a/missing.png 1", r"train_list.txt:2: image .*missing.png does not exist"),
-        ("a 1", r"train_list.txt:2: image .*a does not exist"),
+        ("a 1", r"train_list.txt:2: image .*a is not a file"),
     ],
 )
 def test_a_bad_line_is_named(image_net: Path, line: str, message: str) -> None:
@@ -59,7 +59,7 @@ def test_a_missing_list_is_named(image_net: Path) -> None:
         read_items(image_net / "no.txt", image_net, 2)
     with pytest.raises(DataError, match=r"label list .*no.txt does not exist"):
         read_labels(image_net / "no.txt")
-    with pytest.raises(DataError, match=r"cannot read label list .*: Is a directory"):
+    with pytest.raises(DataError, match=r"cannot read label list .*: it is a folder"):
         read_labels(image_net / "a")
 
 
@@ -129,3 +129,16 @@ def test_a_class_without_a_folder_in_val_would_shift_the_numbers(tmp_path: Path)
         (tmp_path / name).mkdir(parents=True)
     with pytest.raises(DataError, match=r"class 'a' has no folder in .*val"):
         ClassificationData.from_directory(tmp_path, "eval")
+
+
+def test_hidden_folders_and_files_are_no_classes_and_no_images(tmp_path: Path) -> None:
+    for name in ("train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"an image, which isn't read here")
+    for name in ("train/.ipynb_checkpoints/1.png", "val/a/._1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"junk")
+    for split in ("train", "eval"):
+        labels, items = scan_folders(ClassificationData.from_directory(tmp_path, split).data_dir)
+        assert labels == ("a", "b")
+        assert len(items) == 2

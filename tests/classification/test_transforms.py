@@ -132,6 +132,8 @@ def test_json_round_trip() -> None:
         {"name": "RandomHorizontalFlip", "prob": 1.5},
         {"name": "RandomHorizontalFlip", "probability": 0.5},
         {"name": "ResizeByShort", "max_size": 0},
+        {"name": "ResizeByShort", "short_size": 1_000_000},
+        {"name": "Resize", "target_size": 10**30},
         {"name": "Normalize", "std": [0.0]},
         {"name": "Normalize", "std": [float("inf")]},
         {"name": "Normalize", "mean": [0.5, 0.5]},
@@ -141,6 +143,12 @@ def test_json_round_trip() -> None:
 def test_steps_that_cannot_work_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ANY.validate_python(bad)
+
+
+def test_what_would_fill_the_memory_is_refused() -> None:
+    thin = np.zeros((1, 20_000, 3), np.uint8)
+    with pytest.raises(DataError, match="it would become 16384x327680000; at most"):
+        preprocess(thin, [spec.ResizeByShort(short_size=16_384)], np.random.default_rng(0))
 
 
 def test_normalize_must_come_last() -> None:

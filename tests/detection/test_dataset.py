@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from det_files import draw, voc_xml, write, write_coco, write_voc
 
+from paddleprune.api.loading import check_labels
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import FamilyOptions, Split
 from paddleprune_detection.config import DetectionData
@@ -42,6 +44,27 @@ def test_samples_are_the_files(voc_folder: Path, coco_folder: Path) -> None:
             assert objects.classes.tolist() == classes
             assert (frame.scale.tolist(), frame.offset.tolist(), frame.size.tolist()) == ([1, 1], [0, 0], [48, 64])
             assert number == index
+
+
+def test_classes_are_matched_by_name(coco_folder: Path) -> None:
+    first, content = opened(coco_folder), json.loads((coco_folder / "train.json").read_text())
+    ids = [category["id"] for category in content["categories"]]
+    other = dict(zip(ids, reversed(ids), strict=True))
+    for category in content["categories"]:
+        category["id"] = other[category["id"]]
+    for annotation in content["annotations"]:
+        annotation["category_id"] = other[annotation["category_id"]]
+    (coco_folder / "train.json").write_text(json.dumps(content))
+    second = opened(coco_folder)
+    assert list(second.labels) == list(reversed(first.labels))
+    check_labels(second, first.labels, "the training data")
+    assert second.labels == first.labels
+    for a, b in zip(first.records, second.records, strict=True):
+        np.testing.assert_array_equal(a.objects.classes, b.objects.classes)
+    with pytest.raises(DataError, match=r"train\.json has the class 'box', which the training data lacks"):
+        check_labels(second, ["disc"], "the training data")
+    with pytest.raises(DataError, match=r"train\.json lacks the class 'zebra', which a model has"):
+        check_labels(second, [*first.labels, "zebra"], "a model")
 
 
 def test_batches(voc_folder: Path) -> None:

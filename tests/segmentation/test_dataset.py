@@ -56,6 +56,26 @@ def test_randomness_is_a_function_of_seed_epoch_and_index(train_data: Segmentati
     assert not np.array_equal(sample(1, 2)[0], sample(2, 2)[0])
 
 
+def test_masks_that_cannot_be_meant_are_refused_or_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train, val = (SegmentationData.from_directory(folder, split) for split in ("train", "eval"))
+    opened(train)
+    opened(val, "eval")
+    assert capsys.readouterr().err == ""
+    for number in range(3):
+        truth = draw(number)[1]
+        write(folder / "masks" / f"train_{number}.png", np.where(truth == 2, 0, truth).astype(np.uint8))
+    opened(train)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "none of the 3 masks of" in said
+    assert "holds class 2 ('box'), so that it can't be learnt; 255 is ignored" in said
+    for file in (folder / "masks").glob("*.png"):
+        write(file, np.where(draw(0)[1] == 1, 255, 0).astype(np.uint8))
+    with pytest.raises(DataError, match=r"train_list.txt hold only class 0 and 255: .* holds 0 and 1, not 0 and 255"):
+        opened(train)
+    opened(val, "eval")
+    assert "hold only class 0 and 255" in " ".join(capsys.readouterr().err.split())
+
+
 def test_evaluation_refuses_random_steps(train_data: SegmentationData) -> None:
     data = SegmentationData.model_validate({**train_data.model_dump(), "transforms": [{"name": "RandomRotate"}]})
     with pytest.raises(ConfigError, match="RandomRotate is random, which evaluation can't be; it may use Resize"):
@@ -89,13 +109,15 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     return len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
 
+@pytest.mark.parametrize("kind", [3, 0])
 @pytest.mark.parametrize(
     ("depth", "row"), [(8, b"\0\1\2\xff"), (4, b"\x01\x2f"), (2, bytes([0b00011011])), (1, bytes([0b01100000]))]
 )
-def test_the_indices_of_a_palette_are_classes(tmp_path: Path, depth: int, row: bytes) -> None:
-    """As annotation tools write them, with colours and transparency; rows of four pixels."""
-    header = (4).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes([depth, 3, 0, 0, 0])
-    colours = chunk(b"PLTE", np.arange(3 * 2**depth).astype(np.uint8).tobytes()) + chunk(b"tRNS", b"\0\x80")
+def test_palettes_and_grey_of_few_bits_hold_numbers(tmp_path: Path, depth: int, row: bytes, kind: int) -> None:
+    """As annotation tools write them, with transparency, and colours or grey; rows of four pixels."""
+    header = (4).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes([depth, kind, 0, 0, 0])
+    palette = chunk(b"PLTE", np.arange(3 * 2**depth).astype(np.uint8).tobytes()) + chunk(b"tRNS", b"\0\x80")
+    colours = palette if kind else chunk(b"tRNS", b"\0\1")
     pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 3))
     path = tmp_path / "palette.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + colours + pixels + chunk(b"IEND", b""))
@@ -117,7 +139,7 @@ def test_undecodable_files_are_named(folder: Path, train_data: SegmentationData,
 def test_a_file_that_vanished_is_named(folder: Path, train_data: SegmentationData) -> None:
     dataset = opened(train_data)
     (folder / "masks" / "train_1.png").unlink()
-    with pytest.raises(DataError, match=r"train_list.txt:2: cannot read mask .*train_1.png: No such file"):
+    with pytest.raises(DataError, match=r"train_list.txt:2: mask .*train_1.png does not exist"):
         dataset[1]
 
 

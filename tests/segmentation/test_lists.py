@@ -25,7 +25,7 @@ def test_lists_give_pairs(folder: Path) -> None:
         ("a b c", r"train_list.txt:2: expected `image mask`, got 'a b c'; separate names that hold spaces by a tab"),
         ("images/lost.png masks/train_0.png", r"train_list.txt:2: image .*lost.png does not exist"),
         ("images/train_0.png masks/lost.png", r"train_list.txt:2: mask .*lost.png does not exist"),
-        ("images masks", r"train_list.txt:2: image .*images does not exist"),
+        ("images masks", r"train_list.txt:2: image .*images is not a file"),
     ],
 )
 def test_a_bad_line_is_named(folder: Path, line: str, message: str) -> None:

@@ -10,6 +10,7 @@ from paddleprune.specs import FamilyOptions, Split
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.images import decode_image, decode_mask
 from paddleprune_segmentation.data.lists import read_labels, read_pairs
+from paddleprune_segmentation.data.occurrence import check_classes
 from paddleprune_segmentation.data.transforms import default_transforms, preprocess
 from paddleprune_segmentation.transform_specs import EVALUATION
 
@@ -18,13 +19,14 @@ class MaskDataset(Dataset):
     """Samples of ((image [C, H, W] float32,), mask [H, W] uint8: the class of each pixel, 255 to ignore it).
 
     Raises:
-        DataError: a list can't be used, or an image or mask does not exist.
+        DataError: a list can't be used, an image or mask does not exist, or the masks can't be meant.
         ConfigError: the evaluation split has a random step.
     """
 
     def __init__(self, config: SegmentationData, split: Split, options: FamilyOptions) -> None:
         self.labels = read_labels(config.label_list)
         self.pairs = read_pairs(config.file_list, config.data_dir)
+        check_classes(self.pairs, self.labels, split, config.file_list)
         self.shape = (options.input_channels, *options.input_size)
         defaults = default_transforms(split, options.input_size)
         self.transforms = defaults if config.transforms is None else config.transforms

@@ -13,7 +13,7 @@ from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.vision.decode import check_size, decode, read_content, to_channels
 from paddleprune_segmentation.config import IGNORED
-from paddleprune_segmentation.data.palettes import has_palette, without_palette
+from paddleprune_segmentation.data.palettes import as_grey, holds_numbers
 
 _DTYPES = ("uint8", "uint16", "float32")
 COLOURS = (1, 3)
@@ -49,14 +49,16 @@ def decode_image(path: Path, channels: int, origin: str) -> Array:
 
 
 def decode_mask(path: Path, classes: int, origin: str) -> Array:
-    """The class of every pixel: [H, W], uint8, 255 where it is ignored. Of a palette its indices are the classes.
+    """The class of every pixel: [H, W], uint8, 255 where it is ignored.
+
+    Of a PNG with a palette the indices are the classes, of a grey one with fewer than 8 bits the numbers.
 
     Raises:
         DataError: the file can't be read, isn't an 8-bit image with one channel, or holds what is no class.
     """
     content = read_content(path, "mask", origin)
-    if has_palette(content.tobytes()):
-        grey, stretched = without_palette(content.tobytes())
+    if holds_numbers(content.tobytes()):
+        grey, stretched = as_grey(content.tobytes())
         mask = decode(np.frombuffer(grey, np.uint8), cv2.IMREAD_UNCHANGED, path, origin) // np.uint8(stretched)
     else:
         mask = decode(content, cv2.IMREAD_UNCHANGED, path, origin)

@@ -1,4 +1,8 @@
-"""The indices of PNG files with a palette, as annotation tools write masks. OpenCV decodes only their colours."""
+"""The numbers in PNG files with a palette or with grey pixels of few bits, as annotation tools write masks.
+
+OpenCV decodes a palette's colours, stretches fewer than 8 bits to the range of 8, and makes a transparent grey a
+channel of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,15 @@ _GREY, _PALETTE = 0, 3
 _COLOURS = (b"PLTE", b"tRNS")
 
 
-def has_palette(content: bytes) -> bool:
-    """Is it a PNG file whose pixels are indices of a palette?"""
-    return content.startswith(_SIGNATURE) and len(content) > _KIND and content[_KIND] == _PALETTE
+def holds_numbers(content: bytes) -> bool:
+    """Is it a PNG file whose pixels are indices of a palette, or grey of at most 8 bits?"""
+    if not content.startswith(_SIGNATURE) or len(content) <= _KIND:
+        return False
+    return content[_KIND] == _PALETTE or (content[_KIND] == _GREY and content[_DEPTH] <= 8)
 
 
-def without_palette(content: bytes) -> tuple[bytes, int]:
-    """The same file, saying that its pixels are grey.
+def as_grey(content: bytes) -> tuple[bytes, int]:
+    """The same file, saying that its pixels are grey and opaque.
 
     Returns:
         The file, and what to divide its pixels by: a decoder stretches fewer than 8 bits to the range of 8.
@@ -29,7 +35,7 @@ def without_palette(content: bytes) -> tuple[bytes, int]:
             body = body[:9] + bytes([_GREY]) + body[10:]
         if kind not in _COLOURS:
             parts.append(len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big"))
-    return b"".join(parts), 255 // (2 ** content[_DEPTH] - 1)
+    return b"".join(parts), 255 // (2 ** min(max(content[_DEPTH], 1), 8) - 1)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
