@@ -77,9 +77,9 @@ class ObjectDataset(Dataset):
         """
         record, rng = self.records[index], np.random.default_rng((self.seed, self.epoch, index))
         picture, steps = self._picture(index), self.transforms
-        if steps and isinstance(steps[0], MixupImage):
-            picture, steps = self._mixed(steps[0], picture, index, rng), steps[1:]
         try:
+            if steps and isinstance(steps[0], MixupImage):
+                picture, steps = self._mixed(steps[0], picture, index, rng), steps[1:]
             image, objects, frame = preprocess(picture, steps, rng)
         except DataError as error:
             raise DataError(f"{record.origin}: {record.image}: {error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from paddleprune.specs import Contract, Split
 from paddleprune.vision.distort import distort
+from paddleprune.vision.headers import MOST_PIXELS
 from paddleprune.vision.pixels import carrying_out
 from paddleprune.vision.specs import RandomDistort
 from paddleprune_detection import transform_specs as spec
@@ -63,6 +64,7 @@ def _(step: spec.RandomExpand, picture: Picture, rng: Rng) -> Picture:
     wanted, ratio = rng.random() < step.prob, rng.uniform(1, step.ratio)
     if not wanted:
         return picture
+    ratio = min(ratio, max(1.0, (MOST_PIXELS / (picture.size[0] * picture.size[1])) ** 0.5))
     size = int(picture.size[0] * ratio), int(picture.size[1] * ratio)
     corner = tuple(int(rng.integers(0, large - now + 1)) for large, now in zip(size, picture.size, strict=True))
     return placed(picture, size, (corner[0], corner[1]), fill)
