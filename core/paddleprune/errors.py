@@ -6,9 +6,17 @@ The command line prints it and exits with code 2.
 
 import re
 
+_LONGEST = 1500
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
 
 class PaddlePruneError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose. Whatever a message quotes, it is one line that a person can read."""
+
+    def __init__(self, message: str = "") -> None:
+        line = _CONTROL.sub(" ", message)
+        half = _LONGEST // 2
+        super().__init__(line if len(line) <= _LONGEST else f"{line[:half]} … {line[-half:]}")
 
 
 class ConfigError(PaddlePruneError):

@@ -89,7 +89,7 @@ def read_bytes(path: Path, error: type[PaddlePruneError], what: str = "", most: 
     except OSError as cause:
         raise error(f"cannot read {named}: {cause.strerror or cause}") from cause
     except ValueError as cause:  # a null character in the name
-        raise error(f"cannot read {str(path)[:60]!r}: {cause}") from cause
+        raise error(f"cannot read {named}: {cause}") from cause
 
 
 def parse_json(content: bytes) -> Any:

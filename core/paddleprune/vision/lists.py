@@ -39,8 +39,7 @@ def listed(data_dir: Path, name: str, what: str, origin: str) -> Path:
     except (OSError, ValueError) as error:  # a name that is too long, or holds a null character
         absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
         why = "does not exist" if absent else f"can't be used: {getattr(error, 'strerror', None) or error}"
-        shown = str(path) if len(str(path)) < 300 else f"{str(path)[:300]}…"
-        raise DataError(f"{origin}: {what} {shown} {why}".replace("\0", "\\0")) from error
+        raise DataError(f"{origin}: {what} {path} {why}") from error
     if not stat.S_ISREG(kind):
         raise DataError(f"{origin}: {what} {path} is not a file")
     return path
