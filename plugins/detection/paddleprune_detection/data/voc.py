@@ -14,7 +14,7 @@ from paddleprune.vision.lists import listed, read_lines
 from paddleprune_detection.data.objects import make_objects
 from paddleprune_detection.data.records import Box, Record, fitted
 
-_LARGEST = 20_000_000
+_LARGEST = 5_000_000
 _MOST = 2**31
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
