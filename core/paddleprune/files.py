@@ -11,9 +11,34 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from paddleprune.errors import PaddlePruneError, SaveError
+from paddleprune.errors import ConfigError, PaddlePruneError, SaveError
+from paddleprune.problems import first_problem
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as a user wrote it: `~` is the home folder.
+
+    Raises:
+        ConfigError: it is no path, or names the home folder of somebody whom this machine doesn't know.
+    """
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        raise ConfigError(f"a path must be text or a pathlib.Path, not {path!r}") from None
+    except RuntimeError:
+        raise ConfigError(f"{path} names a home folder that this machine doesn't have") from None
+
+
+def unreadable(path: Path, error: OSError, what: str = "") -> str:
+    """Why a file can't be read, on one line; `what` it is."""
+    named = f"{what} {path}".strip()
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"{named} does not exist"
+    if isinstance(error, IsADirectoryError):
+        return f"{named} is a folder, and a file was expected"
+    return f"cannot read {named}: {(error.strerror or str(error)).lower()}"
 
 
 @contextmanager
@@ -69,18 +94,7 @@ def read_json(path: Path, model: type[Model], error: type[PaddlePruneError]) -> 
     """
     try:
         return model.model_validate_json(path.read_bytes())
-    except FileNotFoundError as cause:
-        raise error(f"{path} does not exist") from cause
     except OSError as cause:
-        raise error(f"cannot read {path}: {cause.strerror}") from cause
+        raise error(unreadable(path, cause)) from cause
     except ValidationError as cause:
         raise error(f"{path} is not a readable {model.__name__}: {first_problem(cause)}") from cause
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first of pydantic's complaints, on one line: `field: what is wrong (got value)`."""
-    problem = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    value = repr(problem.get("input"))
-    message = f"{place}: {problem['msg']}" if place else problem["msg"]
-    return message if len(value) > 60 else f"{message} (got {value})"

@@ -33,7 +33,7 @@ from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score
 from paddleprune.settings import RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
 from paddleprune.training import LoadedModel, select_device
-from paddleprune.validation import validated
+from paddleprune.validation import SETTING, validated
 
 _LOOKS = 16
 """How often the question which entries are still wanted is asked anew, while the data is gone through once."""
@@ -92,7 +92,7 @@ def analyze(
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
     values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
-    chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", "setting")
+    chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
     if estimate is not None and engine != "native":
         raise ConfigError(f'estimate="taylor" follows the native graph; leave engine at "native" (got {engine!r})')
     question = Question(chosen.tolerance, until_loss)

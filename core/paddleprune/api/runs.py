@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Device, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder"
@@ -59,14 +59,14 @@ class AnalyzeRun(AnalyzeSettings, _DataRun):
 class EvaluateRun(_DataRun):
     """`paddleprune evaluate`."""
 
-    batch_size: int = Field(64, ge=1, description="images a forward pass")
-    device: str = Field("auto", description="auto, cpu, gpu or gpu:N")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass")
+    device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
 class CompareRun(_DataRun):
     """`paddleprune compare`."""
 
     save_dir: Path = Field(Path("output/comparison"), description="folder for comparison.json and comparison.md")
-    batch_size: int = Field(64, ge=1, description="images a forward pass, for the metric")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass, for the metric")
     threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
-    device: str = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")
+    device: Device = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")

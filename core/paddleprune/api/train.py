@@ -32,7 +32,7 @@ from paddleprune.training import (
     seed_everything,
     select_device,
 )
-from paddleprune.validation import validated
+from paddleprune.validation import SETTING, validated
 
 PROBE = 8
 """Images in the probe batch of a certificate, at most."""
@@ -80,7 +80,7 @@ def train(
         DataError, CheckpointError, TableError: what was given can't be used.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
-    chosen = validated(TrainSettings, settings, "training", "setting")
+    chosen = validated(TrainSettings, settings, "training", SETTING)
     select_device(chosen.device)
     registry = Registry.discover()
     registry.task(task)

@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 
+from paddleprune.cli.streams import clean_stdout
+
 _NOISE = ("No ccache found", "When training, we now always track global mean and variance")
 """What Paddle warns of though nothing is wrong."""
 
@@ -15,6 +17,11 @@ def main() -> None:
     os.environ.setdefault("GLOG_minloglevel", "2")
     for message in _NOISE:
         warnings.filterwarnings("ignore", message)
+    with clean_stdout():
+        _run()
+
+
+def _run() -> None:
     from paddleprune.cli.app import app
     from paddleprune.console import say
     from paddleprune.dependencies import missing

@@ -11,6 +11,7 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
+from paddleprune.cli.spelling import speak_flags
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
 from paddleprune.validation import choose_from
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="Prunes the channels of any Paddle model, and proves that what it cut is what it measured.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
 Checkpoint = Annotated[Path, typer.Argument(help="checkpoint folder, such as output/mobilenetv2/best_model")]
@@ -36,11 +37,15 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
     """Options of every command."""
+    command = context.command.get_command(context, context.invoked_subcommand or "")  # type: ignore[attr-defined]
+    if command is not None:
+        speak_flags({parameter.name for parameter in command.params if parameter.param_type_name == "option"})
 
 
 @app.command()

@@ -12,9 +12,11 @@ import typer
 import yaml
 from pydantic.fields import FieldInfo
 
+from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
+from paddleprune.files import unreadable, user_path
 from paddleprune.specs import Contract
-from paddleprune.validation import validated
+from paddleprune.validation import SETTING, validated
 
 Run = TypeVar("Run", bound=Contract)
 CONFIG = "config"
@@ -48,17 +50,25 @@ def takes(model: type[Contract]) -> Callable[[Callable[..., None]], Callable[...
 def resolve(model: type[Run], values: Mapping[str, Any], of: str) -> Run:
     """The run file's fields, overridden by the flags that were given, checked.
 
+    From here on messages name the former as the file does and the latter as flags.
+
     Raises:
         ConfigError: naming the file or flag, the field and the value.
     """
-    said = dict(read_run_file(values[CONFIG])) if values.get(CONFIG) else {}
+    flags: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         value = values.get(name)
         if value is None or value == []:
             continue
         kind = _kind(info)
-        said[name] = parse_pairs(value, name) if kind is dict else _split(value) if kind is tuple else value
-    return validated(model, said, of, "setting")
+        flags[name] = parse_pairs(value, name) if kind is dict else _split(value) if kind is tuple else value
+    if not values.get(CONFIG):
+        return validated(model, flags, of, SETTING)
+    file = user_path(values[CONFIG])
+    said = {name: value for name, value in read_run_file(file).items() if name not in flags}
+    speak_flags(model.model_fields.keys() - said.keys())
+    validated(model, said, f"the run file {file}", SETTING)
+    return validated(model, {**said, **flags}, of, SETTING)
 
 
 def read_run_file(path: Path) -> Mapping[str, Any]:
@@ -70,7 +80,7 @@ def read_run_file(path: Path) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read the run file {path}: {error.strerror}") from error
+        raise ConfigError(unreadable(path, error, "the run file")) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML or JSON: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -78,7 +88,7 @@ def read_run_file(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def parse_pairs(pairs: list[str], flag: str) -> dict[str, Any]:
+def parse_pairs(pairs: list[str], setting: str) -> dict[str, Any]:
     """`name=value` words to a mapping; values are read as YAML does (0.25, true, [1, 2], text).
 
     Raises:
@@ -88,11 +98,11 @@ def parse_pairs(pairs: list[str], flag: str) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ConfigError(f"--{flag.replace('_', '-')} takes name=value, got {pair!r}")
+            raise ConfigError(f"{flag(setting)} takes name=value, got {pair!r}")
         try:
             found[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--{flag.replace('_', '-')} {name}: {value!r} can't be read") from error
+            raise ConfigError(f"{flag(setting)} {name}: {value!r} can't be read") from error
     return found
 
 
@@ -120,11 +130,11 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         help_text += f" [default: {str(shown).lower() if kind is bool else shown}]"
     annotation: Any = {dict: list[str], tuple: str}.get(kind, kind)
-    return _optional(name, annotation, f"--{name.replace('_', '-')}", help_text, None)
+    return _optional(name, annotation, flag(name), help_text, None)
 
 
-def _optional(name: str, annotation: Any, flag: str, help_text: str, panel: str | None) -> inspect.Parameter:
-    flags = [f"{flag}/--no-{flag[2:]}"] if annotation is bool else [flag]
+def _optional(name: str, annotation: Any, option_flag: str, help_text: str, panel: str | None) -> inspect.Parameter:
+    flags = [f"{option_flag}/--no-{option_flag[2:]}"] if annotation is bool else [option_flag]
     option = typer.Option(*flags, help=help_text, show_default=False, rich_help_panel=panel)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
