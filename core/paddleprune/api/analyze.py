@@ -12,6 +12,7 @@ from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
 from paddleprune.console import say
 from paddleprune.engines import Engine, NativeEngine, open_engine
 from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, free_memory
 from paddleprune.measure.heap import kept_heap
@@ -109,7 +110,7 @@ def analyze(
         engine=engine,
         estimated=estimate,
     )
-    groups, where = opened.engine.groups, Path(save_file)
+    groups, where = opened.engine.groups, user_path(save_file)
     with kept_heap():
         measurer: Measurer
         if estimate is not None:

@@ -8,6 +8,7 @@ import yaml
 
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.errors import ConfigError
+from paddleprune.files import unreadable, user_path
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.imported import ImportedTable, table_from
@@ -42,19 +43,20 @@ def import_table(
         TableError: the file can't be read or is refused, or nothing in it matches the model.
         CheckpointError, ConfigError: the model or the shapes can't be used.
     """
-    losses = read_losses(Path(file))
-    known = None if shapes is None else _read_shapes(Path(shapes))
+    source = user_path(file)
+    losses = read_losses(source)
+    known = None if shapes is None else _read_shapes(user_path(shapes))
     registry = Registry.discover()
     loaded = open_model(registry, model)
     imported = table_from(
         losses,
         graph_of_loaded(registry, loaded),
         model=model_digest(loaded.layer),
-        source=Path(file).name,
+        source=source.name,
         criterion=criterion,
         shapes=known,
     )
-    imported.table.save(Path(save_file))
+    imported.table.save(user_path(save_file))
     return imported
 
 
@@ -66,7 +68,9 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise ConfigError(unreadable(path, error, "the shapes")) from error
+    except (UnicodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the shapes in {path}: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict) or not all(_is_shape(shape) for shape in found.values()):
         raise ConfigError(f"{path} holds no shapes: `name: [filters, channels, height, width]` was expected")

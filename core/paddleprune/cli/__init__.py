@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 
 from paddleprune.cli.streams import clean_stdout
 
@@ -26,6 +27,7 @@ def _run() -> None:
     from paddleprune.console import say
     from paddleprune.dependencies import missing
     from paddleprune.errors import PaddlePruneError
+    from paddleprune.files import unreadable
 
     try:
         app()
@@ -34,6 +36,11 @@ def _run() -> None:
         sys.exit(2)
     except ModuleNotFoundError as error:
         say(f"error: {missing(error, 'this command')}")
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"error: {unreadable(Path(error.filename), error)}")
         sys.exit(2)
     except KeyboardInterrupt:
         say("interrupted; what was saved is whole")

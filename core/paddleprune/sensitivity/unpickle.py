@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from paddleprune.errors import TableError
+from paddleprune.files import unreadable
 
 Losses = dict[str, dict[float, float]]
 """Parameter -> ratio -> metric loss."""
@@ -44,7 +45,7 @@ def read_losses(path: Path) -> Losses:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        raise TableError(f"cannot read {path}: {error.strerror or error}") from error
+        raise TableError(unreadable(path, error)) from error
     if len(content) > _LARGEST:
         raise TableError(f"{path} has more than {_LARGEST // 10**6} MB; sensitivities take a few kB")
     try:

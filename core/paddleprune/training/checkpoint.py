@@ -22,7 +22,7 @@ from safetensors.numpy import save as dump_safetensors
 
 from paddleprune import __version__
 from paddleprune.errors import CheckpointError
-from paddleprune.files import read_json
+from paddleprune.files import read_json, unreadable
 from paddleprune.interfaces import Array
 from paddleprune.pruning.plan import Plan
 from paddleprune.specs import Contract
@@ -191,7 +191,7 @@ def _read_tensors(path: Path, sha256: str) -> dict[str, Array]:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist, so the checkpoint isn't whole; {way_out}") from error
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+        raise CheckpointError(unreadable(path, error)) from error
     except (SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}); {way_out}") from error
 

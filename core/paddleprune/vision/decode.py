@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from paddleprune.errors import ConfigError, DataError
+from paddleprune.files import unreadable
 from paddleprune.interfaces import Array
 
 
@@ -21,7 +22,7 @@ def read_content(path: Path, what: str, origin: str) -> Array:
         # Not cv2.imread: on Windows it can't open paths with non-ASCII letters.
         return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise DataError(f"{origin}: cannot read {what} {path}: {error.strerror}") from error
+        raise DataError(f"{origin}: {unreadable(path, error, what)}") from error
 
 
 def decode(content: Array, flags: int, path: Path, origin: str) -> Array:

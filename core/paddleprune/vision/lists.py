@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddleprune.errors import DataError
+from paddleprune.files import unreadable
 
 
 def read_lines(path: Path, what: str) -> list[str]:
@@ -15,10 +16,8 @@ def read_lines(path: Path, what: str) -> list[str]:
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{what} {path} does not exist") from None
     except OSError as error:
-        raise DataError(f"cannot read {what} {path}: {error.strerror}") from error
+        raise DataError(unreadable(path, error, what)) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{what} {path} is not UTF-8 text (byte {error.start})") from error
 
