@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
@@ -67,7 +69,7 @@ _ANYTHING = "can't be used"
 _OF_A_USER = ("value_error", "assertion_error")
 """Errors that validators of models raise: their own words."""
 _WITHOUT_VALUE = ("missing", "extra_forbidden", "union_tag_invalid", "json_invalid", "invalid_key", *_OF_A_USER)
-_LONGEST_VALUE = 60
+_LONGEST_VALUE, _LONGEST = 60, 400
 _CHOICE = re.compile(r"[a-z-]+\[.*\]|path|int|float|str|bool|lax-or-strict.*|function-.*", re.DOTALL)
 """What pydantic calls the kinds that a value may have, in a place: they are no fields."""
 
@@ -86,7 +88,7 @@ def first_problem(error: ValidationError, quote: str = "") -> str:
     if _is_choice(first):
         wanted = list(dict.fromkeys(phrase.removeprefix("must be ").removeprefix("must ") for phrase in phrases))
         said = f"must be {', or '.join(wanted)}"
-    said = " ".join(said.split())
+    said = shorten(said, _LONGEST, placeholder=" …")
     if not place:
         return said if first["type"] in _OF_A_USER else f"it {said}"
     if first["type"] in _OF_A_USER:
@@ -128,5 +130,8 @@ def _is_choice(detail: ErrorDetails) -> bool:
 
 def _value(detail: ErrorDetails) -> str:
     value = detail.get("input")
-    shown = repr(value if isinstance(value, (bool, int, float, str, list, tuple, dict, type(None))) else str(value))
+    try:
+        shown = repr(str(value) if isinstance(value, Path) else value)
+    except ValueError:  # Python refuses to write numbers of thousands of digits
+        return ""
     return "" if detail["type"] in _WITHOUT_VALUE or len(shown) > _LONGEST_VALUE else f", not {shown}"

@@ -40,13 +40,18 @@ def _seconds(value: Any) -> Any:
     return float(number) * _UNITS[unit]
 
 
-def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", value):
+def known_device(value: str) -> str:
+    """A device's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|gpu(:\d+)?", value):
         raise ValueError(f"must be auto, cpu, gpu or gpu:N, not {value!r}")
     return value
 
 
-Device: TypeAlias = Annotated[str, AfterValidator(_device)]
+Device: TypeAlias = Annotated[str, AfterValidator(known_device)]
 """What computes."""
 
 

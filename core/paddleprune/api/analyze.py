@@ -95,7 +95,7 @@ def analyze(
     values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
     if estimate is not None and engine != "native":
-        raise ConfigError(f'estimate="taylor" follows the native graph; leave engine at "native" (got {engine!r})')
+        raise ConfigError(f'estimate="taylor" follows the native graph; leave `engine` out (got {engine!r})')
     question = Question(chosen.tolerance, until_loss)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)

@@ -35,7 +35,7 @@ def compare(
         checkpoints: checkpoint folders; the others are set against the first.
         eval_dataset: the data for the metric.
         save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
-        batch_size: images a forward pass, for the metric.
+        batch_size: samples a forward pass, for the metric.
         threads: CPU threads for the latency; all cores by default.
         device: what evaluates the metric: "auto", "cpu", "gpu" or "gpu:N".
 

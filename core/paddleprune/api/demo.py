@@ -141,6 +141,6 @@ def _clear(folder: Path) -> None:
     """Make room for a demo, without ever removing anything but an earlier one."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
-            raise ConfigError(f"{folder} holds something that no demo left there; choose another --save-dir")
+            raise ConfigError(f"{folder} holds something that no demo left there; choose another save_dir")
         shutil.rmtree(folder)
     write_text(folder / _MARK, "paddleprune demo replaces this folder\n")

@@ -30,7 +30,7 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
     if model is None:
         if str(target) in registry.tasks() and not Path(target).exists():
             raise ConfigError(
-                f"say which family of {target} to explain: model; `paddleprune families {target}` lists them"
+                f"say which family of {target} to explain: `model`; `paddleprune families {target}` lists them"
             )
         return describe(graph_of_loaded(registry, open_model(registry, target)))
     task = str(target)

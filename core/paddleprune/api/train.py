@@ -138,14 +138,14 @@ def _family(
     """
     if start is None:
         if model is None:
-            raise ConfigError("say which model to train: model, a family's name (`paddleprune families` lists them)")
+            raise ConfigError("say which model to train: `model`, a family's name (`paddleprune families` lists them)")
         return model, dict(options or {})
     info = read_checkpoint(user_path(start)).info
     if info.task != task:
         raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
     if model is not None and model != info.family:
         raise ConfigError(
-            f"{start} is a {info.family}, not a {model}; leave model out, or start from another checkpoint"
+            f"{start} is a {info.family}, not a {model}; leave `model` out, or start from another checkpoint"
         )
     return info.family, {**info.options, **(options or {})}
 
@@ -180,7 +180,9 @@ def _to_prune(
     loaded = open_model(registry, weights)
     check_labels(evaluation, loaded.info.labels, str(weights))
     if loaded.options != options:
-        raise ConfigError(f"{weights} was trained with {loaded.options}, not with {options}; leave the options out")
+        before, now = loaded.options.model_dump(), options.model_dump()
+        name = next(name for name in now if now[name] != before.get(name))
+        raise ConfigError(f"{weights} has the {name} {before.get(name)}, not {now[name]}; leave the options out")
     return loaded
 
 

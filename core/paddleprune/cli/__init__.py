@@ -30,7 +30,7 @@ def _run() -> None:
     from paddleprune.files import unreadable
 
     try:
-        app()
+        app(prog_name="paddleprune")
     except PaddlePruneError as error:
         say(f"error: {' '.join(str(error).split())}")
         sys.exit(2)

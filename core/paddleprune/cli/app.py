@@ -124,11 +124,11 @@ def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
 @app.command()
 def predict(
     checkpoint: Checkpoint,
-    images: Annotated[Path, typer.Argument(help="an image, or a folder of images")],
+    images: Annotated[Path, typer.Argument(help="a file that the model reads, such as an image, or a folder of them")],
     save_dir: Annotated[Path | None, typer.Option(help="folder for pictures and predictions.json")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N")] = "auto",
 ) -> None:
-    """Run a checkpoint on images; one JSON object a line."""
+    """Run a checkpoint on files, such as images; one JSON object a line."""
     show.json_lines(paddleprune.predict(checkpoint, images, save_dir=save_dir, device=device))
 
 
@@ -200,5 +200,5 @@ def doctor() -> None:
 
 def _required(*data: Any) -> tuple[Any, ...]:
     if any(part is None for part in data):
-        raise ConfigError("say where the data is: --data DIR, or train_dataset and eval_dataset in the run file")
+        raise ConfigError("say where the data is: --data DIR; or their fields in a run file, with --config FILE")
     return data

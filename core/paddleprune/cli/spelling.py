@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 from paddleprune import console
 
+_QUOTES = "'\""
+
 
 def flag(name: str) -> str:
     """The flag of a setting."""
@@ -39,6 +41,6 @@ def with_flags(message: str, names: Collection[str]) -> str:
         name, value = found["name"], found["value"]
         if "_" not in name and not found["tick"] and value is None:
             return found[0]
-        return flag(name) + ("" if value is None else f" {value.strip(chr(34))}")
+        return flag(name) if value is None else f"{flag(name)} {value.strip(_QUOTES)}"
 
     return re.sub(setting, spelled, message)

@@ -38,8 +38,8 @@ class TrainLoader:
     def __init__(self, dataset: Dataset, batch_size: int, seed: int, num_workers: int) -> None:
         if len(dataset) < batch_size:
             raise DataError(
-                f"the training dataset has {len(dataset)} images, fewer than train_batch_size {batch_size}; "
-                "add images or choose a smaller train_batch_size"
+                f"the training dataset has {len(dataset)} samples, fewer than train_batch_size {batch_size}; "
+                "add samples or choose a smaller train_batch_size"
             )
         self.dataset, self.batch_size, self.seed, self.num_workers = dataset, batch_size, seed, num_workers
 
