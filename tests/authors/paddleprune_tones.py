@@ -51,11 +51,15 @@ def paddleprune_register_families():
 def paddleprune_build_model(options):
     from paddle import nn
 
+    class Mean(nn.Layer):
+        def forward(self, x):
+            return x.mean(2)
+
     layers, channels = [], 1
     for _ in range(3):
         layers += [nn.Conv1D(channels, options.width, 5, stride=2), nn.BatchNorm1D(options.width), nn.ReLU()]
         channels = options.width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool1D(1), nn.Flatten(), nn.Linear(channels, options.num_classes))
+    return nn.Sequential(*layers, Mean(), nn.Linear(channels, options.num_classes))
 
 
 class Waves(Dataset):

@@ -114,3 +114,11 @@ def test_native_code_does_not_reach_stdout() -> None:
     assert done.stdout.splitlines()[-2:] == ["result", "after"]
     assert "ReduceMean" in done.stderr
     assert "ReduceMean" not in done.stdout
+
+
+def test_a_full_disk_behind_stdout_is_one_line() -> None:
+    command = [sys.executable, "-m", "paddleprune", "tasks"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: cannot write to stdout: no space left on device\n"

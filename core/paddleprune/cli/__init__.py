@@ -30,7 +30,11 @@ def _run() -> None:
     from paddleprune.files import unreadable
 
     try:
-        app(prog_name="paddleprune")
+        try:
+            app(prog_name="paddleprune")
+        finally:
+            if sys.stdout is not None:  # where it was closed
+                sys.stdout.flush()
     except PaddlePruneError as error:
         say(f"error: {' '.join(str(error).split())}")
         sys.exit(2)
@@ -38,9 +42,8 @@ def _run() -> None:
         say(f"error: {missing(error, 'this command')}")
         sys.exit(2)
     except OSError as error:
-        if error.filename is None:
-            raise
-        say(f"error: {unreadable(Path(error.filename), error)}")
+        place = "cannot write to stdout: " + (error.strerror or str(error)).lower()
+        say(f"error: {place if error.filename is None else unreadable(Path(error.filename), error)}")
         sys.exit(2)
     except KeyboardInterrupt:
         say("interrupted; what was saved is whole")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _STDOUT, _STDERR = 1, 2
 
@@ -27,12 +27,11 @@ def clean_stdout() -> Iterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(OSError):  # the disk is full, or nobody reads any more; whoever wrote has said so
             sys.stdout.flush()
-        finally:
-            sys.stdout = before
-            os.dup2(kept, _STDOUT)
-            os.close(kept)
+        sys.stdout = before
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
 
 
 def _is_file_descriptor(stream: object, number: int) -> bool:
