@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,10 +49,16 @@ def saving(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SaveError(
-            f"cannot save {path}: {error.strerror or error}; what was there before is untouched. "
-            "Free some space or choose another place, and run the same command again"
-        ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        way_out = "free some space, and run the same command again" if full else "choose another place"
+        kept = "what was there before is untouched"
+        raise SaveError(f"cannot save {path}: {_reason(error)}; {kept}; {way_out}") from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"{error.filename} is a file, not a folder" if error.filename else "a file is in the way"
+    return (error.strerror or str(error)).lower()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -97,4 +105,6 @@ def read_json(path: Path, model: type[Model], error: type[PaddlePruneError]) -> 
     except OSError as cause:
         raise error(unreadable(path, cause)) from cause
     except ValidationError as cause:
-        raise error(f"{path} is not a readable {model.__name__}: {first_problem(cause)}") from cause
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__).lower()
+        said = "the file is empty" if path.stat().st_size == 0 else first_problem(cause)
+        raise error(f"{path} is not a readable {kind}: {said}") from cause

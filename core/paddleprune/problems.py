@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -70,6 +69,8 @@ _OF_A_USER = ("value_error", "assertion_error")
 """Errors that validators of models raise: their own words."""
 _WITHOUT_VALUE = ("missing", "extra_forbidden", "union_tag_invalid", "json_invalid", "invalid_key", *_OF_A_USER)
 _LONGEST_VALUE, _LONGEST = 60, 400
+_TYPED_NUMBER = re.compile(r"[-+]?[\d.]+|nan|inf")
+_PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 _CHOICE = re.compile(r"[a-z-]+\[.*\]|path|int|float|str|bool|lax-or-strict.*|function-.*", re.DOTALL)
 """What pydantic calls the kinds that a value may have, in a place: they are no fields."""
 
@@ -102,6 +103,7 @@ def _phrase(detail: ErrorDetails) -> str:
     if detail["type"] in _OF_A_USER:
         return str(context.get("error", _ANYTHING))
     plain = {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
+    plain["discriminator"] = str(context.get("discriminator", "")).strip("'")
     return _WORDS.get(detail["type"], _ANYTHING).format(**plain)
 
 
@@ -131,7 +133,8 @@ def _is_choice(detail: ErrorDetails) -> bool:
 def _value(detail: ErrorDetails) -> str:
     value = detail.get("input")
     try:
-        shown = repr(str(value) if isinstance(value, Path) else value)
+        shown = repr(value if isinstance(value, _PLAIN) else str(value))
+        shown = shown.strip("'") if isinstance(value, str) and _TYPED_NUMBER.fullmatch(value) else shown
     except ValueError:  # Python refuses to write numbers of thousands of digits
         return ""
     return "" if detail["type"] in _WITHOUT_VALUE or len(shown) > _LONGEST_VALUE else f", not {shown}"

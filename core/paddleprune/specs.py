@@ -50,7 +50,9 @@ class ImageOptions(FamilyOptions):
     @field_validator("input_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(value, (str, bool, float, dict)):
+            raise ValueError(f"must be a number, or a height and a width such as [64, 96], not {value!r}")
+        return (value, value) if isinstance(value, int) else value
 
     @field_validator("input_size")
     @classmethod

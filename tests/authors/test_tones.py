@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,16 @@ def test_a_demo_that_cuts_next_to_nothing_fails(left: int, passed: bool) -> None
     result = _verdict(comparison, plan, higher_is_better=True)
     assert result.passed is passed
     assert ("only 2.0% of the FLOPs or parameters are gone" in result.summary) is not passed
+
+
+def test_what_the_page_says_of_other_inputs_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    said: dict[str, Any] = {}
+    for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
+        if "class Record" in program:
+            exec(compile(program, "plugins.md", "exec", dont_inherit=True), said)
+    assert said["RecordingOptions"](samples=64).input_shapes() == ((1, 64),)
+    (tmp_path / "train").mkdir()
+    assert said["Recordings"].from_directory(tmp_path, "train").folder == tmp_path / "train"
+    with pytest.raises(DataError, match="holds no eval recordings"):
+        said["Recordings"].from_directory(tmp_path, "eval")

@@ -68,7 +68,7 @@ def test_completion() -> None:
     [
         (
             ("train", "classification"),
-            "say where the data is: --data DIR; or their fields in a run file, with --config FILE",
+            "say where the data is: --data DIR; or its fields in a run file, with --config FILE",
         ),
         (("train", "classification", "--data", "{tmp}"), "say which model to train: --model, a family's name"),
         (("train", "classification", "--data", "~/no", "--model", "lenet"), "{home}/no does not exist"),

@@ -10,14 +10,12 @@ from pydantic import Field
 from paddleprune.settings import AnalyzeSettings, Device, TrainSettings
 from paddleprune.specs import Contract
 
-_DATASET = "the fields of the task's dataset (run file), or a folder"
+_DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
 
 
 class _DataRun(Contract):
     data: Path | None = Field(None, description="folder with the data, in the task's conventional layout")
-    eval_dataset: Path | dict[str, Any] | None = Field(
-        None, description=f"evaluation data: {_DATASET}; instead of data"
-    )
+    eval_dataset: Path | dict[str, Any] | None = Field(None, description=f"evaluation data: {_DATASET}")
 
     def eval_data(self) -> Any:
         """What evaluates: `eval_dataset`, or `data`."""
@@ -27,7 +25,7 @@ class _DataRun(Contract):
 class _ModelRun(_DataRun):
     model: str | None = Field(None, description="a family of the task; `paddleprune families TASK` lists them")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
-    train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}; instead of data")
+    train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}")
     save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
     pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
     sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")

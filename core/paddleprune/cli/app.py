@@ -11,7 +11,7 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
-from paddleprune.cli.spelling import speak_flags
+from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
 from paddleprune.validation import choose_from
@@ -53,7 +53,7 @@ def options(
 def train(task: Task, *, values: dict[str, Any]) -> None:
     """Train a model; with --sensitivities-file, prune it first and retrain."""
     run = resolve(TrainRun, values, "train")
-    data = _required(run.train_data(), run.eval_data())
+    data = _required(train_dataset=run.train_data(), eval_dataset=run.eval_data())
     said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
     result = paddleprune.train(task, train_dataset=data[0], eval_dataset=data[1], save_dir=run.save_dir, **said)
     show.trained(result)
@@ -65,7 +65,8 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
     run = resolve(AnalyzeRun, values, "analyze")
     said = run.model_dump(exclude_unset=True, exclude={"data", "eval_dataset", "save_file"})
-    table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], save_file=run.save_file, **said)
+    (data,) = _required(eval_dataset=run.eval_data())
+    table = paddleprune.analyze(checkpoint, eval_dataset=data, save_file=run.save_file, **said)
     show.analyzed(table, run.save_file)
 
 
@@ -109,7 +110,7 @@ def compare(
     """Compare checkpoints: parameters, FLOPs, size, latency on this CPU, metric."""
     run = resolve(CompareRun, values, "compare")
     said = run.model_dump(exclude={"data", "eval_dataset"})
-    paddleprune.compare(checkpoints, eval_dataset=_required(run.eval_data())[0], **said).show()
+    paddleprune.compare(checkpoints, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said).show()
 
 
 @app.command()
@@ -118,7 +119,7 @@ def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Print the metric of a checkpoint."""
     run = resolve(EvaluateRun, values, "evaluate")
     said = run.model_dump(exclude={"data", "eval_dataset"})
-    show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(run.eval_data())[0], **said))
+    show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said))
 
 
 @app.command()
@@ -198,7 +199,9 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
-def _required(*data: Any) -> tuple[Any, ...]:
-    if any(part is None for part in data):
-        raise ConfigError("say where the data is: --data DIR; or their fields in a run file, with --config FILE")
-    return data
+def _required(**data: Any) -> tuple[Any, ...]:
+    missing = [flag(name) for name, part in data.items() if part is None]
+    if missing:
+        ways = "" if len(missing) == len(data) > 1 else f", or {missing[0]}"
+        raise ConfigError(f"say where the data is: --data DIR{ways}; or its fields in a run file, with --config FILE")
+    return tuple(data.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -12,7 +12,7 @@ import typer
 import yaml
 from pydantic.fields import FieldInfo
 
-from paddleprune.cli.spelling import flag, speak_flags
+from paddleprune.cli.spelling import flag, speak_flags, with_flags
 from paddleprune.errors import ConfigError
 from paddleprune.files import unreadable, user_path
 from paddleprune.specs import Contract
@@ -20,6 +20,7 @@ from paddleprune.validation import SETTING, validated
 
 Run = TypeVar("Run", bound=Contract)
 CONFIG = "config"
+_METAVARS: dict[Any, str] = {int: "<int>", float: "<number>", dict: "<name=value>", tuple: "<a,b,…>", Path: "<path>"}
 
 
 def takes(model: type[Contract]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -36,8 +37,9 @@ def takes(model: type[Contract]) -> Callable[[Callable[..., None]], Callable[...
             values = {name: value for name, value in given.items() if name not in names}
             command(**{name: given[name] for name in names}, values=values)
 
-        flags = [_parameter(name, info) for name, info in model.model_fields.items()]
-        config = _optional(CONFIG, Path, "--config", "run file (YAML or JSON); flags override its fields", "Run file")
+        fields = model.model_fields
+        flags = [_parameter(name, info, fields.keys()) for name, info in fields.items()]
+        config = _optional(CONFIG, str, "run file (YAML or JSON); flags override its fields", _METAVARS[Path])
         parameters = [*own, config, *flags]
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -111,31 +113,31 @@ def _split(text: str) -> list[str]:
 
 
 def _kind(info: FieldInfo) -> Any:
-    """What a flag holds: dict, tuple, bool, int, float or str."""
+    """What a flag holds: dict, tuple, bool, int, float, Path or str."""
     annotation = info.annotation
     if get_origin(annotation) in (Union, types.UnionType):
         choices = [arg for arg in get_args(annotation) if arg is not type(None)]
         annotation = choices[0]
     base = get_origin(annotation) or annotation
-    return base if base in (dict, tuple, bool, int, float) else str
+    return base if base in (dict, tuple, bool, int, float, Path) else str
 
 
-def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
+def _parameter(name: str, info: FieldInfo, names: Collection[str]) -> inspect.Parameter:
     kind = _kind(info)
     default = info.get_default(call_default_factory=True, validated_data={})
-    help_text = info.description or ""
+    help_text = with_flags(info.description or "", names)
     if kind is dict:
         help_text += " (repeatable)"
     elif default is not None:
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         help_text += f" [default: {str(shown).lower() if kind is bool else shown}]"
-    annotation: Any = {dict: list[str], tuple: str}.get(kind, kind)
-    return _optional(name, annotation, flag(name), help_text, None)
+    annotation: Any = {dict: list[str], bool: bool}.get(kind, str)  # the model reads numbers, and says what is wrong
+    return _optional(name, annotation, help_text, _METAVARS.get(kind))
 
 
-def _optional(name: str, annotation: Any, option_flag: str, help_text: str, panel: str | None) -> inspect.Parameter:
-    flags = [f"{option_flag}/--no-{option_flag[2:]}"] if annotation is bool else [option_flag]
-    option = typer.Option(*flags, help=help_text, show_default=False, rich_help_panel=panel)
+def _optional(name: str, annotation: Any, help_text: str, metavar: str | None) -> inspect.Parameter:
+    flags = [f"{flag(name)}/--no-{flag(name)[2:]}"] if annotation is bool else [flag(name)]
+    option = typer.Option(*flags, help=help_text, show_default=False, metavar=metavar)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
     )
