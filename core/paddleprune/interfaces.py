@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from paddleprune.errors import DataError
+from paddleprune.errors import DataError, PaddlePruneError
 from paddleprune.files import unreadable
 from paddleprune.specs import Contract
 
@@ -62,6 +62,22 @@ class Dataset(ABC):
         """Samples to a batch; override where targets vary in size."""
         inputs = tuple(np.stack(parts) for parts in zip(*(s[0] for s in samples), strict=True))
         return inputs, np.stack([np.asarray(s[1]) for s in samples])
+
+
+def read_sample(dataset: Dataset, index: int) -> Sample:
+    """A sample of a dataset.
+
+    Raises:
+        DataError: as the dataset says; or naming the sample, where it fails in a way that isn't meant for the user.
+    """
+    try:
+        return dataset[index]
+    except PaddlePruneError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or "no message"
+        name = type(dataset).__name__
+        raise DataError(f"sample {index} of {name} can't be read: {type(error).__name__}: {said}") from error
 
 
 class Metric(ABC):

@@ -53,6 +53,11 @@ def test_the_whole_job(tmp_path: Path) -> None:
     done = command("predict", pruned.best_model, tmp_path / "eval", "--save-dir", tmp_path / "heard")
     assert {json.loads(line)["note"] for line in done.stdout.splitlines()} <= {"low", "high"}
     assert [file.name for file in (tmp_path / "heard").iterdir()] == ["predictions.json"]
+    (tmp_path / "eval" / "low_0.npy").write_bytes(b"noise")
+    with pytest.raises(PluginError, match=r"predictor of the task 'tones' failed at .*low_0.npy: ValueError: "):
+        paddleprune.predict(pruned.best_model, tmp_path / "eval" / "low_0.npy")
+    with pytest.raises(DataError, match=r"sample \d+ of Waves can't be read: ValueError: "):
+        paddleprune.evaluate(pruned.best_model, eval_dataset=tmp_path)
     with pytest.raises(DataError, match=r"has 32 samples, fewer than train_batch_size 99; add samples or"):
         paddleprune.train(
             **{**few, "train_batch_size": 99}, model="wave_net", num_epochs=1, save_dir=tmp_path / "other"

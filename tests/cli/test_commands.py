@@ -81,6 +81,9 @@ def test_completion() -> None:
         (("predict", "x", "y", "--device", "tpu"), "--device must be auto, cpu, gpu or gpu:N, not 'tpu'"),
         (("explain", "classification"), "say which family of classification to explain: --model;"),
         (("demo", "--save-dir", "{tmp}"), "choose another --save-dir"),
+        (("demo", "--save-dir", "{tmp}/thesis.txt"), "thesis.txt is a file; choose another --save-dir"),
+        (("explain", "x", "--options", "a=1"), "leave --options out, or give a task and a --model"),
+        (("explain", "classification", "--model", "no"), "no family 'no'; `paddleprune families classification` lists"),
     ],
 )
 def test_one_line_in_the_words_of_the_command_line(
@@ -103,6 +106,8 @@ def test_a_run_file_s_fields_keep_their_names(tmp_path: Path, refused: Callable[
     place = f"error: bad setting of the run file {file}"
     assert refused(*words) == f"{place}: `num_epochs` must be at least 1, not 0"
     assert refused(*words, "--num-epochs", -1) == "error: bad setting of train: --num-epochs must be at least 1, not -1"
+    file.write_text("num_epoch: 2\n")
+    assert "unknown setting 'num_epoch'" in refused(*words)
 
 
 def test_native_code_does_not_reach_stdout() -> None:

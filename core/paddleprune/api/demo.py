@@ -139,6 +139,8 @@ def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> Demo
 
 def _clear(folder: Path) -> None:
     """Make room for a demo, without ever removing anything but an earlier one."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; choose another save_dir")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
             raise ConfigError(f"{folder} holds something that no demo left there; choose another save_dir")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import cv2
 
 from paddleprune.api.loading import open_model
 from paddleprune.console import progress
-from paddleprune.errors import DataError
+from paddleprune.errors import DataError, PaddlePruneError, PluginError
 from paddleprune.files import unreadable, user_path, write_bytes, write_json
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.registry import Registry
+from paddleprune.registry.discovery import one_line
 from paddleprune.training import select_device
 
 
@@ -43,17 +46,33 @@ def predict(
     folder = None if save_dir is None else user_path(save_dir)
     with progress("predict", len(files)) as bar:
         for file in files:
-            image = predictor.read(file)
-            inputs = tuple(array[None] for array in predictor.prepare(image))
-            result = predictor.interpret(tuple(y[0] for y in forward(inputs)), image)
+            with _naming(file, info.task):
+                image = predictor.read(file)
+                inputs = tuple(array[None] for array in predictor.prepare(image))
+                result = predictor.interpret(tuple(y[0] for y in forward(inputs)), image)
+                picture = None if folder is None else predictor.draw(image, result)
             results.append({"file": str(file), **result})
-            picture = None if folder is None else predictor.draw(image, result)
             if folder is not None and picture is not None:
                 write_bytes(folder / f"{file.stem}.png", cv2.imencode(".png", picture)[1].tobytes())
             bar.advance(note=file.name)
     if folder is not None:
         write_json(folder / "predictions.json", results)
     return results
+
+
+@contextmanager
+def _naming(file: Path, task: str) -> Iterator[None]:
+    """Say at which file a plugin's predictor failed.
+
+    Raises:
+        PluginError: it raised what isn't meant for the user.
+    """
+    try:
+        yield
+    except PaddlePruneError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the predictor of the task {task!r} failed at {file}: {one_line(error)}") from error
 
 
 def _files(place: Path, suffixes: tuple[str, ...]) -> list[Path]:

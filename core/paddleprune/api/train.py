@@ -14,7 +14,7 @@ from paddleprune.console import say
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path, write_json
-from paddleprune.interfaces import Dataset
+from paddleprune.interfaces import Dataset, read_sample
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
@@ -206,7 +206,7 @@ def _prune(
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
     plan = solve(engine, table, eval_metric_loss, round_to)
     _say_what_is_estimated(table, engine, eval_metric_loss, table_file)
-    samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
+    samples = [read_sample(evaluation, i) for i in range(min(PROBE, len(evaluation)))]
     plan = engine.prune(plan, evaluation.collate(samples)[0])
     before = loaded.plan.attributes if loaded.plan else {}
     plan = plan.model_copy(update={"attributes": {**before, **plan.attributes}})
