@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from paddleprune.specs import Demo as Demo
     from paddleprune.specs import FamilyInfo as FamilyInfo
     from paddleprune.specs import FamilyOptions as FamilyOptions
+    from paddleprune.specs import ImageOptions as ImageOptions
     from paddleprune.specs import TaskInfo as TaskInfo
 
 _HOMES = {
@@ -48,7 +49,9 @@ _HOMES = {
     **{name: f"api.{name}" for name in ("import_table", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
-    **dict.fromkeys(("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "TaskInfo"), "specs"),
+    **dict.fromkeys(
+        ("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "ImageOptions", "TaskInfo"), "specs"
+    ),
     **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
     **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "plan", "shrink"), "api.layer_plans"),
     "op_rule": "graph.rules",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -20,9 +20,18 @@ def console() -> Console:
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
+_spelling: Callable[[str], str] = str
+
+
+def spelling(change: Callable[[str], str]) -> None:
+    """Let every message pass through a function from now on: the command line spells settings as flags."""
+    global _spelling
+    _spelling = change
+
+
 def say(message: str) -> None:
     """One plain line to the person at the keyboard."""
-    console().print(message, markup=False)
+    console().print(_spelling(message), markup=False)
 
 
 class Task:
@@ -50,7 +59,7 @@ class Task:
     def log(self, message: str) -> None:
         """One line above the bar."""
         if self._bar is not None:
-            self._bar.console.print(message, markup=False, highlight=False)
+            self._bar.console.print(_spelling(message), markup=False, highlight=False)
         else:
             say(message)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +14,34 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from paddleprune.errors import PaddlePruneError, SaveError
+from paddleprune.errors import ConfigError, PaddlePruneError, SaveError
+from paddleprune.problems import first_problem
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as a user wrote it: `~` is the home folder.
+
+    Raises:
+        ConfigError: it is no path, or names the home folder of somebody whom this machine doesn't know.
+    """
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        raise ConfigError(f"a path must be text or a pathlib.Path, not {path!r}") from None
+    except RuntimeError:
+        raise ConfigError(f"{path} names a home folder that this machine doesn't have") from None
+
+
+def unreadable(path: Path, error: OSError, what: str = "") -> str:
+    """Why a file can't be read, on one line; `what` it is."""
+    named = f"{what} {path}".strip()
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"{named} does not exist"
+    if isinstance(error, IsADirectoryError):
+        return f"{named} is a folder, and a file was expected"
+    return f"cannot read {named}: {(error.strerror or str(error)).lower()}"
 
 
 @contextmanager
@@ -23,10 +50,16 @@ def saving(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SaveError(
-            f"cannot save {path}: {error.strerror or error}; what was there before is untouched. "
-            "Free some space or choose another place, and run the same command again"
-        ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        way_out = "free some space, and run the same command again" if full else "choose another place"
+        kept = "what was there before is untouched"
+        raise SaveError(f"cannot save {path}: {_reason(error)}; {kept}; {way_out}") from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"{error.filename} is a file, not a folder" if error.filename else "a file is in the way"
+    return (error.strerror or str(error)).lower()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -84,10 +117,8 @@ def read_bytes(path: Path, error: type[PaddlePruneError], what: str = "", most: 
         if most is not None and found.st_size > most:
             raise error(f"{named} has {found.st_size:,} bytes; at most {most:,} are read")
         return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as cause:
-        raise error(f"{named} does not exist") from cause
     except OSError as cause:
-        raise error(f"cannot read {named}: {cause.strerror or cause}") from cause
+        raise error(unreadable(path, cause, what)) from cause
     except ValueError as cause:  # a null character in the name
         raise error(f"cannot read {named}: {cause}") from cause
 
@@ -108,14 +139,22 @@ def read_json(path: Path, model: type[Model], error: type[PaddlePruneError]) -> 
         error: the file is missing, isn't JSON, has a key twice, or lacks the model's fields; the message names which.
     """
     content = read_bytes(path, error)
+    named = f"{path} is not a readable {kind_of(model)}"
+    if not content:
+        raise error(f"{named}: the file is empty")
     try:
         found = model.model_validate_json(content)
         _decoded(content, _forgotten)
     except ValidationError as cause:
-        raise error(f"{path} is not a readable {model.__name__}: {first_problem(cause)}") from cause
+        raise error(f"{named}: {first_problem(cause)}") from cause
     except ValueError as cause:
-        raise error(f"{path} is not a readable {model.__name__}: {cause}") from cause
+        raise error(f"{named}: {cause}") from cause
     return found
+
+
+def kind_of(model: type[BaseModel]) -> str:
+    """What a person calls a file of a model: `SensitivityTable` is a sensitivity table."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__).lower()
 
 
 def _decoded(content: bytes, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
@@ -141,12 +180,3 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _forgotten(pairs: list[tuple[str, Any]]) -> None:
     """Look for repeated keys alone, so that a large file isn't in memory twice."""
     _unrepeated(pairs)
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first of pydantic's complaints, on one line: `field: what is wrong (got value)`."""
-    problem = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    value = repr(problem.get("input"))
-    message = f"{place}: {problem['msg']}" if place else problem["msg"]
-    return message if len(value) > 60 else f"{message} (got {value})"

@@ -62,10 +62,10 @@ def paddleprune_register_families() -> Sequence[FamilyInfo]:
     from pydantic import Field
 
     from paddleprune.hookspecs import hookimpl
-    from paddleprune.specs import FamilyInfo, FamilyOptions
+    from paddleprune.specs import FamilyInfo, ImageOptions
 
 
-    class LinearOptions(FamilyOptions):
+    class LinearOptions(ImageOptions):
         hidden: int = Field(64, ge=1, description="width of the hidden layer")
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from paddleprune.errors import DataError
+from paddleprune.errors import DataError, PaddlePruneError
+from paddleprune.files import unreadable
 from paddleprune.specs import Contract
 
 if TYPE_CHECKING:
@@ -77,6 +78,22 @@ class Dataset(ABC):
         return inputs, np.stack([np.asarray(s[1]) for s in samples])
 
 
+def read_sample(dataset: Dataset, index: int) -> Sample:
+    """A sample of a dataset.
+
+    Raises:
+        DataError: as the dataset says; or naming the sample, where it fails in a way that isn't meant for the user.
+    """
+    try:
+        return dataset[index]
+    except PaddlePruneError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or "no message"
+        name = type(dataset).__name__
+        raise DataError(f"sample {index} of {name} can't be read: {type(error).__name__}: {said}") from error
+
+
 class Metric(ABC):
     """How good outputs are. The protocol is `paddle.metric.Metric`'s, plus which value decides."""
 
@@ -119,32 +136,40 @@ class Metric(ABC):
 
 
 class Predictor(ABC):
-    """From an image file's pixels to something a person can read."""
+    """From a file, such as an image, to something a person can read.
+
+    What `read` gives, an image for most tasks, is what the other methods get. Where it is something else (a
+    recording, a row of numbers), override `read` and `suffixes`.
+    """
 
     suffixes: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
     """Of the files that are taken out of a folder."""
 
     def read(self, file: Path) -> Array:
-        """Decode an image file: [H, W, 3], BGR, uint8. Override it where images have other channels.
+        """Decode a file: an image [H, W, 3], BGR, uint8, unless overridden.
 
         Raises:
-            DataError: it isn't an image.
+            DataError: it can't be read, or isn't an image.
         """
         import cv2
 
-        image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.stat().st_size else None
+        try:
+            content = np.fromfile(file, np.uint8)
+        except OSError as error:
+            raise DataError(unreadable(file, error)) from error
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
         if image is None:
             raise DataError(f"{file} can't be decoded as an image")
         return np.asarray(image)
 
     @abstractmethod
     def prepare(self, image: Array) -> tuple[Array, ...]:
-        """An image as `read` gives it to the model's inputs, without a batch axis."""
+        """What `read` gives to the model's inputs, without a batch axis."""
 
     @abstractmethod
     def interpret(self, outputs: tuple[Array, ...], image: Array) -> dict[str, Any]:
-        """The outputs for one image (no batch axis) to a JSON-able result."""
+        """The outputs for one file (no batch axis) to a JSON-able result."""
 
-    @abstractmethod
-    def draw(self, image: Array, result: dict[str, Any]) -> Array:
-        """The picture of a result: [H, W, 3], BGR, uint8."""
+    def draw(self, image: Array, result: dict[str, Any]) -> Array | None:
+        """The picture of a result: [H, W, 3], BGR, uint8; none unless overridden."""
+        return None

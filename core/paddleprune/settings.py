@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, ByteSize, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, field_validator
 
 from paddleprune.specs import Contract
 
@@ -23,10 +23,36 @@ Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
 
 
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
 def _seconds(value: Any) -> Any:
     """Seconds, of a number or of words such as 90s, 10m or 2h."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([smh]?)\s*", value) if isinstance(value, str) else None
-    return value if found is None else float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*", value)
+    if found is None:
+        raise ValueError(f"must be a time such as 90s, 10m or 2h, not {value!r}")
+    number, unit = found[1], found[2].lower()
+    if unit not in _UNITS:
+        near = f"{number}{unit[0]}" if unit[0] in _UNITS else f"{number}m"
+        raise ValueError(f"must be a time such as 90s, 10m or 2h: write {near}, not {value!r}")
+    return float(number) * _UNITS[unit]
+
+
+def known_device(value: str) -> str:
+    """A device's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|gpu(:\d+)?", value):
+        raise ValueError(f"must be auto, cpu, gpu or gpu:N, not {value!r}")
+    return value
+
+
+Device: TypeAlias = Annotated[str, AfterValidator(known_device)]
+"""What computes."""
 
 
 class AnalyzeSettings(Contract):
@@ -44,17 +70,17 @@ class AnalyzeSettings(Contract):
     )
     estimate: Estimate | None = Field(None, description="taylor: estimate the table from one backward pass instead")
     workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
-    memory: ByteSize | None = Field(None, description="decoded images to keep, such as 2GB; a quarter of what is free")
-    batch_size: int = Field(64, ge=1, description="images a forward pass, at most; changes the speed, not the result")
-    device: str = Field("auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:N")
+    memory: ByteSize | None = Field(None, description="decoded samples to keep, such as 2GB; a quarter of what is free")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass, at most; changes the speed, not the result")
+    device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
 class TrainSettings(Contract):
     """How a model is trained: momentum with L2 weight decay, a learning rate per step, checkpoints per epoch."""
 
-    num_epochs: int = Field(10, ge=1, description="passes over the training images")
-    train_batch_size: int = Field(64, ge=1, description="images a training step; a last incomplete batch is left out")
-    eval_batch_size: int = Field(64, ge=1, description="images a batch of evaluation; changes speed, not results")
+    num_epochs: int = Field(10, ge=1, description="passes over the training samples")
+    train_batch_size: int = Field(64, ge=1, description="samples a training step; a last incomplete batch is left out")
+    eval_batch_size: int = Field(64, ge=1, description="samples a batch of evaluation; changes speed, not results")
     learning_rate: float = Field(0.025, gt=0, allow_inf_nan=False, description="the highest learning rate")
     lr_schedule: Literal["piecewise", "cosine"] = Field("piecewise", description="how the learning rate falls")
     lr_decay_epochs: tuple[int, ...] = Field(
@@ -70,10 +96,10 @@ class TrainSettings(Contract):
     early_stop: bool = Field(False, description="stop when the primary metric no longer improves")
     early_stop_patience: int = Field(5, ge=1, description="evaluations in a row without improvement that stop it")
     use_vdl: bool = Field(False, description="write VisualDL scalars into save_dir/vdl_log")
-    device: str = Field("auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$", description="auto, cpu, gpu or gpu:N")
+    device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
     amp: bool = Field(False, description="mixed precision, float16; needs a GPU")
-    seed: int = Field(0, ge=0, lt=2**32, description="decides initial weights, order of images and augmentation")
-    num_workers: int = Field(2, ge=0, description="threads that decode images ahead; 0 decodes between the steps")
+    seed: int = Field(0, ge=0, lt=2**32, description="decides initial weights, order of samples and augmentation")
+    num_workers: int = Field(2, ge=0, description="threads that decode samples ahead; 0 decodes between the steps")
 
     @field_validator("lr_decay_epochs")
     @classmethod

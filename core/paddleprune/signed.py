@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError
-from paddleprune.files import first_problem, parse_json, read_bytes, write_bytes
+from paddleprune.files import kind_of, parse_json, read_bytes, write_bytes
+from paddleprune.problems import first_problem
 from paddleprune.specs import Contract
 
 DIGEST = "sha256"
@@ -84,9 +85,9 @@ def read_signed(path: Path, model: type[File], error: type[PaddlePruneError], *,
             _check(path, model, error, data, signature)
         found = model.model_validate(data)
     except ValidationError as cause:
-        raise error(f"{path} is not a readable {model.__name__}: {first_problem(cause)}") from cause
+        raise error(f"{path} is not a readable {kind_of(model)}: {first_problem(cause)}") from cause
     except (ValueError, RecursionError) as cause:
-        raise error(f"{path} is not a readable {model.__name__}: {cause}") from cause
+        raise error(f"{path} is not a readable {kind_of(model)}: {cause}") from cause
     return found.model_copy(update={"schema_version": newest})
 
 

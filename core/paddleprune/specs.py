@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from paddleprune.errors import ConfigError
+from paddleprune.errors import ConfigError, PluginError
+from paddleprune.files import user_path
 
 Split = Literal["train", "eval"]
 _LONGEST_SIDE = 16_384
@@ -19,18 +20,41 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _home(cls, value: Any) -> Any:
+        return user_path(value) if isinstance(value, Path) else value
+
 
 class FamilyOptions(Contract):
-    """What a user may choose about a family. Subclass it to add options or change defaults."""
+    """What a user may choose about a family, whatever it reads. Subclass it, and say what the inputs are."""
 
     num_classes: int = Field(1000, ge=1, description="number of classes that the model tells apart")
+
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each input of the model, without the batch axis, such as ((1, 16000),). All are float32.
+
+        Raises:
+            PluginError: the family's options don't say.
+        """
+        raise PluginError(
+            f"{type(self).__name__} has no input_shapes(): the options of a family of images are ImageOptions, those "
+            "of any other override it"
+        )
+
+
+class ImageOptions(FamilyOptions):
+    """What a user may choose about a family that reads one image. Subclass it to add options or change defaults."""
+
     input_size: tuple[int, int] = Field((224, 224), description="height and width of the input, in pixels")
     input_channels: int = Field(3, ge=1, description="channels of the input image")
 
     @field_validator("input_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(value, (str, bool, float, dict)):
+            raise ValueError(f"must be a number, or a height and a width such as [64, 96], not {value!r}")
+        return (value, value) if isinstance(value, int) else value
 
     @field_validator("input_size")
     @classmethod
@@ -40,7 +64,7 @@ class FamilyOptions(Contract):
         return value
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each input of the model, without the batch axis: by default one image, [C, H, W]."""
+        """One image, [C, H, W]."""
         return ((self.input_channels, *self.input_size),)
 
 
@@ -75,7 +99,7 @@ class FamilyInfo(Contract):
     task: str
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     description: str
-    options: type[FamilyOptions] = FamilyOptions
+    options: type[FamilyOptions] = ImageOptions
 
 
 class Demo(Contract):
@@ -88,4 +112,4 @@ class Demo(Contract):
     settings: dict[str, Any] = Field(description="training settings of the dense model")
     retrain_settings: dict[str, Any] = Field(description="settings that differ when the pruned model is retrained")
     eval_metric_loss: float = 0.05
-    examples: Path | None = Field(None, description="folder of a few images on which both models are drawn")
+    examples: Path | None = Field(None, description="folder of a few samples on which both models are drawn")

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from paddleprune.errors import ConfigError
-from paddleprune.files import first_problem
+from paddleprune.problems import first_problem
 from paddleprune.specs import Contract
 
 Model = TypeVar("Model", bound=Contract)
 _LISTED_AT_MOST = 12
 _LONGEST = 100
 """Characters of a name that may be meant for another: to compare longer ones takes long."""
+SETTING = "setting"
+"""What a command's flag or an argument of a Python call is."""
 
 
 def did_you_mean(name: str, choices: Collection[str]) -> str:
@@ -38,6 +40,8 @@ def validated(model: type[Model], values: Mapping[str, Any], of: str, noun: str 
     Raises:
         ConfigError: a field is unknown (with the near name), is missing or has a value that can't be used.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"the {noun}s of {of} must be names and their values, not {values!r}")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -45,4 +49,5 @@ def validated(model: type[Model], values: Mapping[str, Any], of: str, noun: str 
         if unknown:
             way_out = choose_from(str(unknown[0]), model.model_fields.keys())
             raise ConfigError(f"unknown {noun} {str(unknown[0])[:_LONGEST]!r} of {of}{way_out}") from error
-        raise ConfigError(f"bad {noun} of {of}: {first_problem(error)}") from error
+        problem = first_problem(error, "`" if noun == SETTING else "")
+        raise ConfigError(f"bad {noun} of {of}: {problem}") from error

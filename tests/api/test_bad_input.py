@@ -80,16 +80,16 @@ def test_fewer_images_than_a_batch(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--learning-rate", "nan"), ("learning_rate", "nan")),
-        (("--learning-rate", "-1"), ("learning_rate", "-1")),
-        (("--num-epochs", "0"), ("num_epochs", "0")),
-        (("--lr-decay-epochs", "6,4"), ("lr_decay_epochs", "ascending")),
+        (("--learning-rate", "nan"), ("--learning-rate", "nan")),
+        (("--learning-rate", "-1"), ("--learning-rate", "-1")),
+        (("--num-epochs", "0"), ("--num-epochs", "0")),
+        (("--lr-decay-epochs", "6,4"), ("--lr-decay-epochs", "ascending")),
         (("--options", "scal=0.5"), ("unknown option 'scal'", "did you mean 'scale'")),
         (("--options", "scale"), ("--options", "name=value")),
-        (("--eval-metric-loss", "-0.1"), ("eval_metric_loss", "-0.1")),
-        (("--device", "tpu"), ("device", "tpu")),
+        (("--eval-metric-loss", "-0.1"), ("--eval-metric-loss", "-0.1")),
+        (("--device", "tpu"), ("--device", "tpu")),
         (("--config", "missing.yaml"), ("missing.yaml",)),
-        (("--sensitivities-file", "t.json"), ("pretrain_weights",)),
+        (("--sensitivities-file", "t.json"), ("--pretrain-weights",)),
     ],
 )
 def test_a_bad_option(data: Path, tmp_path: Path, flags: tuple[str, ...], words: tuple[str, ...]) -> None:

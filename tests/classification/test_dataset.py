@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune.vision.decode import decode_colour, to_channels
 from paddleprune_classification.config import ClassificationData
 from paddleprune_classification.data.dataset import ImageDataset
 
-OPTIONS = FamilyOptions(num_classes=2, input_size=(16, 24))
+OPTIONS = ImageOptions(num_classes=2, input_size=(16, 24))
 
 
 def save(path: Path, image: np.ndarray) -> Path:
@@ -26,7 +26,7 @@ def save(path: Path, image: np.ndarray) -> Path:
 @pytest.mark.parametrize("size", [(16, 24), (16, 16)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples_have_the_shape_of_the_input(image_net: Path, split: str, size: tuple[int, int], channels: int) -> None:
-    options = FamilyOptions(num_classes=2, input_size=size, input_channels=channels)
+    options = ImageOptions(num_classes=2, input_size=size, input_channels=channels)
     dataset = ImageDataset(ClassificationData.from_directory(image_net, split), split, options)
     samples = [dataset[i] for i in range(len(dataset))]
     inputs, targets = dataset.collate(samples)

@@ -8,13 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from paddleprune.errors import DataError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune.vision.lists import read_labels
 from paddleprune_classification.config import ClassificationData
 from paddleprune_classification.data.dataset import ImageDataset
 from paddleprune_classification.data.lists import read_items, scan_folders
 
-OPTIONS = FamilyOptions(num_classes=2, input_size=16)
+OPTIONS = ImageOptions(num_classes=2, input_size=16)
 
 
 def test_lists_give_files_and_numbers(train_data: ClassificationData) -> None:

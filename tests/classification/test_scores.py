@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune_classification import transform_specs as spec
 from paddleprune_classification.config import ClassificationLoss, ClassificationMetric
 from paddleprune_classification.losses import cross_entropy
@@ -100,7 +100,7 @@ def test_accuracy_of_nothing_is_refused() -> None:
 
 def predictor(labels: tuple[str, ...] = ("cat", "dog", "eel"), channels: int = 3) -> ClassPredictor:
     steps = [spec.Resize(target_size=(8, 8)), spec.Normalize(mean=(0.5,), std=(0.5,))]
-    options = FamilyOptions(num_classes=3, input_size=8, input_channels=channels)
+    options = ImageOptions(num_classes=3, input_size=8, input_channels=channels)
     return ClassPredictor(options, labels, [step.model_dump(mode="json") for step in steps])
 
 
@@ -139,7 +139,7 @@ def test_classes_without_a_name_show_their_number() -> None:
 
 def test_unknown_preprocessing_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"preprocessing can't be used: .*Blur") as caught:
-        ClassPredictor(FamilyOptions(), (), [{"name": "Blur"}])
+        ClassPredictor(ImageOptions(), (), [{"name": "Blur"}])
     assert "\n" not in str(caught.value)
 
 

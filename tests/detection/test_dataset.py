@@ -12,16 +12,16 @@ from det_files import draw, voc_xml, write, write_coco, write_voc
 
 from paddleprune.api.loading import check_labels
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.specs import FamilyOptions, Split
+from paddleprune.specs import ImageOptions, Split
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.dataset import ObjectDataset
 
-OPTIONS = FamilyOptions(num_classes=2, input_size=(48, 64))
+OPTIONS = ImageOptions(num_classes=2, input_size=(48, 64))
 PLAIN = [{"name": "Normalize", "mean": [0.0], "std": [1.0]}]
 MIXUP = [{"name": "MixupImage", "mixup_epoch": 2}, *PLAIN]
 
 
-def opened(folder: Path, split: Split = "train", steps: Any = None, options: FamilyOptions = OPTIONS) -> ObjectDataset:
+def opened(folder: Path, split: Split = "train", steps: Any = None, options: ImageOptions = OPTIONS) -> ObjectDataset:
     config = DetectionData.from_directory(folder, split)
     return ObjectDataset(DetectionData.model_validate({**config.model_dump(), "transforms": steps}), split, options)
 
@@ -77,7 +77,7 @@ def test_batches(voc_folder: Path) -> None:
 
 
 def test_the_usual_transforms_fit_any_input(voc_folder: Path) -> None:
-    options = FamilyOptions(num_classes=2, input_size=(32, 96), input_channels=1)
+    options = ImageOptions(num_classes=2, input_size=(32, 96), input_channels=1)
     for split in ("train", "eval"):
         (pixels,), _ = opened(voc_folder, split, options=options)[0]
         assert pixels.shape == (1, 32, 96)
@@ -151,7 +151,7 @@ def test_what_is_no_image_is_named_with_its_place(voc_folder: Path) -> None:
 
 
 def test_a_wrong_shape_names_the_way_out(voc_folder: Path) -> None:
-    options = FamilyOptions(num_classes=2, input_size=32)
+    options = ImageOptions(num_classes=2, input_size=32)
     with pytest.raises(DataError, match=r"the transforms make .*train_0.png 3x48x64, but the model reads 3x32x32; add"):
         opened(voc_folder, steps=PLAIN, options=options)[0]
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from paddleprune.errors import DependencyError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune_detection import scenes
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.dataset import ObjectDataset
 
-OPTIONS = FamilyOptions(num_classes=scenes.KINDS, input_size=scenes.SIZE)
+OPTIONS = ImageOptions(num_classes=scenes.KINDS, input_size=scenes.SIZE)
 PLAIN = [{"name": "Normalize", "mean": [0.0], "std": [1.0]}]
 
 

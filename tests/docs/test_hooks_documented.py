@@ -20,7 +20,7 @@ from paddleprune import hookspecs
 from paddleprune.errors import UnknownNameError
 from paddleprune.interfaces import Dataset, Metric, Predictor
 from paddleprune.registry import Registry
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune_classification import plugin as classification
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def check_dataset(registry: Registry, folder: Path) -> None:
     """The example reads an image."""
     cv2.imwrite(str(folder / "grey.png"), np.full((16, 16, 3), 51, np.uint8))
     config = registry.dataset_config("brightness", {"image_dir": folder})
-    dataset = registry.build_dataset("brightness", config, "eval", FamilyOptions(input_size=(8, 8)))
+    dataset = registry.build_dataset("brightness", config, "eval", ImageOptions(input_size=(8, 8)))
     assert isinstance(dataset, Dataset)
     (image,), target = dataset[len(dataset) - 1]
     assert image.shape == (3, 8, 8)
@@ -89,14 +89,14 @@ def check_loss(registry: Registry) -> None:
     """The example's loss is a scalar that a gradient flows from."""
     import paddle
 
-    loss = registry.build_loss("brightness", registry.loss_config("brightness", {"delta": 2.0}), FamilyOptions())
+    loss = registry.build_loss("brightness", registry.loss_config("brightness", {"delta": 2.0}), ImageOptions())
     assert float(loss((paddle.ones([2, 1]),), paddle.zeros([2, 1]))) == pytest.approx(0.5)
 
 
 def check_metric(registry: Registry) -> None:
     """The example's metric means over batches."""
     config = registry.metric_config("brightness", {})
-    metric = registry.build_metric("brightness", config, ["brightness"], FamilyOptions())
+    metric = registry.build_metric("brightness", config, ["brightness"], ImageOptions())
     assert isinstance(metric, Metric)
     metric.update((np.array([[1.0], [3.0]]),), np.zeros((2, 1)))
     assert metric.accumulate() == [2.0]
@@ -104,7 +104,7 @@ def check_metric(registry: Registry) -> None:
 
 def check_predictor(registry: Registry) -> None:
     """The example's predictor takes an image and draws its result."""
-    predictor = registry.build_predictor("brightness", FamilyOptions(input_size=(8, 8)), ["brightness"], [])
+    predictor = registry.build_predictor("brightness", ImageOptions(input_size=(8, 8)), ["brightness"], [])
     assert isinstance(predictor, Predictor)
     image = np.zeros((32, 32, 3), np.uint8)
     assert predictor.prepare(image)[0].shape == (3, 8, 8)

@@ -11,15 +11,15 @@ import pytest
 from seg_files import draw, write
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.dataset import MaskDataset
 from paddleprune_segmentation.data.images import decode_image, decode_mask
 
-OPTIONS = FamilyOptions(num_classes=3, input_size=(24, 40))
+OPTIONS = ImageOptions(num_classes=3, input_size=(24, 40))
 
 
-def opened(data: SegmentationData, split: str = "train", options: FamilyOptions = OPTIONS) -> MaskDataset:
+def opened(data: SegmentationData, split: str = "train", options: ImageOptions = OPTIONS) -> MaskDataset:
     return MaskDataset(data, split, options)
 
 
@@ -27,7 +27,7 @@ def opened(data: SegmentationData, split: str = "train", options: FamilyOptions 
 @pytest.mark.parametrize("size", [(24, 40), (33, 33)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples_have_the_shape_of_the_input(folder: Path, split: str, size: tuple[int, int], channels: int) -> None:
-    options = FamilyOptions(num_classes=3, input_size=size, input_channels=channels)
+    options = ImageOptions(num_classes=3, input_size=size, input_channels=channels)
     dataset = opened(SegmentationData.from_directory(folder, split), split, options)
     inputs, targets = dataset.collate([dataset[i] for i in range(len(dataset))])
     assert inputs[0].shape == (len(dataset), channels, *size)
@@ -38,7 +38,7 @@ def test_samples_have_the_shape_of_the_input(folder: Path, split: str, size: tup
 
 def test_without_resizing_a_mask_comes_as_it_is(folder: Path) -> None:
     data = SegmentationData.from_directory(folder, "eval").model_copy(update={"transforms": ()})
-    (pixels,), mask = opened(data, "eval", FamilyOptions(input_size=(32, 48)))[1]
+    (pixels,), mask = opened(data, "eval", ImageOptions(input_size=(32, 48)))[1]
     image, truth = draw(101)
     assert np.array_equal(mask, truth)
     assert np.array_equal(pixels, image[:, :, ::-1].transpose(2, 0, 1))
@@ -180,7 +180,7 @@ def test_bands_go_through_training(folder: Path) -> None:
             "transforms": [*steps, crop, {"name": "Normalize"}],
         }
     )
-    dataset = opened(data, options=FamilyOptions(input_size=(24, 40), input_channels=6))
+    dataset = opened(data, options=ImageOptions(input_size=(24, 40), input_channels=6))
     for epoch in range(4):
         dataset.set_epoch(0, epoch)
         (pixels,), _ = dataset[1]

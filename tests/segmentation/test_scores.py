@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune_segmentation import transform_specs as spec
 from paddleprune_segmentation.config import IGNORED, SegmentationLoss
 from paddleprune_segmentation.losses import mixed
@@ -164,7 +164,7 @@ def test_overlap_of_nothing_is_refused() -> None:
 
 
 def predictor(*steps: Any, channels: int = 3) -> MaskPredictor:
-    options = FamilyOptions(num_classes=3, input_size=32, input_channels=channels)
+    options = ImageOptions(num_classes=3, input_size=32, input_channels=channels)
     said = [step.model_dump(mode="json") for step in (*steps, spec.Normalize())]
     return MaskPredictor(options, ("ground", "disc", "box"), said)
 
@@ -243,5 +243,5 @@ def test_scores_that_are_no_numbers_are_refused() -> None:
 )
 def test_preprocessing_that_cannot_be_repeated_is_refused(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        MaskPredictor(FamilyOptions(), (), [{"name": name}])
+        MaskPredictor(ImageOptions(), (), [{"name": name}])
     assert "\n" not in str(caught.value)

@@ -129,7 +129,7 @@ def test_a_truncated_table_is_named(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
     small.analyze(file)
     file.write_bytes(file.read_bytes()[:-40])
-    with pytest.raises(TableError, match=r"table\.json is not a readable SensitivityTable"):
+    with pytest.raises(TableError, match=r"table\.json is not a readable sensitivity table"):
         SensitivityTable.load(file)
 
 

@@ -16,7 +16,7 @@ from paddleprune.hookspecs import hookimpl
 from paddleprune.interfaces import Array, Dataset, Metric, Sample
 from paddleprune.pruning.plan import Counts, GroupPlan, Plan
 from paddleprune.pruning.surgery import resize
-from paddleprune.specs import DatasetConfig, FamilyInfo, FamilyOptions, TaskInfo
+from paddleprune.specs import DatasetConfig, FamilyInfo, ImageOptions, TaskInfo
 from paddleprune.training import CheckpointInfo, TrainResult, TrainSettings, fit, seed_everything
 from paddleprune.training.weights import set_weights, weights_of
 
@@ -95,7 +95,7 @@ def loss(outputs: tuple[Any, ...], targets: Any) -> Any:
     return nn.functional.cross_entropy(outputs[0], targets)
 
 
-class Options(FamilyOptions):
+class Options(ImageOptions):
     """How wide."""
 
     width: int = 4

@@ -12,6 +12,7 @@ from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
 from paddleprune.console import say
 from paddleprune.engines import Engine, NativeEngine, open_engine
 from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, free_memory
 from paddleprune.measure.heap import kept_heap
@@ -33,7 +34,7 @@ from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score
 from paddleprune.settings import RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
 from paddleprune.training import LoadedModel, select_device
-from paddleprune.validation import validated
+from paddleprune.validation import SETTING, validated
 
 _LOOKS = 16
 """How often the question which entries are still wanted is asked anew, while the data is gone through once."""
@@ -92,9 +93,9 @@ def analyze(
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
     values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
-    chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", "setting")
+    chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
     if estimate is not None and engine != "native":
-        raise ConfigError(f'estimate="taylor" follows the native graph; leave engine at "native" (got {engine!r})')
+        raise ConfigError(f'estimate="taylor" follows the native graph; leave `engine` out (got {engine!r})')
     question = Question(chosen.tolerance, until_loss)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
@@ -109,7 +110,7 @@ def analyze(
         engine=engine,
         estimated=estimate,
     )
-    groups, where = opened.engine.groups, Path(save_file)
+    groups, where = opened.engine.groups, user_path(save_file)
     with kept_heap():
         measurer: Measurer
         if estimate is not None:

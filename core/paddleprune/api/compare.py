@@ -10,6 +10,7 @@ from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.measure.export import export_model
@@ -34,7 +35,7 @@ def compare(
         checkpoints: checkpoint folders; the others are set against the first.
         eval_dataset: the data for the metric.
         save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
-        batch_size: images a forward pass, for the metric.
+        batch_size: samples a forward pass, for the metric.
         threads: CPU threads for the latency; all cores by default.
         device: what evaluates the metric: "auto", "cpu", "gpu" or "gpu:N".
 
@@ -46,7 +47,8 @@ def compare(
         raise ConfigError("give at least one checkpoint to compare")
     select_device(device)
     registry = Registry.discover()
-    paths = dict(zip(_names([Path(path) for path in checkpoints]), map(Path, checkpoints), strict=True))
+    places = [user_path(path) for path in checkpoints]
+    paths = dict(zip(_names(places), places, strict=True))
     models = {name: open_model(registry, path) for name, path in paths.items()}
     metrics = {name: _metric(registry, model, eval_dataset, batch_size, name) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +71,7 @@ def compare(
         )
     comparison = Comparison(conditions=conditions(latencies.values()), rows=tuple(rows))
     if save_dir is not None:
-        comparison.save(Path(save_dir))
+        comparison.save(user_path(save_dir))
     return comparison
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from paddleprune.errors import ConfigError
+from paddleprune.errors import ConfigError, DataError
+from paddleprune.files import user_path
 from paddleprune.interfaces import Dataset
 from paddleprune.registry import Registry
 from paddleprune.specs import DatasetConfig, FamilyOptions, Split
@@ -39,7 +40,7 @@ def open_dataset(
     if isinstance(data, Dataset):
         return data
     if isinstance(data, (str, Path)):
-        config = registry.task(task).dataset.from_directory(Path(data), split)
+        config = registry.task(task).dataset.from_directory(_folder(data), split)
     elif isinstance(data, DatasetConfig):
         config = data
     elif isinstance(data, Mapping):
@@ -52,3 +53,17 @@ def open_dataset(
     if transforms and config.transforms is None:
         config = registry.dataset_config(task, {**config.model_dump(exclude_unset=True), "transforms": transforms})
     return registry.build_dataset(task, config, split, options)
+
+
+def _folder(data: str | Path) -> Path:
+    """A folder with data.
+
+    Raises:
+        DataError: it isn't there, or is a file.
+    """
+    place = user_path(data)
+    if not place.exists():
+        raise DataError(f"{place} does not exist; give the folder with the data")
+    if not place.is_dir():
+        raise DataError(f"{place} is a file; give the folder with the data")
+    return place

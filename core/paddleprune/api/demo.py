@@ -18,7 +18,7 @@ from paddleprune.api.train import train
 from paddleprune.api.visualize import visualize
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
-from paddleprune.files import write_bytes, write_text
+from paddleprune.files import user_path, write_bytes, write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison
@@ -27,6 +27,8 @@ from paddleprune.training import read_info
 
 POINT = 0.01
 """How far below the dense control the pruned model may stay."""
+LEAST = 0.1
+"""The share of the FLOPs or of the parameters that must go: who cuts nothing, loses nothing."""
 _MARK = ".paddleprune-demo"
 _WIDEST = 1024
 """Pixels that a picture is enlarged to, at most."""
@@ -38,7 +40,7 @@ class DemoResult(Contract):
     Attributes:
         comparison: the dense model, the dense control of equal epochs and the pruned model.
         summary: what goes, the certificate, and the verdict.
-        passed: whether the pruned model is at most one point below the control.
+        passed: whether the pruned model is at most one point below the control, and really smaller.
     """
 
     comparison: Comparison
@@ -64,7 +66,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
         CertificateError: the shrunk model doesn't compute what the masked one does.
         WorkerError: the control's training failed.
     """
-    folder = Path(save_dir)
+    folder = user_path(save_dir)
     registry = Registry.discover()
     registry.task(task)
     _clear(folder)
@@ -123,18 +125,24 @@ def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
 def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:
     control, pruned = (row.metric for row in comparison.rows[1:])
     behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
-    passed = behind <= POINT + 1e-9
+    before, after = plan.before, plan.after
+    gone = max(1 - after.parameters / before.parameters, 1 - after.flops / max(before.flops, 1))
+    problems = [f"more than {POINT:g} behind the dense control"] if behind > POINT + 1e-9 else []
+    if gone < LEAST:
+        problems.append(f"only {gone:.1%} of the FLOPs or parameters are gone, less than {LEAST:.0%}")
     certificate = plan.certificate.describe() if plan.certificate else "none"
-    verdict = "passed" if passed else f"failed: more than {POINT:g} behind the dense control"
+    verdict = f"failed: {'; '.join(problems)}" if problems else "passed"
     values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
     summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
-    return DemoResult(comparison=comparison, summary=summary, passed=passed)
+    return DemoResult(comparison=comparison, summary=summary, passed=not problems)
 
 
 def _clear(folder: Path) -> None:
     """Make room for a demo, without ever removing anything but an earlier one."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; choose another save_dir")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
-            raise ConfigError(f"{folder} holds something that no demo left there; choose another --save-dir")
+            raise ConfigError(f"{folder} holds something that no demo left there; choose another save_dir")
         shutil.rmtree(folder)
     write_text(folder / _MARK, "paddleprune demo replaces this folder\n")

@@ -21,7 +21,7 @@ def evaluate(
     Args:
         checkpoint: a checkpoint folder.
         eval_dataset: a folder in the task's layout, the fields of its dataset config, or a Dataset.
-        batch_size: images a forward pass.
+        batch_size: samples a forward pass.
         device: "auto", "cpu", "gpu" or "gpu:N".
 
     Returns:

@@ -27,10 +27,12 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
         CheckpointError: the folder isn't a checkpoint.
     """
     registry = Registry.discover()
+    if model is None and options:
+        raise ConfigError(f"{target} has its own options; leave `options` out, or give a task and a `model`")
     if model is None:
         if str(target) in registry.tasks() and not Path(target).exists():
             raise ConfigError(
-                f"say which family of {target} to explain: model; `paddleprune families {target}` lists them"
+                f"say which family of {target} to explain: `model`; `paddleprune families {target}` lists them"
             )
         return describe(graph_of_loaded(registry, open_model(registry, target)))
     task = str(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddleprune.api.loading import open_model
+from paddleprune.files import user_path
 from paddleprune.measure.export import export_model, export_onnx
 from paddleprune.registry import Registry
 
@@ -20,8 +21,8 @@ def export(checkpoint: str | Path, *, save_dir: str | Path, onnx: bool = False) 
     Returns:
         The files.
     """
-    registry = Registry.discover()
+    registry, folder = Registry.discover(), user_path(save_dir)
     loaded = open_model(registry, checkpoint)
     if onnx:
-        return [export_onnx(loaded.layer, loaded.options.input_shapes(), Path(save_dir) / "model.onnx")]
-    return export_model(loaded.layer, loaded.options.input_shapes(), Path(save_dir) / "model")
+        return [export_onnx(loaded.layer, loaded.options.input_shapes(), folder / "model.onnx")]
+    return export_model(loaded.layer, loaded.options.input_shapes(), folder / "model")

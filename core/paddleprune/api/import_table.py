@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
 from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
@@ -41,19 +42,20 @@ def import_table(
         TableError: the file can't be read or is refused, or nothing in it matches the model.
         CheckpointError, ConfigError: the model or the shapes can't be used.
     """
-    losses = read_losses(Path(file))
-    known = None if shapes is None else _read_shapes(Path(shapes))
+    source = user_path(file)
+    losses = read_losses(source)
+    known = None if shapes is None else _read_shapes(user_path(shapes))
     registry = Registry.discover()
     loaded = open_model(registry, model)
     imported = table_from(
         losses,
         graph_of_loaded(registry, loaded),
         model=model_digest(loaded.layer),
-        source=Path(file).name,
+        source=source.name,
         criterion=criterion,
         shapes=known,
     )
-    imported.table.save(Path(save_file))
+    imported.table.save(user_path(save_file))
     return imported
 
 

@@ -14,6 +14,7 @@ from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
+from paddleprune.files import user_path
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
@@ -51,7 +52,7 @@ class LayerPlan:
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON: before the cut for a review and `load_plan`, after it for `load_shrunk`."""
-        self.plan.save(Path(path))
+        self.plan.save(user_path(path))
 
     def undo(self, layer: nn.Layer) -> None:
         """Restore a layer bit for bit, whatever it has learned since the cut.
@@ -148,7 +149,7 @@ def load_plan(graph: LayerGraph, path: str | Path, *, edited: bool = False) -> L
         UnknownNameError: it names a group that the layer doesn't have.
     """
     graph.check_current()
-    read, channels = Plan.load(Path(path), edited=edited), graph.channels
+    read, channels = Plan.load(user_path(path), edited=edited), graph.channels
     units = read.removed(channels) if read.engine == "native" else []
     read.check_model(model_digest(graph.layer))
     fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
@@ -211,7 +212,7 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
         PlanError: the file isn't a plan, or was saved before the cut.
         CheckpointError: the weights aren't those of this layer, cut by this plan.
     """
-    done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(Path(plan))
+    done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(user_path(plan))
     place = "the plan" if isinstance(plan, LayerPlan) else str(plan)
     if done.certificate is None:
         raise PlanError(

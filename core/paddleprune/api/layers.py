@@ -13,6 +13,7 @@ from paddleprune.api.layer_inputs import example_inputs, read_arguments
 from paddleprune.console import progress
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
+from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
 from paddleprune.graph.tensors import named_tensors
@@ -162,7 +163,7 @@ def analyze_layer(
         criterion=criterion,
         engine=engine,
     )
-    was_training, where = layer.training, None if save_file is None else Path(save_file)
+    was_training, where = layer.training, None if save_file is None else user_path(save_file)
     try:
         return sweep(
             chosen.groups, _Called(layer, chosen, evaluate, identity), identity, ratios=ratios, save_file=where

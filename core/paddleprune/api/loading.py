@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from paddle import nn
 
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Dataset, Metric
 from paddleprune.pruning import protect_hard_coded
@@ -21,7 +22,7 @@ from paddleprune.training import LoadedModel, load_model
 
 def open_model(registry: Registry, path: str | Path) -> LoadedModel:
     """Load a checkpoint; its network is in evaluation mode."""
-    loaded = load_model(Path(path), registry)
+    loaded = load_model(user_path(path), registry)
     loaded.layer.eval()
     return loaded
 
@@ -61,6 +62,20 @@ def evaluation_of(registry: Registry, loaded: LoadedModel, data: Data) -> Evalua
 def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: Any, options: FamilyOptions) -> Metric:
     """Build a task's metric from what the user or a checkpoint says of it."""
     return registry.build_metric(task, registry.metric_config(task, values), labels, options)
+
+
+def options_for(
+    registry: Registry, task: str, family: str, values: Mapping[str, Any], labels: Sequence[str]
+) -> FamilyOptions:
+    """A family's options for data with such classes: there are as many as the data has.
+
+    Raises:
+        ConfigError: an option can't be used, or asks for another number of classes.
+    """
+    asked, found = values.get("num_classes"), len(labels)
+    if asked not in (None, found):
+        raise ConfigError(f"num_classes is {asked}, but the training data has {found} classes; leave num_classes out")
+    return registry.options(task, family, {**values, "num_classes": found})
 
 
 def check_labels(dataset: Dataset, labels: Any, whose: str) -> None:

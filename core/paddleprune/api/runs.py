@@ -7,17 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Device, TrainSettings
 from paddleprune.specs import Contract
 
-_DATASET = "the fields of the task's dataset (run file), or a folder"
+_DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
 
 
 class _DataRun(Contract):
     data: Path | None = Field(None, description="folder with the data, in the task's conventional layout")
-    eval_dataset: Path | dict[str, Any] | None = Field(
-        None, description=f"evaluation data: {_DATASET}; instead of data"
-    )
+    eval_dataset: Path | dict[str, Any] | None = Field(None, description=f"evaluation data: {_DATASET}")
 
     def eval_data(self) -> Any:
         """What evaluates: `eval_dataset`, or `data`."""
@@ -27,7 +25,7 @@ class _DataRun(Contract):
 class _ModelRun(_DataRun):
     model: str | None = Field(None, description="a family of the task; `paddleprune families TASK` lists them")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
-    train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}; instead of data")
+    train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}")
     save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
     pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
     sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")
@@ -59,14 +57,14 @@ class AnalyzeRun(AnalyzeSettings, _DataRun):
 class EvaluateRun(_DataRun):
     """`paddleprune evaluate`."""
 
-    batch_size: int = Field(64, ge=1, description="images a forward pass")
-    device: str = Field("auto", description="auto, cpu, gpu or gpu:N")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass")
+    device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
 class CompareRun(_DataRun):
     """`paddleprune compare`."""
 
     save_dir: Path = Field(Path("output/comparison"), description="folder for comparison.json and comparison.md")
-    batch_size: int = Field(64, ge=1, description="images a forward pass, for the metric")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass, for the metric")
     threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
-    device: str = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")
+    device: Device = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")

@@ -9,11 +9,12 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
+from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model, options_for
 from paddleprune.console import say
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError
-from paddleprune.interfaces import Dataset
+from paddleprune.files import user_path
+from paddleprune.interfaces import Dataset, read_sample
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
@@ -32,7 +33,7 @@ from paddleprune.training import (
     seed_everything,
     select_device,
 )
-from paddleprune.validation import validated
+from paddleprune.validation import SETTING, validated
 
 PROBE = 8
 """Images in the probe batch of a certificate, at most."""
@@ -80,11 +81,11 @@ def train(
         DataError, CheckpointError, TableError: what was given can't be used.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
-    chosen = validated(TrainSettings, settings, "training", "setting")
+    chosen = validated(TrainSettings, settings, "training", SETTING)
     select_device(chosen.device)
     registry = Registry.discover()
     registry.task(task)
-    start = resume_folder(Path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
+    start = resume_folder(user_path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
     family, given = _family(task, model, options, start)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
@@ -92,16 +93,17 @@ def train(
         training.number_by(known, str(start))
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
-    chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})
+    asked = (options or {}).get("num_classes")
+    chosen_options = options_for(registry, task, family, {**given, "num_classes": asked}, training.labels)
     built_metric = metric_of(registry, task, metric or {}, training.labels, chosen_options)
-    prepare_save_dir(Path(save_dir), resuming=resume_checkpoint is not None)
+    prepare_save_dir(user_path(save_dir), resuming=resume_checkpoint is not None)
     seed_everything(chosen.seed, 0)
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:
         loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
-        plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, round_to, evaluation)
+        plan = _prune(registry, loaded, user_path(sensitivities_file), eval_metric_loss, round_to, evaluation)
         layer = loaded.layer
-        plan.save(Path(save_dir) / "plan.json")
+        plan.save(user_path(save_dir) / "plan.json")
     else:
         layer, plan = _started(registry, task, family, chosen_options, start)
     info = CheckpointInfo(
@@ -122,10 +124,10 @@ def train(
         training,
         evaluation,
         chosen,
-        Path(save_dir),
+        user_path(save_dir),
         info,
         plan,
-        None if resume_checkpoint is None else Path(resume_checkpoint),
+        None if resume_checkpoint is None else user_path(resume_checkpoint),
     )
 
 
@@ -139,28 +141,16 @@ def _family(
     """
     if start is None:
         if model is None:
-            raise ConfigError("say which model to train: model, a family's name (`paddleprune families` lists them)")
+            raise ConfigError("say which model to train: `model`, a family's name (`paddleprune families` lists them)")
         return model, dict(options or {})
-    info = read_checkpoint(Path(start)).info
+    info = read_checkpoint(user_path(start)).info
     if info.task != task:
         raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
     if model is not None and model != info.family:
         raise ConfigError(
-            f"{start} is a {info.family}, not a {model}; leave model out, or start from another checkpoint"
+            f"{start} is a {info.family}, not a {model}; leave `model` out, or start from another checkpoint"
         )
     return info.family, {**info.options, **(options or {})}
-
-
-def _classes(training: Dataset, options: Mapping[str, Any] | None) -> int:
-    """As many classes as the data has.
-
-    Raises:
-        ConfigError: the user asked for another number.
-    """
-    asked, found = (options or {}).get("num_classes"), len(training.labels)
-    if asked not in (None, found):
-        raise ConfigError(f"num_classes is {asked}, but the training data has {found} classes; leave num_classes out")
-    return found
 
 
 def _started(
@@ -169,7 +159,7 @@ def _started(
     """A fresh network, or one that starts from a checkpoint: pruned as that is, or with the weights that fit."""
     if start is None:
         return registry.build_model(task, family, options), None
-    checkpoint = read_checkpoint(Path(start))
+    checkpoint = read_checkpoint(user_path(start))
     if registry.options(task, family, checkpoint.info.options) == options:
         loaded = open_model(registry, start)
         return loaded.layer, loaded.plan
@@ -193,7 +183,9 @@ def _to_prune(
     loaded = open_model(registry, weights)
     check_labels(evaluation, loaded.info.labels, str(weights))
     if loaded.options != options:
-        raise ConfigError(f"{weights} was trained with {loaded.options}, not with {options}; leave the options out")
+        before, now = loaded.options.model_dump(), options.model_dump()
+        name = next(name for name in now if now[name] != before.get(name))
+        raise ConfigError(f"{weights} has the {name} {before.get(name)}, not {now[name]}; leave the options out")
     return loaded
 
 
@@ -217,7 +209,7 @@ def _prune(
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
     plan = solve(engine, table, eval_metric_loss, round_to)
     _say_what_is_estimated(table, engine, eval_metric_loss, table_file)
-    samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
+    samples = [read_sample(evaluation, i) for i in range(min(PROBE, len(evaluation)))]
     plan = engine.prune(plan, evaluation.collate(samples)[0])
     before = loaded.plan.attributes if loaded.plan else {}
     plan = plan.model_copy(update={"attributes": {**before, **plan.attributes}})

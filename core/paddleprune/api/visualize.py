@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.engines import Engine, open_engine
+from paddleprune.files import user_path
 from paddleprune.pruning import solve
 from paddleprune.registry import Registry
 from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
@@ -30,9 +31,9 @@ def visualize(
     Raises:
         TableError: the table can't be read, or belongs to another model.
     """
-    place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else Path(table)
+    place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else user_path(table)
     loaded_table = table if isinstance(table, SensitivityTable) else SensitivityTable.load(place)
-    folder = Path(save_dir) if save_dir is not None else place.parent
+    folder = user_path(save_dir) if save_dir is not None else place.parent
     registry = Registry.discover()
     loaded = open_model(registry, model)
     loaded_table.check_model(model_digest(loaded.layer), str(place))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
+
+from paddleprune.cli.streams import clean_stdout
 
 _NOISE = ("No ccache found", "When training, we now always track global mean and variance")
 """What Paddle warns of though nothing is wrong."""
@@ -15,18 +18,32 @@ def main() -> None:
     os.environ.setdefault("GLOG_minloglevel", "2")
     for message in _NOISE:
         warnings.filterwarnings("ignore", message)
+    with clean_stdout():
+        _run()
+
+
+def _run() -> None:
     from paddleprune.cli.app import app
     from paddleprune.console import say
     from paddleprune.dependencies import missing
     from paddleprune.errors import PaddlePruneError
+    from paddleprune.files import unreadable
 
     try:
-        app()
+        try:
+            app(prog_name="paddleprune")
+        finally:
+            if sys.stdout is not None:  # where it was closed
+                sys.stdout.flush()
     except PaddlePruneError as error:
         say(f"error: {' '.join(str(error).split())}")
         sys.exit(2)
     except ModuleNotFoundError as error:
         say(f"error: {missing(error, 'this command')}")
+        sys.exit(2)
+    except OSError as error:
+        place = "cannot write to stdout: " + (error.strerror or str(error)).lower()
+        say(f"error: {place if error.filename is None else unreadable(Path(error.filename), error)}")
         sys.exit(2)
     except KeyboardInterrupt:
         say("interrupted; what was saved is whole")

@@ -11,6 +11,7 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
+from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
 from paddleprune.validation import choose_from
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="Prunes the channels of any Paddle model, and proves that what it cut is what it measured.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
 Checkpoint = Annotated[Path, typer.Argument(help="checkpoint folder, such as output/mobilenetv2/best_model")]
@@ -36,11 +37,15 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
     """Options of every command."""
+    command = context.command.get_command(context, context.invoked_subcommand or "")  # type: ignore[attr-defined]
+    if command is not None:
+        speak_flags({parameter.name for parameter in command.params if parameter.param_type_name == "option"})
 
 
 @app.command()
@@ -48,7 +53,7 @@ def options(
 def train(task: Task, *, values: dict[str, Any]) -> None:
     """Train a model; with --sensitivities-file, prune it first and retrain."""
     run = resolve(TrainRun, values, "train")
-    data = _required(run.train_data(), run.eval_data())
+    data = _required(train_dataset=run.train_data(), eval_dataset=run.eval_data())
     said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
     result = paddleprune.train(task, train_dataset=data[0], eval_dataset=data[1], save_dir=run.save_dir, **said)
     show.trained(result)
@@ -60,7 +65,8 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
     run = resolve(AnalyzeRun, values, "analyze")
     said = run.model_dump(exclude_unset=True, exclude={"data", "eval_dataset", "save_file"})
-    table = paddleprune.analyze(checkpoint, eval_dataset=_required(run.eval_data())[0], save_file=run.save_file, **said)
+    (data,) = _required(eval_dataset=run.eval_data())
+    table = paddleprune.analyze(checkpoint, eval_dataset=data, save_file=run.save_file, **said)
     show.analyzed(table, run.save_file)
 
 
@@ -104,7 +110,7 @@ def compare(
     """Compare checkpoints: parameters, FLOPs, size, latency on this CPU, metric."""
     run = resolve(CompareRun, values, "compare")
     said = run.model_dump(exclude={"data", "eval_dataset"})
-    paddleprune.compare(checkpoints, eval_dataset=_required(run.eval_data())[0], **said).show()
+    paddleprune.compare(checkpoints, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said).show()
 
 
 @app.command()
@@ -113,17 +119,17 @@ def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Print the metric of a checkpoint."""
     run = resolve(EvaluateRun, values, "evaluate")
     said = run.model_dump(exclude={"data", "eval_dataset"})
-    show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(run.eval_data())[0], **said))
+    show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said))
 
 
 @app.command()
 def predict(
     checkpoint: Checkpoint,
-    images: Annotated[Path, typer.Argument(help="an image, or a folder of images")],
+    images: Annotated[Path, typer.Argument(help="a file that the model reads, such as an image, or a folder of them")],
     save_dir: Annotated[Path | None, typer.Option(help="folder for pictures and predictions.json")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N")] = "auto",
 ) -> None:
-    """Run a checkpoint on images; one JSON object a line."""
+    """Run a checkpoint on files, such as images; one JSON object a line."""
     show.json_lines(paddleprune.predict(checkpoint, images, save_dir=save_dir, device=device))
 
 
@@ -193,7 +199,9 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
-def _required(*data: Any) -> tuple[Any, ...]:
-    if any(part is None for part in data):
-        raise ConfigError("say where the data is: --data DIR, or train_dataset and eval_dataset in the run file")
-    return data
+def _required(**data: Any) -> tuple[Any, ...]:
+    missing = [flag(name) for name, part in data.items() if part is None]
+    if missing:
+        ways = "" if len(missing) == len(data) > 1 else f", or {missing[0]}"
+        raise ConfigError(f"say where the data is: --data DIR{ways}; or its fields in a run file, with --config FILE")
+    return tuple(data.values())

@@ -90,7 +90,7 @@ def explained(explanation: Explanation) -> None:
         ],
     )
     typer.echo(
-        f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs an image (multiply-adds)"
+        f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs a sample (multiply-adds)"
     )
     if explanation.uncounted:
         typer.echo(f"operations without a rule, not counted: {', '.join(explanation.uncounted)}")

@@ -118,7 +118,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters (numbers that training changes) and FLOPs of one forward pass of one image.
+    """Parameters (numbers that training changes) and FLOPs of one forward pass of one sample.
 
     One FLOP is one multiply-add of a convolution, a linear layer or a matrix product.
     """

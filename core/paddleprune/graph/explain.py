@@ -36,7 +36,7 @@ class Explanation(Contract):
     Attributes:
         groups: in the network's order.
         total_parameters: numbers that training may change.
-        total_flops: FLOPs of one forward pass of one image; one FLOP is one multiply-add.
+        total_flops: FLOPs of one forward pass of one sample; one FLOP is one multiply-add.
         uncounted: kinds of operations that have no rule: they protect what they touch and count no FLOPs.
     """
 
@@ -49,7 +49,7 @@ class Explanation(Contract):
         rows = [("group", "units", "filters", "parameters", "FLOPs", ""), *map(_row, self.groups)]
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ["  ".join([*map(str.ljust, row[:5], widths), row[5]]).rstrip() for row in rows]
-        lines.append(f"{self.total_parameters:,} parameters, {self.total_flops:,} FLOPs an image (multiply-adds)")
+        lines.append(f"{self.total_parameters:,} parameters, {self.total_flops:,} FLOPs a sample (multiply-adds)")
         if self.uncounted:
             lines.append(f"operations without a rule, not counted: {', '.join(self.uncounted)}")
         return "\n".join(lines)

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from paddle import nn
 from paddleprune.console import say
 from paddleprune.errors import DataError
 from paddleprune.graph.inputs import map_leaves
-from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
+from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample, read_sample
 from paddleprune.measure.machine import cpu_threads
 
 Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
@@ -84,7 +85,7 @@ class Batches:
         if not missing:
             return kept
         with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
-            decoded = list(pool.map(self.dataset.__getitem__, missing))
+            decoded = list(pool.map(partial(read_sample, self.dataset), missing))
         self._keep(missing.start, decoded)
         return kept + decoded
 

@@ -116,5 +116,5 @@ class _Runner:
 def _image(handle: Any, path: Path) -> Array:
     shape: list[int] = handle.shape()
     if min(shape, default=0) < 1:
-        raise ConfigError(f"{path} was exported for any number of images; export it with batch=1 to time one image")
+        raise ConfigError(f"{path} was exported for any number of samples; export it with batch=1 to time one")
     return np.random.default_rng(0).standard_normal(shape, np.float32)

@@ -18,7 +18,7 @@ from paddleprune.specs import Contract
 
 
 class Counts(Contract):
-    """Parameters, and FLOPs of one forward pass of one image (one FLOP is one multiply-add)."""
+    """Parameters, and FLOPs of one forward pass of one sample (one FLOP is one multiply-add)."""
 
     parameters: int
     flops: int
@@ -55,7 +55,7 @@ class Certificate(Contract):
         max_difference: largest absolute difference between the masked dense model's outputs and the shrunk one's.
         scale: largest absolute value of the masked model's outputs.
         tolerance: the largest share of `scale` that passes.
-        batch: images in the probe batch.
+        batch: samples in the probe batch.
         inexact: groups that can't be masked, so that both sides of the comparison lack their units already.
     """
 
@@ -75,7 +75,7 @@ class Certificate(Contract):
         besides = f"; {len(self.inexact)} groups can't be masked and were measured shrunk" if self.inexact else ""
         return (
             f"masked and shrunk outputs differ by at most {self.max_difference:.1e} "
-            f"(they reach {self.scale:.3g}; {self.batch} images{besides})"
+            f"(they reach {self.scale:.3g}; {self.batch} samples{besides})"
         )
 
 

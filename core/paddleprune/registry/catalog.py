@@ -93,7 +93,8 @@ class Catalog:
         self.task(task)
         known = self._families.get(task, {})
         if name not in known:
-            raise UnknownNameError(f"{task} has no family {name!r}{self._way_out(name, known.keys())}")
+            way_out = self._way_out(name, known.keys()) or f"; `paddleprune families {task}` lists them"
+            raise UnknownNameError(f"{task} has no family {name!r}{way_out}")
         if len(known[name]) > 1:
             raise PluginError(_clash(f"the family {name!r} of {task}", _packages(known[name])))
         return known[name][0]

@@ -155,7 +155,7 @@ class Registry:
     def build_predictor(
         self, task: str, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
     ) -> Predictor:
-        """What turns one image into a result."""
+        """What turns one file, such as an image, into a result."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_predictor"
         predictor = self._hooks.call(owner, hook, task=task, options=options, labels=labels, transforms=transforms)
         return results.instance(predictor, Predictor, self._hooks.origin(owner, hook))  # type: ignore[type-abstract]

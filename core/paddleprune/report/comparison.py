@@ -66,7 +66,7 @@ class Comparison(Contract):
         how = self.conditions
         return [
             f"In brackets: the change against {self.rows[0].name}; of the metric, the difference.",
-            f"Latency: one image on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
+            f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
             f"One FLOP is {how.flop}. One MB is a million bytes.",

@@ -25,7 +25,7 @@ class ComparisonRow(Contract):
     Attributes:
         name: what the user calls it.
         parameters: numbers that training may change.
-        flops: of one forward pass of one image.
+        flops: of one forward pass of one sample.
         file_bytes: size of the checkpoint's weights file.
         latency_ms: mode -> median milliseconds that one image takes on the CPU.
         latency_spread_ms: mode -> the 10th and the 90th percentile.

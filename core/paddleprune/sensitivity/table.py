@@ -103,7 +103,7 @@ class SensitivityTable(Signed):
             "engine": f"the engine {self.identity.engine}, not {identity.engine}",
             "model": "another model (the weights differ)",
             "samples": f"{self.identity.samples} samples, not {identity.samples}",
-            "data": "other data (the decoded images or labels differ)",
+            "data": "other data (the decoded samples or labels differ)",
             "metric": f"the metric {self.identity.metric}, not {identity.metric}",
             "higher_is_better": "a metric of the other direction",
             "criterion": f"the criterion {self.identity.criterion}, not {identity.criterion}",

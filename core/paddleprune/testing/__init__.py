@@ -11,6 +11,6 @@ class TestMyTask(TaskConformance):
 """
 
 from paddleprune.testing.conformance import FamilyConformance as FamilyConformance
-from paddleprune.testing.conformance import TaskConformance as TaskConformance
 from paddleprune.testing.exactness import check_exact as check_exact
 from paddleprune.testing.exactness import settle as settle
+from paddleprune.testing.task_conformance import TaskConformance as TaskConformance

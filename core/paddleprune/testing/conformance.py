@@ -1,8 +1,9 @@
-"""Every check that a third party's family or task should pass, as classes for pytest to collect."""
+"""Every check that a third party's family should pass, as a class for pytest to collect."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,12 +19,10 @@ from paddleprune.measure.inference import create_predictor
 from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import rank
-from paddleprune.sensitivity.compiled import reduced
 from paddleprune.specs import FamilyOptions
 from paddleprune.testing.coverage import coverage
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.training import CheckpointInfo, load_model, save_checkpoint
-from paddleprune.training.loader import to_tensors
 
 
 class FamilyConformance:
@@ -76,19 +75,31 @@ class FamilyConformance:
         found = coverage(graph)
         declared = registry.list_prunable(self.task, self.family, chosen, graph).keys() | self.expect_protected
         missed = {name: why for name, why in found.missed.items() if name not in declared}
-        assert not missed
-        assert found.prunable
+        assert not missed, (
+            "filters of these groups can't be removed, though they feed no output:"
+            + _listed(missed)
+            + "\nRewrite that part of the forward; or protect the group in paddleprune_list_prunable, or name it in "
+            "expect_protected, with a reason"
+        )
+        assert found.prunable, "nothing can be removed:" + _listed({g.name: g.protected or "" for g in graph.groups})
 
     def test_no_width_is_hard_coded(self, layer: Any, graph: ChannelGraph) -> None:
         """The forward works at every width."""
-        assert [g.protected for g in protect_hard_coded(layer, graph).groups] == [g.protected for g in graph.groups]
+        groups = zip(graph.groups, protect_hard_coded(layer, graph).groups, strict=True)
+        broken = {before.name: after.protected or "" for before, after in groups if before.protected != after.protected}
+        assert not broken, (
+            "the forward runs at one width of these groups only:"
+            + _listed(broken)
+            + "\nTake sizes from the tensors' shapes, not from numbers"
+        )
 
     def test_every_group_alone_is_exact(self, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> None:
         """Half of each group alone: the masked network's outputs are the shrunk one's."""
         rankings = rank(layer, graph, "l1")
         for group in graph.prunable:
             gone = [group.units[i] for i in rankings[group.name][: max(1, group.count(0.5))]]
-            check_exact(layer, graph, gone, probe)
+            with _of(f"half of group {group.name}"):
+                check_exact(layer, graph, gone, probe)
 
     def test_all_groups_together_are_exact(self, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> None:
         """Random shares of all groups at once."""
@@ -97,7 +108,8 @@ class FamilyConformance:
         for group in graph.prunable:
             count = group.count(float(generator.uniform(0.1, 0.9)))
             gone.extend(generator.permutation(group.units)[:count].tolist())
-        check_exact(layer, graph, gone, probe)
+        with _of("random shares of all groups; each group alone passes or fails in another test"):
+            check_exact(layer, graph, gone, probe)
 
     def test_a_pruned_model_is_like_any_other(
         self, registry: Registry, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...], tmp_path: Path
@@ -118,67 +130,17 @@ class FamilyConformance:
             np.testing.assert_allclose(a, b, atol=1e-4 * max(float(np.abs(a).max()), 1e-12))
 
 
-class TaskConformance:
-    """What a task must do, on the data of its own demo.
+def _listed(reasons: Mapping[str, str]) -> str:
+    return "".join(f"\n  {name}: {why}" for name, why in reasons.items())
 
-    Attributes:
-        task: the task's name.
-    """
 
-    task: ClassVar[str]
-
-    @pytest.fixture
-    def registry(self) -> Registry:
-        """Every installed plugin."""
-        return Registry.discover()
-
-    @pytest.fixture
-    def opened(self, registry: Registry, tmp_path: Path) -> tuple[Any, ...]:
-        """The demo's options, evaluation dataset and network."""
-        demo = registry.demo(self.task, tmp_path)
-        options = registry.options(self.task, demo.family, demo.options)
-        dataset = registry.build_dataset(self.task, demo.eval_dataset, "eval", options)
-        return options, dataset, registry.build_model(self.task, demo.family, options)
-
-    def test_data_flows_into_loss_and_metric(self, registry: Registry, opened: tuple[Any, ...]) -> None:
-        """A batch makes a finite loss with gradients, and the metric takes the model's outputs."""
-        options, dataset, layer = opened
-        inputs, targets = dataset.collate([dataset[i] for i in range(4)])
-        assert [x.shape[1:] for x in inputs] == list(options.input_shapes())
-        loss = registry.build_loss(self.task, registry.loss_config(self.task, {}), options)
-        layer.train()
-        value = loss(flatten(layer(*(paddle.to_tensor(x) for x in inputs))), to_tensors(targets))
-        value.backward()
-        assert np.isfinite(float(value))
-        assert any(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in layer.parameters())
-        metric = registry.build_metric(self.task, registry.metric_config(self.task, {}), dataset.labels, options)
-        outputs = eager_forward(layer)(inputs)
-        metric.reset()
-        metric.update(outputs, targets)
-        values = metric.accumulate()
-        assert metric.primary in metric.name()
-        assert np.isfinite(values).all()
-        reduction = metric.reduction()
-        if reduction is not None:
-            metric.reset()
-            metric.update(reduced(reduction, outputs), targets)
-            assert metric.accumulate() == values
-
-    def test_data_is_the_same_each_time(self, opened: tuple[Any, ...]) -> None:
-        """A sample depends on nothing but its index (and, in training, the seed and epoch)."""
-        _, dataset, _ = opened
-        for a, b in zip(dataset[0][0], dataset[0][0], strict=True):
-            np.testing.assert_array_equal(a, b)
-
-    def test_a_checkpoint_s_preprocessing_predicts_as_the_dataset_does(
-        self, registry: Registry, opened: tuple[Any, ...]
-    ) -> None:
-        """The transforms survive as JSON, and the predictor's inputs have the shape that the model takes."""
-        options, dataset, _ = opened
-        said = [json.loads(transform.model_dump_json()) for transform in dataset.transforms]
-        predictor = registry.build_predictor(self.task, options, dataset.labels, said)
-        image = np.random.default_rng(0).integers(0, 255, (48, 56, 3)).astype(np.uint8)
-        assert [x.shape for x in predictor.prepare(image)] == list(options.input_shapes())
+@contextmanager
+def _of(what: str) -> Iterator[None]:
+    """Say of what a failed check speaks."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{what}: {error}") from error
 
 
 def _prune_half(layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> Plan:

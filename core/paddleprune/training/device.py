@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
+from paddleprune.settings import known_device
 
 
 def select_device(name: str) -> str:
@@ -17,8 +18,12 @@ def select_device(name: str) -> str:
 
     Raises:
         DependencyError: Paddle isn't installed.
-        ConfigError: there is no such GPU.
+        ConfigError: that is no device, or there is no such GPU.
     """
+    try:
+        known_device(name)
+    except ValueError as error:
+        raise ConfigError(f"`device` {error}") from None
     paddle = require("paddle", "training")
     gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
     if name == "auto":
@@ -26,7 +31,7 @@ def select_device(name: str) -> str:
     if name == "gpu":
         name = "gpu:0"
     if name != "cpu" and int(name.partition(":")[2]) >= gpus:
-        raise ConfigError(f"device {name!r} is not there: {_seen(paddle.is_compiled_with_cuda(), gpus)}")
+        raise ConfigError(f"`device` {name!r} is not there: {_seen(paddle.is_compiled_with_cuda(), gpus)}")
     paddle.set_device(name)
     return name
 
@@ -44,4 +49,4 @@ def check_amp(amp: bool, device: str) -> None:
         ConfigError: amp on a CPU; Paddle's `auto_cast` has no effect there (measured on 3.3.1).
     """
     if amp and not device.startswith("gpu"):
-        raise ConfigError(f"amp needs a GPU, and the device is {device!r}: leave amp off, or choose device 'gpu'")
+        raise ConfigError(f"`amp` needs a GPU, and the device is {device!r}: leave `amp` off, or choose device='gpu'")

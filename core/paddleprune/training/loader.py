@@ -16,7 +16,7 @@ import numpy as np
 import paddle
 
 from paddleprune.errors import DataError
-from paddleprune.interfaces import Array, Batch, Dataset, Sample
+from paddleprune.interfaces import Array, Batch, Dataset, Sample, read_sample
 from paddleprune.training.seeding import shuffled
 
 _BATCHES_AHEAD = 2
@@ -38,8 +38,8 @@ class TrainLoader:
     def __init__(self, dataset: Dataset, batch_size: int, seed: int, num_workers: int) -> None:
         if len(dataset) < batch_size:
             raise DataError(
-                f"the training dataset has {len(dataset)} images, fewer than train_batch_size {batch_size}; "
-                "add images or choose a smaller train_batch_size"
+                f"the training dataset has {len(dataset)} samples, fewer than train_batch_size {batch_size}; "
+                "add samples or choose a smaller train_batch_size"
             )
         self.dataset, self.batch_size, self.seed, self.num_workers = dataset, batch_size, seed, num_workers
 
@@ -57,14 +57,14 @@ class TrainLoader:
 
     def _read(self, batches: list[Array]) -> Iterator[list[Sample]]:
         for indices in batches:
-            yield [self.dataset[int(i)] for i in indices]
+            yield [read_sample(self.dataset, int(i)) for i in indices]
 
     def _read_ahead(self, batches: list[Array]) -> Iterator[list[Sample]]:
         pool = ThreadPoolExecutor(self.num_workers, thread_name_prefix="decode")
         waiting: deque[list[Future[Sample]]] = deque()
         try:
             for indices in batches:
-                waiting.append([pool.submit(self.dataset.__getitem__, int(i)) for i in indices])
+                waiting.append([pool.submit(read_sample, self.dataset, int(i)) for i in indices])
                 if len(waiting) > _BATCHES_AHEAD:
                     yield [future.result() for future in waiting.popleft()]
             while waiting:

@@ -35,6 +35,8 @@ def resume_folder(path: Path) -> Path:
     """
     if (existing(path) / INFO).exists():
         return path
+    if not path.exists():
+        raise CheckpointError(f"{path} does not exist; give a save_dir or an epoch_N folder in it")
     epochs = saved_epochs(path) if path.is_dir() else []
     if not epochs:
         raise CheckpointError(f"{path} holds no checkpoint to resume from; give a save_dir or an epoch_N folder in it")

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 
 
-class ClassifierOptions(FamilyOptions):
+class ClassifierOptions(ImageOptions):
     """Options of every classification family. `input_sides` bounds the height and the width of its input."""
 
     input_sides: ClassVar[tuple[int, int | None]] = (1, None)
@@ -25,7 +25,7 @@ class ClassifierOptions(FamilyOptions):
 
     def own(self) -> dict[str, Any]:
         """The options that the family adds to those of all families."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name not in FamilyOptions.model_fields}
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in ImageOptions.model_fields}
 
 
 class RgbOptions(ClassifierOptions):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddleprune.hookspecs import hookimpl
-from paddleprune.specs import Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
+from paddleprune.specs import Demo, FamilyInfo, ImageOptions, Split, TaskInfo
 from paddleprune_classification.config import ClassificationData, ClassificationLoss, ClassificationMetric
 from paddleprune_classification.families import AUXILIARY_HEADS, TASK, families
 from paddleprune_classification.options import ClassifierOptions
@@ -59,7 +59,7 @@ def paddleprune_list_prunable(family: str, graph: ChannelGraph) -> dict[str, str
 
 
 @hookimpl
-def paddleprune_build_dataset(config: ClassificationData, split: Split, options: FamilyOptions) -> Dataset:
+def paddleprune_build_dataset(config: ClassificationData, split: Split, options: ImageOptions) -> Dataset:
     """The images of a split."""
     from paddleprune_classification.data.dataset import ImageDataset
 
@@ -84,7 +84,7 @@ def paddleprune_build_metric(config: ClassificationMetric, labels: Sequence[str]
 
 @hookimpl
 def paddleprune_build_predictor(
-    options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
+    options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
 ) -> Predictor:
     """Class names for one image."""
     from paddleprune_classification.predictor import ClassPredictor

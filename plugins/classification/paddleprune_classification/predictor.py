@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
-from paddleprune.specs import Contract, FamilyOptions
+from paddleprune.problems import first_problem
+from paddleprune.specs import Contract, ImageOptions
 from paddleprune.vision.decode import to_channels
 from paddleprune_classification.data.transforms import preprocess
 from paddleprune_classification.transform_specs import Transform
@@ -30,7 +30,7 @@ class ClassPredictor(Predictor):
         ConfigError: `transforms` holds a step that this version doesn't know.
     """
 
-    def __init__(self, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
         try:
             self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
         except ValidationError as error:

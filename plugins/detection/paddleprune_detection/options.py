@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from pydantic import Field, field_validator
 
 from paddleprune.errors import PluginError
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 
 if TYPE_CHECKING:
     from paddleprune_detection.heads import Head
@@ -17,7 +17,7 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 YOLO_LEVELS = 3
 
 
-class DetectorOptions(FamilyOptions):
+class DetectorOptions(ImageOptions):
     """Options of every detection family.
 
     A third party's family has options of this kind too: its `head` says how its outputs are read, and the task's

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
+from paddleprune.problems import first_problem
 from paddleprune.specs import Contract
 from paddleprune.vision.decode import to_channels
 from paddleprune_detection.data.objects import frame_of, make_objects, restored

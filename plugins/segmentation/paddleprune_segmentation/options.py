@@ -6,12 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 
 Scale: TypeAlias = Annotated[float, Field(gt=0, le=8, description="factor on the channels of every layer")]
 
 
-class SegmenterOptions(FamilyOptions):
+class SegmenterOptions(ImageOptions):
     """Options of every segmentation family; each takes images of any size and any number of channels."""
 
     num_classes: int = Field(2, ge=1, le=255, description="number of classes, the background included")

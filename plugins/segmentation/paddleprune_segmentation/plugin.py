@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddleprune.hookspecs import hookimpl
-from paddleprune.specs import Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
+from paddleprune.specs import Demo, FamilyInfo, ImageOptions, Split, TaskInfo
 from paddleprune_segmentation.config import SegmentationData, SegmentationLoss
 from paddleprune_segmentation.families import AUXILIARY, TASK, families
 from paddleprune_segmentation.options import SegmenterOptions
@@ -57,7 +57,7 @@ def paddleprune_list_prunable(graph: ChannelGraph) -> dict[str, str]:
 
 
 @hookimpl
-def paddleprune_build_dataset(config: SegmentationData, split: Split, options: FamilyOptions) -> Dataset:
+def paddleprune_build_dataset(config: SegmentationData, split: Split, options: ImageOptions) -> Dataset:
     """The images and masks of a split."""
     from paddleprune_segmentation.data.dataset import MaskDataset
 
@@ -82,7 +82,7 @@ def paddleprune_build_metric(labels: Sequence[str]) -> Metric:
 
 @hookimpl
 def paddleprune_build_predictor(
-    options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
+    options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
 ) -> Predictor:
     """The class of every pixel of one image."""
     from paddleprune_segmentation.predictor import MaskPredictor

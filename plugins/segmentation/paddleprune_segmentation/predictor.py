@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.files import first_problem
 from paddleprune.interfaces import Array, Predictor
-from paddleprune.specs import Contract, FamilyOptions
+from paddleprune.problems import first_problem
+from paddleprune.specs import Contract, ImageOptions
 from paddleprune.vision.decode import to_channels
 from paddleprune_segmentation.data.images import COLOURS, decode_image
 from paddleprune_segmentation.data.pixels import resized, visible
@@ -36,7 +36,7 @@ class MaskPredictor(Predictor):
 
     suffixes = (*Predictor.suffixes, ".npy")
 
-    def __init__(self, options: FamilyOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
         try:
             self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
         except ValidationError as error:

@@ -6,7 +6,7 @@ import numpy as np
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Dataset, Sample
-from paddleprune.specs import FamilyOptions, Split
+from paddleprune.specs import ImageOptions, Split
 from paddleprune.vision.decode import decode_colour, to_channels
 from paddleprune.vision.lists import read_labels
 from paddleprune_classification.config import ClassificationData
@@ -21,7 +21,7 @@ class ImageDataset(Dataset):
         DataError: a list or folder can't be used, or an image does not exist.
     """
 
-    def __init__(self, config: ClassificationData, split: Split, options: FamilyOptions) -> None:
+    def __init__(self, config: ClassificationData, split: Split, options: ImageOptions) -> None:
         if config.file_list is not None and config.label_list is not None:
             self.labels = read_labels(config.label_list)
             self.items = read_items(config.file_list, config.data_dir, len(self.labels))

@@ -8,7 +8,7 @@ import numpy as np
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.interfaces import Batch, Dataset, Sample
-from paddleprune.specs import FamilyOptions, Split
+from paddleprune.specs import ImageOptions, Split
 from paddleprune.vision.decode import decode_colour, to_channels
 from paddleprune.vision.lists import read_labels
 from paddleprune_detection.config import DetectionData
@@ -32,7 +32,7 @@ class ObjectDataset(Dataset):
         ConfigError: the evaluation split has a random step.
     """
 
-    def __init__(self, config: DetectionData, split: Split, options: FamilyOptions) -> None:
+    def __init__(self, config: DetectionData, split: Split, options: ImageOptions) -> None:
         self.labels, self.records = read_records(config)
         self.shape = (options.input_channels, *options.input_size)
         defaults = default_transforms(split, options.input_size, options.input_channels)

@@ -6,7 +6,7 @@ import numpy as np
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.interfaces import Dataset, Sample
-from paddleprune.specs import FamilyOptions, Split
+from paddleprune.specs import ImageOptions, Split
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.images import decode_image, decode_mask
 from paddleprune_segmentation.data.lists import read_labels, read_pairs
@@ -23,7 +23,7 @@ class MaskDataset(Dataset):
         ConfigError: the evaluation split has a random step.
     """
 
-    def __init__(self, config: SegmentationData, split: Split, options: FamilyOptions) -> None:
+    def __init__(self, config: SegmentationData, split: Split, options: ImageOptions) -> None:
         self.labels = read_labels(config.label_list)
         self.pairs = read_pairs(config.file_list, config.data_dir)
         check_classes(self.pairs, self.labels, split, config.file_list)

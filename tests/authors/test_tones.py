@@ -1,0 +1,119 @@
+"""A task whose inputs aren't images passes the suite, and the whole job, by what the docs say alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import paddle
+import pytest
+from paddle import nn
+
+import paddleprune
+from paddleprune.api.demo import _verdict
+from paddleprune.errors import DataError, PluginError
+from paddleprune.graph import build_graph
+from paddleprune.pruning.plan import Counts, Plan
+from paddleprune.registry import Registry
+from paddleprune.report import Comparison
+from paddleprune.report.rows import ComparisonRow, MetricValue
+from paddleprune.specs import FamilyOptions
+from paddleprune.testing import FamilyConformance, TaskConformance
+
+
+class TestTask(TaskConformance):
+    task = "tones"
+
+
+class TestFamily(FamilyConformance):
+    task, family = "tones", "wave_net"
+    options = {"num_classes": 2, "width": 4}  # noqa: RUF012
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "paddleprune", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, check=True)
+
+
+def test_the_whole_job(tmp_path: Path) -> None:
+    """Trained by its folder, analyzed and predicted with; what the command line prints can be piped."""
+    Registry.discover().demo("tones", tmp_path)
+    few = {"task": "tones", "train_dataset": tmp_path, "eval_dataset": tmp_path, "train_batch_size": 8}
+    dense = paddleprune.train(**few, model="wave_net", num_epochs=4, learning_rate=0.05, save_dir=tmp_path / "dense")
+    table = tmp_path / "table.json"
+    done = command("analyze", dense.best_model, "--data", tmp_path, "--save-file", table, "--ratios", "0.25,0.5")
+    assert "ReduceMean" in done.stderr  # Paddle's C++, by printf
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["table", "most sensitive groups"]
+    made = {"pretrain_weights": dense.best_model, "sensitivities_file": table, "eval_metric_loss": 0.5}
+    pruned = paddleprune.train(**few, **made, num_epochs=1, save_dir=tmp_path / "pruned")
+    done = command("predict", pruned.best_model, tmp_path / "eval", "--save-dir", tmp_path / "heard")
+    assert {json.loads(line)["note"] for line in done.stdout.splitlines()} <= {"low", "high"}
+    assert [file.name for file in (tmp_path / "heard").iterdir()] == ["predictions.json"]
+    (tmp_path / "eval" / "low_0.npy").write_bytes(b"noise")
+    with pytest.raises(PluginError, match=r"predictor of the task 'tones' failed at .*low_0.npy: ValueError: "):
+        paddleprune.predict(pruned.best_model, tmp_path / "eval" / "low_0.npy")
+    with pytest.raises(DataError, match=r"sample \d+ of Waves can't be read: ValueError: "):
+        paddleprune.evaluate(pruned.best_model, eval_dataset=tmp_path)
+    with pytest.raises(DataError, match=r"has 32 samples, fewer than train_batch_size 99; add samples or"):
+        paddleprune.train(
+            **{**few, "train_batch_size": 99}, model="wave_net", num_epochs=1, save_dir=tmp_path / "other"
+        )
+
+
+def test_a_family_without_images_has_no_options_of_images() -> None:
+    options = Registry.discover().family("tones", "wave_net").options
+    assert set(options.model_fields) == {"num_classes", "width"}
+    with pytest.raises(PluginError, match=r"FamilyOptions has no input_shapes\(\)"):
+        FamilyOptions().input_shapes()
+
+
+class Softmaxed(nn.Layer):
+    """Its first convolution's channels meet in a softmax; what follows takes eight channels, whatever there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv1D(1, 8, 3), nn.Conv1D(8, 8, 1), nn.Linear(8, 2)
+
+    def forward(self, x: Any) -> Any:
+        x = self.second(nn.functional.softmax(self.first(x), 1)).mean(2)
+        return self.head(x.reshape([-1, 8]))
+
+
+def test_a_failed_check_names_groups_and_reasons() -> None:
+    paddle.seed(0)
+    layer, suite, registry = Softmaxed().eval(), TestFamily(), Registry.discover()
+    graph = build_graph(layer, [(1, 1, 64)])
+    options = registry.options("tones", "wave_net", {})
+    with pytest.raises(AssertionError, match=r"can't be removed.*\n  first: .*softmax(.|\n)*expect_protected"):
+        suite.test_every_filter_can_be_removed(registry, options, graph)
+    with pytest.raises(AssertionError, match=r"runs at one width.*\n  second: (.|\n)*from the tensors' shapes"):
+        suite.test_no_width_is_hard_coded(layer, graph)
+
+
+@pytest.mark.parametrize(("left", "passed"), [(98, False), (89, True)])
+def test_a_demo_that_cuts_next_to_nothing_fails(left: int, passed: bool) -> None:
+    value = MetricValue(name="right", value=1.0)
+    rows = tuple(ComparisonRow.model_construct(name=name, metric=value) for name in ("dense", "control", "pruned"))
+    comparison = Comparison.model_construct(rows=rows)
+    whole, rest = Counts(parameters=100, flops=100), Counts(parameters=left, flops=left)
+    plan = Plan(eval_metric_loss=0.05, criterion="l1", groups={}, before=whole, after=rest)
+    result = _verdict(comparison, plan, higher_is_better=True)
+    assert result.passed is passed
+    assert ("only 2.0% of the FLOPs or parameters are gone" in result.summary) is not passed
+
+
+def test_what_the_page_says_of_other_inputs_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    said: dict[str, Any] = {}
+    for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
+        if "class Record" in program:
+            exec(compile(program, "plugins.md", "exec", dont_inherit=True), said)
+    assert said["RecordingOptions"](samples=64).input_shapes() == ((1, 64),)
+    (tmp_path / "train").mkdir()
+    assert said["Recordings"].from_directory(tmp_path, "train").folder == tmp_path / "train"
+    with pytest.raises(DataError, match="holds no eval recordings"):
+        said["Recordings"].from_directory(tmp_path, "eval")
