@@ -28,6 +28,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         say(f"error: {missing(error, 'this command')}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("interrupted; what was saved is whole")
+    except KeyboardInterrupt:  # before a command has begun
+        say("interrupted")
         sys.exit(130)

@@ -11,12 +11,14 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
+from paddleprune.cli.interrupts import Interruptible
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
 from paddleprune.validation import choose_from
 
 app = typer.Typer(
     name="paddleprune",
+    cls=Interruptible,
     help="Prunes the channels of any Paddle model, and proves that what it cut is what it measured.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

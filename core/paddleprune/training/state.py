@@ -71,8 +71,8 @@ class TrainState(Contract):
 
     def differences(self, settings: TrainSettings, samples: int) -> list[str]:
         """What about a resumed run would make it another run than the one saved: `name=now (was then)`."""
-        now = {**settings.model_dump(), "training images": samples}
-        then = {**self.settings.model_dump(), "training images": self.samples}
+        now = {**settings.model_dump(), "training samples": samples}
+        then = {**self.settings.model_dump(), "training samples": self.samples}
         if settings.lr_schedule == "piecewise":
             now.pop("num_epochs")
         return [f"{k}={v} (was {then[k]})" for k, v in now.items() if k not in _HARMLESS and v != then[k]]
