@@ -13,6 +13,7 @@ import pytest
 from command import SHORT, run
 
 import paddleprune
+from paddleprune.api.compare import check_comparable
 from paddleprune.api.loading import graph_of
 from paddleprune.api.starting import start_from
 from paddleprune.engines import open_engine
@@ -134,3 +135,17 @@ def test_loss_and_metric_are_inherited_and_compared(data: Path, dense: Path, tab
     assert "learning_rate is 0.01, but was 0.05" in done.stderr
     with pytest.raises(ConfigError, match=r"metric top_k is 5 in .* and 2 in .*out.*--metric top_k=5"):
         paddleprune.compare([dense, tmp_path / "out" / "best_model"], eval_dataset=data)
+
+
+def test_other_tasks_and_classes_are_not_compared(registry: Registry) -> None:
+    one = CheckpointInfo(task="classification", family="lenet", labels=("a", "b"))
+    task = one.model_copy(update={"task": "segmentation"})
+    classes = one.model_copy(update={"labels": ("a", "c")})
+    for other, said in (
+        (task, r"task: classification in one, segmentation in two; these can't be compared"),
+        (classes, r"classes: 2 \(a, b\) in one, 2 \(a, c\) in two"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check_comparable(registry, {Path("one"): one, Path("two"): other}, {})
+    seen = one.model_copy(update={"metric": {"top_k": 2}})
+    check_comparable(registry, {Path("one"): one, Path("two"): seen}, {"top_k": 3})

@@ -11,6 +11,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.imported import ImportedTable, table_from
+from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.unpickle import read_losses
 from paddleprune.settings import Criterion
 
@@ -54,7 +55,8 @@ def import_table(
         criterion=criterion,
         shapes=known,
     )
-    imported.table.save(Path(save_file))
+    with writing_table(Path(save_file)):
+        imported.table.save(Path(save_file))
     return imported
 
 
