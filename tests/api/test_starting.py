@@ -14,6 +14,7 @@ from command import SHORT, run
 
 import paddleprune
 from paddleprune.api.compare import check_comparable
+from paddleprune.api.inherit import say_other_transforms
 from paddleprune.api.loading import graph_of
 from paddleprune.api.starting import start_from
 from paddleprune.engines import open_engine
@@ -149,3 +150,13 @@ def test_other_tasks_and_classes_are_not_compared(registry: Registry) -> None:
             check_comparable(registry, {Path("one"): one, Path("two"): other}, {})
     seen = one.model_copy(update={"metric": {"top_k": 2}})
     check_comparable(registry, {Path("one"): one, Path("two"): seen}, {"top_k": 3})
+
+
+def test_other_evaluation_transforms_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = ({"name": "Resize", "size": 32}, {"name": "Normalize"})
+    info = CheckpointInfo(task="classification", family="lenet", transforms=steps)
+    for same in (None, info):
+        say_other_transforms(same, steps)
+    assert not capsys.readouterr().err
+    say_other_transforms(info, ({"name": "Resize", "size": 64}, {"name": "Normalize"}))
+    assert "Resize, Normalize with other parameters; the starting checkpoint had" in capsys.readouterr().err

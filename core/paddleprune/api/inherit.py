@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from paddleprune.console import say
@@ -24,3 +24,12 @@ def inherited(
     if taken:
         say(f"{part} as the checkpoint has it: {', '.join(f'{name}={value}' for name, value in taken.items())}")
     return {**before, **(said or {})}
+
+
+def say_other_transforms(info: CheckpointInfo | None, transforms: Sequence[Mapping[str, Any]]) -> None:
+    """Say where evaluation prepares images otherwise than it did for the starting checkpoint: metrics then differ."""
+    if info is None or not info.transforms or list(info.transforms) == list(transforms):
+        return
+    then, now = (", ".join(str(step.get("name", step)) for step in steps) for steps in (info.transforms, transforms))
+    parameters = " with other parameters" if then == now else ""
+    say(f"evaluation transforms: {now}{parameters}; the starting checkpoint had {then}, so its metric isn't comparable")

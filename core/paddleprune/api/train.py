@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.api.inherit import inherited
+from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import check_labels
 from paddleprune.api.pruning import open_analyzed, prune_with_table
 from paddleprune.api.starting import start_from
@@ -126,6 +126,7 @@ def train(
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
     )
+    say_other_transforms(before, asked.eval_transforms)
     info = CheckpointInfo(
         task=task,
         family=family,
