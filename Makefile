@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format bench-sweep bench-outputs fuzz coverage tracing test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench-sweep bench-outputs fuzz faults coverage tracing test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (50 minutes)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make fuzz          prune 10,000 random networks at random"
+	@echo "make faults        kill commands at random, damage files: nothing may be lost (over half an hour)"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
 	@echo "make tracing       how long it takes to find a network's groups; beside PaddleSlim"
 	@echo "make test-slow     the proofs that take minutes"
@@ -61,6 +62,9 @@ bench-outputs: setup
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2
+
+faults: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults
 
 coverage: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 _SECONDS_BETWEEN_LINES = 10.0
+_open: list[Progress] = []
+"""The bars that are on the terminal now."""
 
 
 def console() -> Console:
@@ -30,8 +32,12 @@ def spelling(change: Callable[[str], str]) -> None:
 
 
 def say(message: str) -> None:
-    """One plain line to the person at the keyboard."""
-    console().print(_spelling(message), markup=False)
+    """One plain line to the person at the keyboard, above a bar that is there."""
+    message = _spelling(message)
+    if _open:
+        _open[-1].console.print(message, markup=False, highlight=False, soft_wrap=True)
+    else:
+        console().print(message, markup=False)
 
 
 class Task:
@@ -58,10 +64,7 @@ class Task:
 
     def log(self, message: str) -> None:
         """One line above the bar."""
-        if self._bar is not None:
-            self._bar.console.print(_spelling(message), markup=False, highlight=False)
-        else:
-            say(message)
+        say(message)
 
 
 @contextmanager
@@ -80,4 +83,8 @@ def progress(title: str, total: int) -> Iterator[Task]:
         TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     with Progress(*columns, console=out, expand=True) as bar:
-        yield Task(title, total, bar)
+        _open.append(bar)
+        try:
+            yield Task(title, total, bar)
+        finally:
+            _open.remove(bar)

@@ -67,6 +67,10 @@ class DependencyError(PaddlePruneError):
     """An optional package is missing or can't be used."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a line that says what is saved and how to go on."""
+
+
 def said_by(error: BaseException) -> str:
     """What an error of Paddle says, on one line: without its stack, its hints and its own source lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]

@@ -80,6 +80,29 @@ def write_bytes(path: Path, content: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder outlast a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before hours of work, that a file can be written.
+
+    Raises:
+        SaveError: a folder is there, or the place can't be written.
+    """
+    if path.is_dir():
+        raise SaveError(f"cannot save {path}: it is a folder; give the name of a file")
+    probe = path.parent / f".{path.name}.writable"
+    write_bytes(probe, b"")
+    probe.unlink()
 
 
 def write_text(path: Path, content: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -133,6 +133,18 @@ class Metric(ABC):
         same. None, the default, where they need the outputs themselves.
         """
         return None
+
+    def state(self) -> dict[str, Array] | None:
+        """All that was taken in since `reset`, as arrays that `restore` understands.
+
+        A sweep keeps them on disk, so that a stop in the middle costs seconds. None, the default, where the metric
+        can't be kept: the entries that are being measured then begin anew.
+        """
+        return None
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave, in another process perhaps; needed where that isn't None."""
+        raise NotImplementedError(f"{type(self).__name__} has a state, but no restore")
 
 
 class Predictor(ABC):

@@ -59,3 +59,13 @@ def test_the_sweep_is_compared_on_every_count() -> None:
     assert row["same_plan"]
     assert 0.3 < row["peak_rss_ratio"] < 3
     assert "GEMM peak" in text
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_when_commands_are_killed() -> None:
+    command = [sys.executable, "-m", "benchmarks.faults", "kills", "--scale", "0.05"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER.parent)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["kills"] >= 10
+    assert found["lost"] == found["corrupt"] == found["stuck"] == 0

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +186,7 @@ class Straight:
         self.asked.append(("", 0.0))
         return 10.0
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         assert baseline == 10.0
         for name, known in work.items():
             for ratio in (ratio for ratio, score in known.items() if score is None):

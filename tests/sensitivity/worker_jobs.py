@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import small
-from test_adaptive import Counted, Drawn, Right
+from test_adaptive import IDENTITY, Counted, Drawn, Right
 
 from paddleprune.api.analyze import measure_with
 from paddleprune.engines import open_engine
@@ -19,8 +20,9 @@ from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.sensitivity import DataMeasurer, Question
+from paddleprune.sensitivity import DataMeasurer, Question, WorkerMeasurer, sweep
 from paddleprune.sensitivity.evaluators import Outputs
+from paddleprune.sensitivity.kept import Kept
 
 
 def measurer() -> DataMeasurer:
@@ -68,3 +70,28 @@ def real() -> DataMeasurer:
     layer, graph, data = small.parts()
     engine = open_engine("native", layer, graph, "l1")
     return measure_with(engine, small.Accuracy(), Batches(data, 16), Question())
+
+
+class _Slow(Drawn):
+    """Takes a second for a group."""
+
+    def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
+        time.sleep(0.07 if shares[0] else 0)
+        return super()._run(inputs, shares)
+
+
+def slow(file: Path) -> DataMeasurer:
+    from test_interrupted import Keeps
+
+    return DataMeasurer(_Slow(6), Keeps(), Batches(Counted(), 25), Question(), None, Kept.beside(file, IDENTITY))
+
+
+if __name__ == "__main__":
+    from functools import partial
+
+    from worker_jobs import slow as make  # under the name that the processes know
+
+    where = Path(sys.argv[1])
+    sweep(
+        Drawn(6).groups, WorkerMeasurer(2, partial(make, where), measurer(), together=False), IDENTITY, save_file=where
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import paddle
 import pytest
 
-from paddleprune.errors import CheckpointError, ConfigError, DataError, SaveError
+from paddleprune.errors import CheckpointError, ConfigError, DataError
 from paddleprune.training import TrainResult, fit, read_checkpoint, read_info
 from paddleprune.training.loader import TrainLoader
 
@@ -117,7 +117,7 @@ def test_a_loss_that_becomes_nan(tiny: ModuleType, tmp_path: Path) -> None:
     parts = (tiny.Accuracy(), tiny.Stripes(), tiny.Stripes(12), tiny.settings(), tmp_path, tiny.info())
     with pytest.raises(ConfigError) as error:
         fit(tiny.net(), broken, *parts, resume=tmp_path)
-    for part in ("nan", "epoch 2, step 1", "lower learning_rate", f"resume_checkpoint={tmp_path / 'epoch_1'}"):
+    for part in ("nan", "epoch 2, step 1", "lower learning_rate", f"goes on after {tmp_path / 'epoch_1'}"):
         assert part in str(error.value)
     assert read_checkpoint(tmp_path / "best_model").info.completed_epochs == 1
 
@@ -125,20 +125,6 @@ def test_a_loss_that_becomes_nan(tiny: ModuleType, tmp_path: Path) -> None:
 def test_a_huge_learning_rate_is_caught_while_training(tiny: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the loss became (nan|inf) at epoch \d+, step \d+"):
         run(tiny, tmp_path, learning_rate=1e38, warmup_steps=0, num_epochs=20)
-
-
-def test_an_earlier_run_is_never_overwritten(tiny: ModuleType, tmp_path: Path) -> None:
-    run(tiny, tmp_path, num_epochs=1)
-    with pytest.raises(ConfigError) as error:
-        run(tiny, tmp_path)
-    assert f"{tmp_path} already holds a trained model" in str(error.value)
-    assert f"resume_checkpoint={tmp_path / 'epoch_1'}" in str(error.value)
-
-
-def test_a_save_dir_that_cannot_be_written_is_found_before_training(tiny: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SaveError, match="file"):
-        run(tiny, tmp_path / "file")
 
 
 def test_devices_that_are_not_there(tiny: ModuleType, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddleprune.api.data import Data
@@ -14,7 +14,7 @@ from paddleprune.engines import Engine, NativeEngine, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Metric
-from paddleprune.measure.evaluation import Batches, free_memory
+from paddleprune.measure.evaluation import Batches, eager_forward, free_memory
 from paddleprune.measure.heap import kept_heap
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import (
@@ -30,10 +30,12 @@ from paddleprune.sensitivity import (
 )
 from paddleprune.sensitivity.estimate import BATCH
 from paddleprune.sensitivity.estimate import estimate as estimate_rises
+from paddleprune.sensitivity.kept import Kept, writing_table
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.sweep import checked_ratios
 from paddleprune.settings import RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
-from paddleprune.training import LoadedModel, select_device
+from paddleprune.training import LoadedModel, read_info, select_device
 from paddleprune.validation import SETTING, validated
 
 _LOOKS = 16
@@ -61,8 +63,9 @@ def analyze(
 ) -> SensitivityTable:
     """Measure the sensitivity table of a trained model.
 
-    The file is replaced whole after every group: killed at any moment, the same call continues it. Another
-    `tolerance`, `until_loss` or `time_budget` with the same file adds to what is there.
+    The file is replaced whole after every few groups, and what is being measured is kept beside it every few seconds
+    and when the call is interrupted: stopped at any moment, the same call continues it. Another `tolerance`,
+    `until_loss` or `time_budget` with the same file adds to what is there. One call at a time may write a file.
 
     Args:
         checkpoint: a checkpoint folder, as training leaves it (`output/mobilenetv2/best_model`).
@@ -96,36 +99,46 @@ def analyze(
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
     if estimate is not None and engine != "native":
         raise ConfigError(f'estimate="taylor" follows the native graph; leave `engine` out (got {engine!r})')
-    question = Question(chosen.tolerance, until_loss)
+    question, where, shares = Question(chosen.tolerance, until_loss), user_path(save_file), checked_ratios(ratios)
+    read_info(user_path(checkpoint))  # is it one?
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
-    opened = job.open()
-    identity = Identity(
-        model=model_digest(opened.loaded.layer),
-        data=opened.batches.digest(),
-        samples=len(opened.batches.dataset),
-        metric=opened.metric.primary,
-        higher_is_better=opened.metric.higher_is_better,
-        criterion=criterion,
-        engine=engine,
-        estimated=estimate,
-    )
-    groups, where = opened.engine.groups, user_path(save_file)
-    with kept_heap():
-        measurer: Measurer
-        if estimate is not None:
-            measurer = _Taylor(opened)
-        elif workers == 1:
-            measurer = opened.measurer(question, chosen.time_budget)
-        else:
-            _check_picklable(job)
-            dense = opened.measurer(question, None)
-            measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
-        table = sweep(groups, measurer, identity, ratios=ratios, question=question, save_file=where)
-    note = None if estimate else left_out(table, groups, ratios, question)
+    with writing_table(where):
+        opened = job.open()
+        _try(opened)
+        identity = Identity(
+            model=model_digest(opened.loaded.layer),
+            data=opened.batches.digest(),
+            samples=len(opened.batches.dataset),
+            metric=opened.metric.primary,
+            higher_is_better=opened.metric.higher_is_better,
+            criterion=criterion,
+            engine=engine,
+            estimated=estimate,
+        )
+        job, groups = replace(job, kept=Kept.beside(where, identity)), opened.engine.groups
+        with kept_heap():
+            measurer: Measurer
+            if estimate is not None:
+                measurer = _Taylor(opened)
+            elif workers == 1:
+                measurer = job.measurer_of(opened)
+            else:
+                _check_picklable(job)
+                dense = opened.measurer(question, None)
+                measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
+            table = sweep(groups, measurer, identity, ratios=shares, question=question, save_file=where)
+    note = None if estimate else left_out(table, groups, shares, question)
     if note:
         say(note)
     return table
+
+
+def _try(opened: _Opened) -> None:
+    """Evaluate a few samples, before all are decoded: are transforms and targets what network and metric want?"""
+    inputs, targets = opened.batches.take(0, min(_SMALLEST_LOOK, opened.batches.batch_size))
+    opened.metric.reset()
+    opened.metric.update(eager_forward(opened.loaded.layer)(inputs), targets)
 
 
 @dataclass(frozen=True)
@@ -138,9 +151,9 @@ class _Opened:
     metric: Metric
     batches: Batches
 
-    def measurer(self, question: Question, time_budget: float | None) -> DataMeasurer:
+    def measurer(self, question: Question, time_budget: float | None, kept: Kept | None = None) -> DataMeasurer:
         """What a sweep asks."""
-        return measure_with(self.engine, self.metric, self.batches, question, time_budget)
+        return measure_with(self.engine, self.metric, self.batches, question, time_budget, kept)
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ class _Job:
     device: str
     question: Question
     time_budget: float | None
+    kept: Kept | None = None
 
     def open(self) -> _Opened:
         """Load the network and find the data."""
@@ -169,7 +183,12 @@ class _Job:
 
     def measurer(self) -> Measurer:
         """What a process of its own measures with."""
-        return self.open().measurer(self.question, self.time_budget)
+        return self.measurer_of(self.open())
+
+    def measurer_of(self, opened: _Opened) -> DataMeasurer:
+        """What measures with an open network; a time budget's few samples aren't worth keeping."""
+        kept = self.kept if self.time_budget is None else None
+        return opened.measurer(self.question, self.time_budget, kept)
 
 
 class _Taylor:
@@ -183,7 +202,7 @@ class _Taylor:
         """The dense network's primary metric, which is measured."""
         return self._opened.measurer(Question(), None).baseline()
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """Every entry, from one backward pass."""
         registry, loaded, batches = self._opened.registry, self._opened.loaded, self._opened.batches
         info, higher = loaded.info, self._opened.metric.higher_is_better
@@ -200,7 +219,12 @@ class _Taylor:
 
 
 def measure_with(
-    engine: Engine, metric: Metric, batches: Batches, question: Question, time_budget: float | None = None
+    engine: Engine,
+    metric: Metric,
+    batches: Batches,
+    question: Question,
+    time_budget: float | None = None,
+    kept: Kept | None = None,
 ) -> DataMeasurer:
     """What a sweep asks: the primary metric of the engine's network, whole or without some units.
 
@@ -210,12 +234,13 @@ def measure_with(
         batches: the evaluation data.
         question: which entries are wanted.
         time_budget: seconds that measuring may take.
+        kept: where entries that are being measured are kept.
     """
     if time_budget is not None or not question.everything:
         batches.batch_size = min(batches.batch_size, max(_SMALLEST_LOOK, len(batches.dataset) // _LOOKS))
     evaluator = engine.evaluator(batches, metric.reduction())
     batches.batch_size = min(batches.batch_size, evaluator.most_samples or batches.batch_size)
-    return DataMeasurer(evaluator, metric, batches, question, time_budget)
+    return DataMeasurer(evaluator, metric, batches, question, time_budget, kept)
 
 
 def _check_picklable(job: _Job) -> None:

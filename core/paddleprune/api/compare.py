@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
-from paddleprune.files import user_path
+from paddleprune.files import check_writable, user_path
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.measure.export import export_model
 from paddleprune.measure.latency import measure_latency
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison, comparison_row, conditions
-from paddleprune.training import WEIGHTS, LoadedModel, select_device
+from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
 
 
 def compare(
@@ -25,6 +26,7 @@ def compare(
     *,
     eval_dataset: Data,
     save_dir: str | Path | None = None,
+    metric: Mapping[str, Any] | None = None,
     batch_size: int = 64,
     threads: int | None = None,
     device: str = "auto",
@@ -35,12 +37,14 @@ def compare(
         checkpoints: checkpoint folders; the others are set against the first.
         eval_dataset: the data for the metric.
         save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
+        metric: options of the task's metric, for all of them; by default those that they were trained with.
         batch_size: samples a forward pass, for the metric.
         threads: CPU threads for the latency; all cores by default.
         device: what evaluates the metric: "auto", "cpu", "gpu" or "gpu:N".
 
     Raises:
-        ConfigError: no checkpoint, or the same one twice.
+        ConfigError: no checkpoint, or the same one twice; or they have other tasks, classes or metric options, so that
+            their metrics can't be set against each other.
         CheckpointError, DataError: what was given can't be used.
     """
     if not checkpoints:
@@ -49,8 +53,11 @@ def compare(
     registry = Registry.discover()
     places = [user_path(path) for path in checkpoints]
     paths = dict(zip(_names(places), places, strict=True))
+    check_comparable(registry, {path: read_info(path) for path in paths.values()}, metric or {})
+    if save_dir is not None:
+        check_writable(user_path(save_dir) / "comparison.json")
     models = {name: open_model(registry, path) for name, path in paths.items()}
-    metrics = {name: _metric(registry, model, eval_dataset, batch_size, name) for name, model in models.items()}
+    metrics = {name: _metric(registry, model, eval_dataset, metric, batch_size, name) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:
         exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(models)}
         for name, model in models.items():
@@ -75,8 +82,44 @@ def compare(
     return comparison
 
 
-def _metric(registry: Registry, model: LoadedModel, data: Data, batch_size: int, name: str) -> tuple[str, float]:
-    evaluation = evaluation_of(registry, model, data)
+def check_comparable(registry: Registry, infos: Mapping[Path, CheckpointInfo], metric: Mapping[str, Any]) -> None:
+    """Refuse checkpoints that no one metric can judge.
+
+    Args:
+        registry: knows the tasks.
+        infos: path -> what the checkpoint there is.
+        metric: options of the metric that the user chose for all of them.
+
+    Raises:
+        ConfigError: naming the first difference of task, classes or metric, and both checkpoints.
+    """
+    (first, one), *others = infos.items()
+    for path, other in others:
+        for what in ("task", "labels"):
+            if getattr(one, what) != getattr(other, what):
+                here, there = (_said(getattr(info, what)) for info in (one, other))
+                word = "classes" if what == "labels" else what
+                raise ConfigError(
+                    f"{word}: {here} in {first}, {there} in {path}; these can't be compared on one data set"
+                )
+        configs = [registry.metric_config(one.task, {**info.metric, **metric}) for info in (one, other)]
+        mine, theirs = (config.model_dump(mode="json") for config in configs)
+        name = next((name for name in mine if mine[name] != theirs[name]), None)
+        if name is not None:
+            raise ConfigError(
+                f"metric {name} is {mine[name]} in {first} and {theirs[name]} in {path}, so that their metrics mean "
+                f"different things; say which counts for all: --metric {name}={mine[name]}"
+            )
+
+
+def _said(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{len(value)} ({', '.join(value[:4])}{', …' * (len(value) > 4)})"
+
+
+def _metric(
+    registry: Registry, model: LoadedModel, data: Data, chosen: Mapping[str, Any] | None, batch_size: int, name: str
+) -> tuple[str, float]:
+    evaluation = evaluation_of(registry, model, data, chosen)
     batches = Batches(evaluation.dataset, batch_size, memory=0)
     with progress(f"evaluate {name}", len(batches)) as bar:
         values = evaluate(eager_forward(model.layer), evaluation.metric, batches, bar.advance)

@@ -11,6 +11,7 @@ from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.imported import ImportedTable, table_from
+from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.unpickle import read_losses
 from paddleprune.settings import Criterion
 
@@ -55,7 +56,8 @@ def import_table(
         criterion=criterion,
         shapes=known,
     )
-    imported.table.save(user_path(save_file))
+    with writing_table(user_path(save_file)):
+        imported.table.save(user_path(save_file))
     return imported
 
 

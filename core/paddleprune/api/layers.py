@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.graph.walker import Attention
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score, metric_loss
 from paddleprune.settings import RATIOS, Criterion, EngineName
@@ -165,9 +166,9 @@ def analyze_layer(
     )
     was_training, where = layer.training, None if save_file is None else user_path(save_file)
     try:
-        return sweep(
-            chosen.groups, _Called(layer, chosen, evaluate, identity), identity, ratios=ratios, save_file=where
-        )
+        with writing_table(where) if where is not None else nullcontext():
+            measurer = _Called(layer, chosen, evaluate, identity)
+            return sweep(chosen.groups, measurer, identity, ratios=ratios, save_file=where)
     finally:
         layer.train() if was_training else layer.eval()
 
@@ -187,7 +188,7 @@ class _Called:
             raise ConfigError("evaluate changed the layer's weights or statistics; it may only run the layer")
         return value
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """One entry after the other."""
         entries = [(name, ratio) for name, known in work.items() for ratio, score in known.items() if score is None]
         with progress("analyze", len(entries)) as bar:

@@ -47,8 +47,10 @@ class Evaluation:
     metric: Metric
 
 
-def evaluation_of(registry: Registry, loaded: LoadedModel, data: Data) -> Evaluation:
-    """Open evaluation data for a checkpoint, with its own preprocessing and metric.
+def evaluation_of(
+    registry: Registry, loaded: LoadedModel, data: Data, metric: Mapping[str, Any] | None = None
+) -> Evaluation:
+    """Open evaluation data for a checkpoint, with its own preprocessing, and its own metric but for these options.
 
     Raises:
         ConfigError: the data has other classes than the checkpoint.
@@ -56,7 +58,9 @@ def evaluation_of(registry: Registry, loaded: LoadedModel, data: Data) -> Evalua
     info = loaded.info
     dataset = open_dataset(registry, info.task, data, "eval", loaded.options, info.transforms)
     check_labels(dataset, info.labels, "the checkpoint")
-    return Evaluation(dataset, metric_of(registry, info.task, info.metric, info.labels, loaded.options))
+    return Evaluation(
+        dataset, metric_of(registry, info.task, {**info.metric, **(metric or {})}, info.labels, loaded.options)
+    )
 
 
 def metric_of(registry: Registry, task: str, values: Mapping[str, Any], labels: Any, options: FamilyOptions) -> Metric:

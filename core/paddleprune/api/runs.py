@@ -36,6 +36,7 @@ class _ModelRun(_DataRun):
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
+    overwrite: bool = Field(False, description="remove an earlier run in save_dir, and start again")
     loss: dict[str, Any] = Field(default_factory=dict, description="options of the task's loss, as name=value")
     metric: dict[str, Any] = Field(default_factory=dict, description="options of the task's metric, as name=value")
 
@@ -65,6 +66,7 @@ class CompareRun(_DataRun):
     """`paddleprune compare`."""
 
     save_dir: Path = Field(Path("output/comparison"), description="folder for comparison.json and comparison.md")
+    metric: dict[str, Any] = Field(default_factory=dict, description="options of the metric for all, as name=value")
     batch_size: int = Field(64, ge=1, description="samples a forward pass, for the metric")
     threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
     device: Device = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paddle import nn
-
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model, options_for
-from paddleprune.console import say
-from paddleprune.engines import Engine, open_engine
+from paddleprune.api.inherit import inherited, say_other_transforms
+from paddleprune.api.loading import check_labels, options_for
+from paddleprune.api.pruning import open_analyzed, prune_with_table
+from paddleprune.api.starting import start_from
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
-from paddleprune.interfaces import Dataset, read_sample
-from paddleprune.pruning import Plan, solve
+from paddleprune.locks import locked
+from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
+from paddleprune.sensitivity import SensitivityTable
 from paddleprune.settings import TrainSettings
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import Contract
 from paddleprune.training import (
+    WEIGHTS,
+    Asked,
     CheckpointInfo,
-    LoadedModel,
+    Source,
     TrainResult,
     fit,
-    load_weights,
-    prepare_save_dir,
-    read_checkpoint,
+    go_on,
     read_info,
     resume_folder,
     seed_everything,
     select_device,
 )
+from paddleprune.training.folder import existing
 from paddleprune.validation import SETTING, validated
-
-PROBE = 8
-"""Images in the probe batch of a certificate, at most."""
 
 
 def train(
@@ -52,17 +49,21 @@ def train(
     eval_metric_loss: float = 0.05,
     round_to: int = 1,
     resume_checkpoint: str | Path | None = None,
+    overwrite: bool = False,
     loss: Mapping[str, Any] | None = None,
     metric: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> TrainResult:
     """Train a model; with `sensitivities_file`, prune it first.
 
+    The same call can be made again until the run is finished: it goes on after the last epoch that was saved, exactly,
+    and a finished run is left as it is. Another call with the same `save_dir` is refused.
+
     Args:
         task: a task's name, such as "classification".
         train_dataset: a folder in the task's layout, the fields of its dataset config, or a Dataset.
         eval_dataset: the same, for the evaluation after each epoch.
-        save_dir: gets `best_model/`, `epoch_N/` and, after pruning, `plan.json`.
+        save_dir: gets `best_model/`, `epoch_N/`, `run.json` (what was asked for) and, after pruning, `plan.json`.
         model: a family's name; may be left out where `pretrain_weights` or `resume_checkpoint` says it.
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
@@ -70,80 +71,117 @@ def train(
         eval_metric_loss: the tolerance: each group alone may lose this share of the metric.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
-        resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly.
-        loss: options of the task's loss.
-        metric: options of the task's metric.
+        resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
+            another epoch than the last, or for more epochs.
+        overwrite: remove an earlier run in `save_dir`, and start again.
+        loss: options of the task's loss; those that aren't given are the starting checkpoint's.
+        metric: options of the task's metric; likewise.
         **settings: any field of `TrainSettings`: num_epochs, train_batch_size, learning_rate,
             lr_decay_epochs, save_interval_epochs, log_interval_steps, early_stop, use_vdl, ...
 
     Raises:
         ConfigError: an argument can't be used, or two of them contradict each other.
-        DataError, CheckpointError, TableError: what was given can't be used.
+        DataError, CheckpointError, TableError: what was given can't be used. All data for evaluation is read, and one
+            batch evaluated, before the first epoch.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
     chosen = validated(TrainSettings, settings, "training", SETTING)
     select_device(chosen.device)
-    registry = Registry.discover()
+    registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
-    start = resume_folder(user_path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
-    family, given = _family(task, model, options, start)
+    table = None if sensitivities_file is None else user_path(sensitivities_file)
+    if table is not None and resume_checkpoint is None:
+        if pretrain_weights is None:
+            raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
+        SensitivityTable.load(table)  # is it one?
+    resume = resume_folder(user_path(resume_checkpoint)) if resume_checkpoint else None
+    start = resume or (None if pretrain_weights is None else user_path(pretrain_weights))
+    before = None if start is None else read_info(start)
+    family, given = _family(task, model, options, start, before)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
-    if start is not None and set(known := read_info(Path(start)).labels) == set(training.labels):
-        training.number_by(known, str(start))
+    if before is not None and set(before.labels) == set(training.labels):
+        training.number_by(before.labels, str(start))
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
-    asked = (options or {}).get("num_classes")
-    chosen_options = options_for(registry, task, family, {**given, "num_classes": asked}, training.labels)
-    built_metric = metric_of(registry, task, metric or {}, training.labels, chosen_options)
-    prepare_save_dir(user_path(save_dir), resuming=resume_checkpoint is not None)
-    seed_everything(chosen.seed, 0)
-    plan: Plan | None
-    if sensitivities_file is not None and resume_checkpoint is None:
-        loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
-        plan = _prune(registry, loaded, user_path(sensitivities_file), eval_metric_loss, round_to, evaluation)
-        layer = loaded.layer
-        plan.save(user_path(save_dir) / "plan.json")
-    else:
-        layer, plan = _started(registry, task, family, chosen_options, start)
-    info = CheckpointInfo(
+    asked_classes = (options or {}).get("num_classes")
+    chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
+    losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
+    loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
+    built_loss = registry.build_loss(task, loss_config, chosen_options)
+    built_metric = registry.build_metric(task, metric_config, training.labels, chosen_options)
+    asked = Asked(
         task=task,
         family=family,
         options=chosen_options.model_dump(mode="json"),
+        loss=loss_config.model_dump(mode="json"),
+        metric=metric_config.model_dump(mode="json"),
+        training_samples=len(training),
+        evaluation_samples=len(evaluation),
         labels=tuple(training.labels),
-        transforms=tuple(t.model_dump(mode="json") for t in evaluation.transforms),
-        metric=dict(metric or {}),
-        loss=dict(loss or {}),
+        train_transforms=_steps(training.transforms),
+        eval_transforms=_steps(evaluation.transforms),
+        pretrain_weights=None if pretrain_weights is None else _weights(user_path(pretrain_weights)),
+        sensitivities_file=None if table is None else Source.of(table, table),
+        eval_metric_loss=None if table is None else eval_metric_loss,
+        round_to=None if table is None else round_to,
+        resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
+        settings=chosen,
+    )
+    say_other_transforms(before, asked.eval_transforms)
+    info = CheckpointInfo(
+        task=task,
+        family=family,
+        options=asked.options,
+        labels=asked.labels,
+        transforms=asked.eval_transforms,
+        metric=metrics,
+        loss=losses,
         primary_metric=built_metric.primary,
         higher_is_better=built_metric.higher_is_better,
     )
-    return fit(
-        layer,
-        registry.build_loss(task, registry.loss_config(task, loss or {}), chosen_options),
-        built_metric,
-        training,
-        evaluation,
-        chosen,
-        user_path(save_dir),
-        info,
-        plan,
-        None if resume_checkpoint is None else user_path(resume_checkpoint),
-    )
+    with locked(folder / ".lock", folder, "choose another save_dir"):
+        last = go_on(folder, asked, resume, overwrite)
+        seed_everything(chosen.seed, 0)
+        plan: Plan | None = None
+        if last is not None:
+            layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
+        elif table is not None and start is not None:
+            loaded = open_analyzed(registry, start, chosen_options, evaluation)
+            layer = loaded.layer
+            plan = prune_with_table(registry, loaded, table, eval_metric_loss, round_to, evaluation)
+            plan.save(folder / "plan.json")
+        elif start is not None:
+            layer, plan = start_from(registry, start, chosen_options)
+        else:
+            layer = registry.build_model(task, family, chosen_options)
+        return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last)
+
+
+def _steps(transforms: Sequence[Contract]) -> tuple[dict[str, Any], ...]:
+    return tuple(step.model_dump(mode="json") for step in transforms)
+
+
+def _weights(checkpoint: Path) -> Source:
+    return Source.of(existing(checkpoint) / WEIGHTS, checkpoint)
 
 
 def _family(
-    task: str, model: str | None, options: Mapping[str, Any] | None, start: str | Path | None
+    task: str,
+    model: str | None,
+    options: Mapping[str, Any] | None,
+    start: Path | None,
+    info: CheckpointInfo | None,
 ) -> tuple[str, dict[str, Any]]:
     """The family and its options as the user gave them, or else as the starting checkpoint has them.
 
     Raises:
         ConfigError: neither says it, or they contradict each other.
     """
-    if start is None:
+    if info is None:
         if model is None:
             raise ConfigError("say which model to train: `model`, a family's name (`paddleprune families` lists them)")
         return model, dict(options or {})
-    info = read_checkpoint(user_path(start)).info
     if info.task != task:
         raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
     if model is not None and model != info.family:
@@ -151,81 +189,3 @@ def _family(
             f"{start} is a {info.family}, not a {model}; leave `model` out, or start from another checkpoint"
         )
     return info.family, {**info.options, **(options or {})}
-
-
-def _started(
-    registry: Registry, task: str, family: str, options: FamilyOptions, start: str | Path | None
-) -> tuple[nn.Layer, Plan | None]:
-    """A fresh network, or one that starts from a checkpoint: pruned as that is, or with the weights that fit."""
-    if start is None:
-        return registry.build_model(task, family, options), None
-    checkpoint = read_checkpoint(user_path(start))
-    if registry.options(task, family, checkpoint.info.options) == options:
-        loaded = open_model(registry, start)
-        return loaded.layer, loaded.plan
-    layer = registry.build_model(task, family, options)
-    skipped = load_weights(layer, checkpoint)
-    if skipped:
-        say(f"{len(skipped)} weights of {start} have another shape here and start afresh: {', '.join(skipped[:4])}")
-    return layer, None
-
-
-def _to_prune(
-    registry: Registry, weights: str | Path | None, options: FamilyOptions, evaluation: Dataset
-) -> LoadedModel:
-    """The analyzed model.
-
-    Raises:
-        ConfigError: there are no weights to prune, or the user wants other options or classes than they have.
-    """
-    if weights is None:
-        raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
-    loaded = open_model(registry, weights)
-    check_labels(evaluation, loaded.info.labels, str(weights))
-    if loaded.options != options:
-        before, now = loaded.options.model_dump(), options.model_dump()
-        name = next(name for name in now if now[name] != before.get(name))
-        raise ConfigError(f"{weights} has the {name} {before.get(name)}, not {now[name]}; leave the options out")
-    return loaded
-
-
-def _prune(
-    registry: Registry,
-    loaded: LoadedModel,
-    table_file: Path,
-    eval_metric_loss: float,
-    round_to: int,
-    evaluation: Dataset,
-) -> Plan:
-    """Shrink the analyzed network as its table and the tolerance say, with a certificate.
-
-    Raises:
-        TableError: the table belongs to another model.
-        CertificateError: the shrunk network doesn't compute what the masked one does.
-    """
-    table = SensitivityTable.load(table_file)
-    table.check_model(model_digest(loaded.layer), str(table_file))
-    identity = table.identity
-    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
-    plan = solve(engine, table, eval_metric_loss, round_to)
-    _say_what_is_estimated(table, engine, eval_metric_loss, table_file)
-    samples = [read_sample(evaluation, i) for i in range(min(PROBE, len(evaluation)))]
-    plan = engine.prune(plan, evaluation.collate(samples)[0])
-    before = loaded.plan.attributes if loaded.plan else {}
-    plan = plan.model_copy(update={"attributes": {**before, **plan.attributes}})
-    say(plan.summary())
-    if plan.certificate is not None:
-        say(f"certificate: {plan.certificate.describe()}")
-    return plan
-
-
-def _say_what_is_estimated(table: SensitivityTable, engine: Engine, eval_metric_loss: float, file: Path) -> None:
-    if table.identity.estimated is not None:
-        say(f"{file} is an estimate: its losses are rises of the training loss, and so is eval_metric_loss")
-        return
-    estimated = unsure(table, engine.groups, Question((eval_metric_loss,)))
-    if estimated:
-        say(
-            f"{file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} groups "
-            f"are estimates; `paddleprune analyze --tolerance {eval_metric_loss:g}` with this file measures them"
-        )

@@ -45,6 +45,6 @@ def _run() -> None:
         place = "cannot write to stdout: " + (error.strerror or str(error)).lower()
         say(f"error: {place if error.filename is None else unreadable(Path(error.filename), error)}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("interrupted; what was saved is whole")
+    except KeyboardInterrupt:  # before a command has begun
+        say("interrupted")
         sys.exit(130)

@@ -11,6 +11,7 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
+from paddleprune.cli.interrupts import Interruptible
 from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
@@ -18,6 +19,7 @@ from paddleprune.validation import choose_from
 
 app = typer.Typer(
     name="paddleprune",
+    cls=Interruptible,
     help="Prunes the channels of any Paddle model, and proves that what it cut is what it measured.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -45,6 +45,16 @@ class AdaptedMetric(Metric):
         """The values' names."""
         return [str(name) for name in _as_list(self._metric.name())]
 
+    def state(self) -> dict[str, Array] | None:
+        """What was taken in, if the metric can tell and take it back."""
+        both = all(callable(getattr(self._metric, name, None)) for name in ("state", "restore"))
+        found: dict[str, Array] | None = self._metric.state() if both else None
+        return found
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave."""
+        self._metric.restore(state)
+
     def sample_scores(self, outputs: tuple[Array, ...], targets: Any) -> Array | None:
         """Each sample's share in the primary value, if the metric knows."""
         scores = getattr(self._metric, "sample_scores", None)

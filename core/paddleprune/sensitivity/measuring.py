@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from paddleprune.console import Task as Bar
@@ -11,6 +11,7 @@ from paddleprune.console import progress
 from paddleprune.interfaces import Array, Metric
 from paddleprune.measure.evaluation import Batches
 from paddleprune.sensitivity.evaluators import Evaluator, Stage
+from paddleprune.sensitivity.kept import Kept
 from paddleprune.sensitivity.questions import Question
 from paddleprune.sensitivity.scores import Baseline, Score, Tally
 
@@ -19,6 +20,7 @@ Entry: TypeAlias = tuple[str, float]
 Known: TypeAlias = Mapping[float, Score | None]
 """What is known of a group: ratio -> its score; None where it is to be measured."""
 Scores: TypeAlias = dict[Entry, Score]
+_SECONDS_BETWEEN_SAVES = 5.0
 
 
 class Measurer(Protocol):
@@ -27,7 +29,7 @@ class Measurer(Protocol):
     def baseline(self) -> float:
         """The dense network's primary metric."""
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """Measure groups, each as far as is wanted; scores come as they are found, later ones replace earlier ones.
 
         Args:
@@ -45,6 +47,7 @@ class DataMeasurer:
         batches: the evaluation data; an entry is asked about after each batch.
         question: which entries are wanted.
         time_budget: seconds that `measure` may take; None for as long as it takes.
+        kept: where entries that are being measured are kept, every few seconds and when they are interrupted.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class DataMeasurer:
         batches: Batches,
         question: Question,
         time_budget: float | None = None,
+        kept: Kept | None = None,
     ) -> None:
+        self._kept, self._saved, self._baseline = kept, time.monotonic(), 0.0
         self._evaluator, self._metric, self._batches, self._question = evaluator, metric, batches, question
         self._time_budget = time_budget
         self._samples = len(batches.dataset)
@@ -71,15 +76,20 @@ class DataMeasurer:
         self.dense = Baseline(tally.value(), tally.scores, self._samples, self._metric.higher_is_better)
         return self.dense.value
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """Measure groups, each as far as is wanted."""
-        dense = self._dense.scores
+        self._baseline, dense = baseline, self._dense.scores
         groups = [_Group(name, known, self._metric, dense) for name, known in work.items()]
         total = sum(len(group.tallies) for group in groups) * self._samples
         deadline = None if self._time_budget is None else time.monotonic() + self._time_budget
         by_name = {group.name: group for group in groups}
+        if self._kept is not None:
+            for group in groups:
+                self._kept.load(group.name, self._baseline, self._batches.batch_size, group.tallies)
         batches = [[by_name[name] for name in names] for names in self._evaluator.together(list(by_name))]
         with progress("analyze", total) as bar:
+            if begun := sum(tally.samples for group in groups for tally in group.tallies.values()):
+                bar.advance(begun)
             if deadline is None:
                 for some in batches:
                     yield self._advance(some, bar)
@@ -107,8 +117,12 @@ class DataMeasurer:
         """Run groups' entries on the samples that they still want, of the first `limit`."""
         starts = [start for start in self._starts if limit is None or start < limit]
         with self._evaluator.open([group.name for group in groups]) as stage:
-            while self._pass(stage, groups, starts, bar, deadline):
-                pass  # an entry that comes to be wanted again has batches to catch up on
+            try:
+                while self._pass(stage, groups, starts, bar, deadline):
+                    pass  # an entry that comes to be wanted again has batches to catch up on
+            except KeyboardInterrupt:
+                self._keep(groups)
+                raise
         if limit is None:
             left = [self._samples - tally.samples for group in groups for tally in group.tallies.values()]
             bar.advance(sum(left), groups[-1].name)
@@ -130,7 +144,15 @@ class DataMeasurer:
                 self._run(stage, start, [tally for *_, tally in lacking], [{name: ratio} for name, ratio, _ in lacking])
                 bar.advance(len(lacking) * min(self._batches.batch_size, self._samples - start), lacking[-1][0])
                 going = True
+                if time.monotonic() - self._saved > _SECONDS_BETWEEN_SAVES:
+                    self._keep(groups)
         return going
+
+    def _keep(self, groups: Sequence[_Group]) -> None:
+        if self._kept is not None:
+            for group in groups:
+                self._kept.save(group.name, self._baseline, self._batches.batch_size, group.tallies)
+        self._saved = time.monotonic()
 
     def _lacks(self, group: _Group, start: int) -> list[float]:
         """The ratios that are wanted and haven't seen the batch that begins at a sample."""

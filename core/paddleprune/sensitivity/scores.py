@@ -58,9 +58,11 @@ class Tally:
         self.samples = self.count = 0
         self.total = self.squares = 0.0
         self.scores: dict[int, Array] = {}
+        self._whole = True
 
     def update(self, start: int, outputs: tuple[Array, ...], targets: Any) -> None:
         """Take in the batch that begins at a sample."""
+        self._whole = False
         self._metric.update(outputs, targets)
         self._value = None
         scores = self._metric.sample_scores(outputs, targets)
@@ -72,6 +74,31 @@ class Tally:
             self.count += drops.size
             self.total += float(drops.sum())
             self.squares += float(np.square(drops).sum())
+        self._whole = True
+
+    def state(self) -> dict[str, Array] | None:
+        """All of it as arrays; None where the metric can't tell, or it was stopped while it took in a batch."""
+        metric = self._metric.state() if self._whole else None
+        if metric is None:
+            return None
+        sizes = [scores.size for scores in self.scores.values()]
+        return {
+            **{f"metric {name}": np.ascontiguousarray(array) for name, array in metric.items()},
+            "starts": np.array(list(self.scores), np.int64),
+            "sizes": np.array(sizes, np.int64),
+            "scores": np.concatenate(list(self.scores.values())),
+            "sums": np.array([self.samples, self.count, self.total, self.squares], np.float64),
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave."""
+        own = {name.removeprefix("metric "): array for name, array in state.items() if name.startswith("metric ")}
+        self._metric.restore(own)
+        self._value = None
+        parts = np.split(state["scores"], np.cumsum(state["sizes"])[:-1])
+        self.scores = dict(zip(state["starts"].tolist(), parts, strict=True))
+        samples, count, self.total, self.squares = state["sums"].tolist()
+        self.samples, self.count = int(samples), int(count)
 
     def _alone(self, outputs: tuple[Array, ...], targets: Any) -> Array:
         alone = copy.deepcopy(self._fresh)

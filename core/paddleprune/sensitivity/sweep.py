@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
 from paddleprune.console import say
-from paddleprune.errors import ConfigError, TableError
+from paddleprune.errors import ConfigError, Interrupted, TableError
+from paddleprune.sensitivity.kept import clear, drop, folder_of
 from paddleprune.sensitivity.measuring import Known, Measurer, Scores
 from paddleprune.sensitivity.questions import Question
 from paddleprune.sensitivity.scores import Score
@@ -38,8 +40,9 @@ def sweep(
 ) -> SensitivityTable:
     """Measure every group at every ratio, alone, as far as the question wants it.
 
-    The file is replaced whole whenever a group has been measured, so that it may be killed at any moment; the
-    same call continues it. Entries that can't differ (no unit goes, or as many as at another ratio) are copied.
+    The file is replaced whole whenever groups have been measured (several that share work come together), so that it
+    may be killed at any moment; the same call continues it. What is being measured meanwhile is the measurer's to
+    keep. Entries that can't differ (no unit goes, or as many as at another ratio) are copied.
 
     Args:
         groups: what may be pruned, in the network's order.
@@ -53,18 +56,37 @@ def sweep(
         TableError: the file holds a table of something else, or a metric is not finite, or the dense one 0.
         ConfigError: a ratio isn't between 0 and 1.
     """
-    ratios, question = _checked(ratios), question or Question()
+    ratios, question = checked_ratios(ratios), question or Question()
     table = _open(save_file, identity, measurer, [group.name for group in groups])
     known = {group.name: _known(table, group, ratios) for group in groups}
     work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
-    if any(table.groups.values()):
-        done = sum(score is not None for scores in known.values() for score in scores.values())
-        say(f"continuing {save_file}: {done} of {sum(map(len, known.values()))} entries are there")
     table = _recorded(table, {}, groups, ratios, save_file)
+    if any(known_score is not None for scores in known.values() for known_score in scores.values()):
+        say(f"continuing {save_file}: {_entries(table, groups, ratios)} are there")
     todo = {name: _incomplete_dropped(known[name]) for name in work}
-    for scores in measurer.measure(todo, table.baseline) if todo else ():
-        table = _recorded(table, scores, groups, ratios, save_file)
+    try:
+        with closing(measurer.measure(todo, table.baseline) if todo else _nothing()) as found:
+            for scores in found:
+                table = _recorded(table, scores, groups, ratios, save_file)
+    except KeyboardInterrupt:
+        if save_file is None:
+            raise
+        entries = _entries(SensitivityTable.load(save_file), groups, ratios)
+        begun = ", those that were begun are kept beside it" if folder_of(save_file).exists() else ""
+        raise Interrupted(f"interrupted; {entries} are in {save_file}{begun}; the same command goes on") from None
+    if save_file is not None:
+        clear(save_file)
     return table
+
+
+def _entries(table: SensitivityTable, groups: Sequence[Prunable], ratios: Sequence[float]) -> str:
+    """How many entries of all those that a table with these ratios has are there."""
+    there = sum(table.point(group.name, ratio) is not None for group in groups for ratio in ratios)
+    return f"{there} of {len(groups) * len(ratios)} entries"
+
+
+def _nothing() -> Generator[Scores, None, None]:
+    yield from ()
 
 
 def _recorded(
@@ -83,6 +105,7 @@ def _recorded(
         table = _copied(table, group, ratios)
     if save_file is not None and table != before:
         table.save(save_file)
+        drop(save_file, {name for (name, _), score in scores.items() if score.complete})
     return table
 
 
@@ -101,7 +124,7 @@ def left_out(
     table: SensitivityTable, groups: Sequence[Prunable], ratios: Sequence[float], question: Question
 ) -> str | None:
     """One line: what wasn't measured to the end, and whether that matters to the question; None if all was."""
-    points = [table.point(group.name, ratio) for group in groups for ratio in _checked(ratios)]
+    points = [table.point(group.name, ratio) for group in groups for ratio in checked_ratios(ratios)]
     measured = sum(point is not None and not point.implied for point in points)
     missing = sum(point is None for point in points)
     if measured == len(points):
@@ -116,7 +139,12 @@ def left_out(
     return f"{line}; the plan may still change at {len(open_)} groups ({names})"
 
 
-def _checked(ratios: Sequence[float]) -> list[float]:
+def checked_ratios(ratios: Sequence[float]) -> list[float]:
+    """Ratios, ascending and each once.
+
+    Raises:
+        ConfigError: there are none, or one isn't between 0 and 1.
+    """
     for ratio in ratios:
         if not 0 < ratio < 1:
             raise ConfigError(f"a ratio must lie between 0 and 1, got {ratio:g}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from paddleprune.console import progress, say
 from paddleprune.errors import PaddlePruneError, WorkerError
@@ -21,6 +23,8 @@ Make: TypeAlias = Callable[[], Measurer]
 Unit: TypeAlias = dict[str, Known]
 """Groups that one process measures in one go."""
 _TRIES = 2
+_SECONDS_TO_END = 5.0
+"""That interrupted processes have to keep what they have begun."""
 
 
 class WorkerMeasurer:
@@ -42,7 +46,7 @@ class WorkerMeasurer:
         """The dense network's primary metric."""
         return self._dense.baseline()
 
-    def measure(self, work: Mapping[str, Known], baseline: float) -> Iterator[Scores]:
+    def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """Measure groups, in any order.
 
         Raises:
@@ -72,6 +76,13 @@ class WorkerMeasurer:
                         else:
                             bar.advance(len({name for name, _ in said}), next(iter(said), ("",))[0])
                             yield said
+            except KeyboardInterrupt:
+                for child in children.values():
+                    child.interrupt()
+                deadline = time.monotonic() + _SECONDS_TO_END
+                for child in children.values():
+                    child.process.join(max(0.0, deadline - time.monotonic()))
+                raise
             finally:
                 for child in children.values():
                     child.process.kill()
@@ -97,7 +108,8 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self.connection, there = context.Pipe()
         self.process = context.Process(target=_work, args=(there, make, baseline, threads), daemon=True)
-        self.process.start()
+        with _uninterrupted():
+            self.process.start()
         there.close()
         self.unit: Unit = {}
 
@@ -124,6 +136,11 @@ class _Child:
         scores: Scores = said
         return scores
 
+    def interrupt(self) -> None:
+        """Let it keep what it has begun, and end."""
+        if self.process.pid is not None and self.process.is_alive():
+            os.kill(self.process.pid, signal.SIGINT)
+
     def end(self) -> Unit:
         """Make sure that it is over; what it was at."""
         self.process.kill()
@@ -143,19 +160,46 @@ def _sorted_out(unit: Unit, tries: dict[str, int]) -> tuple[Unit, list[str]]:
 
 def _work(there: Connection, make: Make, baseline: float, threads: int) -> None:
     """The life of a process: make a measurer, then measure what comes in."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads(threads)
-    try:
-        measurer = make()
-        while True:
-            for scores in measurer.measure(there.recv(), baseline):
-                there.send(scores)
-            there.send(None)
-    except EOFError:
+    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+        try:
+            measurer = make()
+            signal.signal(signal.SIGINT, _once)
+            while True:
+                for scores in measurer.measure(there.recv(), baseline):
+                    there.send(scores)
+                there.send(None)
+        except PaddlePruneError as error:
+            there.send(error)
+
+
+def _once(number: int, frame: Any) -> None:
+    """Interrupt, and don't be interrupted again while what was begun is kept."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed can't end its processes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A process that is started meanwhile doesn't heed Ctrl-C until it says so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    except PaddlePruneError as error:
-        there.send(error)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paddleprune.errors import SaveError
-from paddleprune.files import saving
+from paddleprune.files import saving, sync_folder
 
 
 def _sibling(folder: Path, what: str) -> Path:
@@ -53,10 +53,11 @@ def replacing(folder: Path, mark: str) -> Iterator[Path]:
 
 
 def _swap(fresh: Path, folder: Path, previous: Path) -> None:
+    sync_folder(fresh)
     if folder.exists():
         folder.rename(previous)
     fresh.rename(folder)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _put_back(folder: Path) -> None:
@@ -67,15 +68,6 @@ def _put_back(folder: Path) -> None:
 def _check_ours(folder: Path, mark: str) -> None:
     if folder.exists() and not (folder / mark).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SaveError(f"{folder} holds something that is not a checkpoint; choose another place to save to")
-
-
-def _sync(folder: Path) -> None:
-    """Make the renames in a folder outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_synced(path: Path, content: bytes) -> None:

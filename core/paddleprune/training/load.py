@@ -63,30 +63,6 @@ def restore_weights(layer: nn.Layer, checkpoint: Checkpoint) -> None:
     set_weights(layer, checkpoint.weights)
 
 
-def load_weights(layer: nn.Layer, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Start a layer from a checkpoint's weights where they fit (`pretrain_weights`).
-
-    Args:
-        layer: changed in place.
-        checkpoint: where the weights come from; it may have another number of classes.
-
-    Returns:
-        The layer's names that kept their own weights, since the checkpoint lacks them or has another shape.
-
-    Raises:
-        CheckpointError: nothing fits.
-    """
-    skipped = misfits(layer, checkpoint.weights)
-    if len(skipped) == len(layer.state_dict()):
-        raise CheckpointError(
-            f"none of the weights of {checkpoint.folder} ({checkpoint.info.family}) fit this model; "
-            "give a checkpoint of the same family and options"
-        )
-    fitting = layer.state_dict().keys() - set(skipped)
-    set_weights(layer, {name: array for name, array in checkpoint.weights.items() if name in fitting})
-    return tuple(skipped)
-
-
 def _shapes(name: str, layer: nn.Layer, checkpoint: Checkpoint) -> str:
     ours, theirs = list(layer.state_dict()[name].shape), list(checkpoint.weights[name].shape)
     return f"{name!r} of {checkpoint.folder} has shape {theirs}, the model's {ours}"

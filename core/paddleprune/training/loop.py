@@ -15,7 +15,7 @@ from paddleprune.training.checkpoint import CheckpointInfo, read_info
 from paddleprune.training.device import check_amp, select_device
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.optimizer import build_optimizer
-from paddleprune.training.places import BEST, prepare_save_dir, resume_folder
+from paddleprune.training.places import BEST, resume_folder
 from paddleprune.training.run import Run
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.schedules import build_schedule
@@ -66,15 +66,16 @@ def fit(
         train_dataset: read by several threads if `settings.num_workers`.
         eval_dataset: decoded once, if memory allows.
         settings: what the user chose.
-        save_dir: where results go.
+        save_dir: where results go; made ready by `go_on`.
         info: what the checkpoints say about the model; metrics and epochs are filled in.
         plan: how the layer was pruned, if it was.
         resume: an `epoch_N` folder, or the `save_dir` of a run: its weights, plan and state replace the layer's,
             which need only be the same family with the same options.
 
     Raises:
-        ConfigError: a setting can't be used here, `save_dir` holds another run, or the loss became NaN.
-        DataError: fewer images than a batch, or an image or label that can't be used.
+        ConfigError: a setting can't be used here, or the loss became NaN.
+        DataError: fewer images than a batch, or an image or label that can't be used. The evaluation data is read
+            before the first epoch.
         DependencyError: `use_vdl` without visualdl.
         CheckpointError: `resume` can't be read or doesn't fit.
         SaveError: the disk is full; the last checkpoint is whole.
@@ -85,7 +86,6 @@ def fit(
     schedule = build_schedule(settings, len(loader))
     step = TrainStep(layer, loss, build_optimizer(layer, settings, schedule), schedule, settings.amp)
     folder = resume_folder(resume) if resume is not None else None
-    prepare_save_dir(save_dir, resuming=folder is not None and folder.resolve().parent == save_dir.resolve())
     scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
     run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars)
     try:

@@ -6,13 +6,12 @@ import re
 from pathlib import Path
 
 from paddleprune.console import say
-from paddleprune.errors import CheckpointError, ConfigError
-from paddleprune.files import write_text
+from paddleprune.errors import CheckpointError
 from paddleprune.training.checkpoint import INFO, Checkpoint, read_checkpoint, read_info, write_checkpoint
 from paddleprune.training.folder import existing
 from paddleprune.training.state import Best
 
-BEST = "best_model"
+BEST, HISTORY = "best_model", "history.json"
 
 
 def epoch_folder(save_dir: Path, epoch: int) -> Path:
@@ -41,26 +40,6 @@ def resume_folder(path: Path) -> Path:
     if not epochs:
         raise CheckpointError(f"{path} holds no checkpoint to resume from; give a save_dir or an epoch_N folder in it")
     return epoch_folder(path, epochs[-1])
-
-
-def prepare_save_dir(save_dir: Path, resuming: bool) -> None:
-    """Make sure, before hours of training, that results can be written and overwrite nobody's.
-
-    Args:
-        save_dir: where results go.
-        resuming: the run that is resumed is the one in `save_dir`.
-
-    Raises:
-        ConfigError: an earlier run is there, and this one doesn't resume it.
-        SaveError: the place can't be written.
-    """
-    if not resuming and ((existing(save_dir / BEST)).exists() or saved_epochs(save_dir)):
-        epochs = saved_epochs(save_dir)
-        go_on = f", or go on with resume_checkpoint={epoch_folder(save_dir, epochs[-1])}" if epochs else ""
-        raise ConfigError(f"{save_dir} already holds a trained model; choose another save_dir{go_on}")
-    probe = save_dir / ".writable"
-    write_text(probe, "")
-    probe.unlink()
 
 
 def restore_best(save_dir: Path, resumed: Checkpoint, best: Best) -> Best:

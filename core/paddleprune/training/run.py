@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paddleprune.console import Task, progress, say
-from paddleprune.errors import ConfigError
+from paddleprune.errors import ConfigError, Interrupted
 from paddleprune.files import write_json
 from paddleprune.interfaces import Metric
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
@@ -19,7 +19,7 @@ from paddleprune.training.load import restore_weights
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.log import StepLog
 from paddleprune.training.optimizer import optimizer_state, restore_optimizer
-from paddleprune.training.places import BEST, epoch_folder, restore_best
+from paddleprune.training.places import BEST, HISTORY, epoch_folder, restore_best
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.seeding import seed_everything
 from paddleprune.training.state import Best, EpochRecord, TrainState
@@ -56,19 +56,23 @@ class Run:
         restore_optimizer(self.step.optimizer, self.step.layer, accumulators)
         self.step.schedule.set_state_dict(dict(state.schedule))
         self.step.restore_scaler(state.scaler)
-        changed = state.differences(self.settings, len(self.loader.dataset))
-        if changed:
-            say(f"resuming with {', '.join(changed)}: not what the interrupted run would have done")
         self.best = restore_best(self.save_dir, checkpoint, state.best)
         self.epoch, self.last, self.history = state.epoch, folder, list(state.history)
         self.plan = checkpoint.plan
+        self._write_history()
 
     def train(self) -> None:
         """Run the epochs that are left."""
         epochs = range(self.epoch + 1, self.settings.num_epochs + 1)
         if not epochs or self._stopped():
-            say(f"nothing left to train after epoch {self.epoch}; give more num_epochs or early_stop_patience")
+            say(
+                f"nothing left to train in {self.save_dir} after epoch {self.epoch}; for more, resume "
+                f"{self.last} with more num_epochs or early_stop_patience"
+            )
             return
+        if self.last is not None:
+            say(f"going on after epoch {self.epoch}, from {self.last}")
+        self._try_evaluation()
         try:
             with progress("train", len(epochs) * len(self.loader)) as task:
                 log = StepLog(self.settings, len(self.loader), len(epochs), task, self.scalars)
@@ -80,8 +84,19 @@ class Run:
                         task.log(f"early stop: no improvement in {self.settings.early_stop_patience} evaluations")
                         break
         except KeyboardInterrupt:
-            say(f"interrupted; {self._way_back()}")
-            raise
+            raise Interrupted(f"interrupted; {self._way_back()}") from None
+
+    def _try_evaluation(self) -> None:
+        """Read all evaluation data, and evaluate the first batch: what is wrong there must not cost an epoch."""
+        size = self.batches.batch_size
+        inputs, targets = self.batches.take(0, size)
+        self.metric.reset()
+        self.metric.update(eager_forward(self.step.layer)(inputs), targets)
+        others = range(size, len(self.batches.dataset), size)
+        with progress("read the evaluation data", len(others)) as bar:
+            for start in others:
+                self.batches.take(start, start + size)
+                bar.advance()
 
     def _train_epoch(self, epoch: int, log: StepLog) -> None:
         seed_everything(self.settings.seed, epoch)
@@ -130,8 +145,11 @@ class Run:
         folder = epoch_folder(self.save_dir, self.epoch)
         accumulators = optimizer_state(self.step.optimizer, layer)
         save_checkpoint(folder, layer, info, self.plan, self._state(best), accumulators)
-        write_json(self.save_dir / "history.json", [record.model_dump(mode="json") for record in self.history])
+        self._write_history()
         return folder
+
+    def _write_history(self) -> None:
+        write_json(self.save_dir / HISTORY, [record.model_dump(mode="json") for record in self.history])
 
     def _state(self, best: Best) -> TrainState:
         return TrainState(
@@ -149,4 +167,4 @@ class Run:
         return self.settings.early_stop and self.best is not None and self.best.since >= patience
 
     def _way_back(self) -> str:
-        return f"go on with resume_checkpoint={self.last}" if self.last else "no checkpoint had been saved yet"
+        return f"the same command goes on after {self.last}" if self.last else "no checkpoint had been saved yet"

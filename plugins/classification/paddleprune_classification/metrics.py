@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,14 @@ class TopK(Metric):
         if not self.images:
             raise DataError("accuracy over no images is undefined; the evaluation data is empty")
         return [hits / self.images for hits in self.hits]
+
+    def state(self) -> dict[str, Array]:
+        """The hits, and of how many images."""
+        return {"counts": np.array([*self.hits, self.images], np.int64)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave."""
+        *self.hits, self.images = state["counts"].tolist()
 
     def name(self) -> list[str]:
         """`acc1`, `acc<k>`."""

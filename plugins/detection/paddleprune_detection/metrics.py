@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,6 +54,19 @@ class DetectionMetric(Metric):
             of_classes = precision.mean(0)
             means = [_mean(of_classes), _mean(precision[0])]
         return [*means, *np.nan_to_num(of_classes, nan=-1.0).tolist()]
+
+    def state(self) -> dict[str, Array]:
+        """The results of all images, field by field, and how many rows each has."""
+        columns = dict(zip(Result._fields, zip(*self.results, strict=True), strict=True)) if self.results else {}
+        sizes = {f"{name} sizes": np.array([len(part) for part in parts]) for name, parts in columns.items()}
+        return {**sizes, **{name: np.concatenate(parts) for name, parts in columns.items()}}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave."""
+        names = [name for name in Result._fields if name in state]
+        ends = {name: np.cumsum(state[f"{name} sizes"])[:-1] for name in names}
+        columns = [np.split(state[name], ends[name]) for name in names]
+        self.results = [Result(*row) for row in zip(*columns, strict=True)]
 
     def name(self) -> list[str]:
         """The mean or means, and `ap_<class>`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +75,14 @@ class Overlap(Metric):
         accuracy, chance = right.sum() / pixels, float(there @ said) / pixels**2
         kappa = (accuracy - chance) / (1 - chance) if chance < 1 else 1.0
         return [float(value) for value in (ious[union > 0].mean(), accuracy, kappa, *ious)]
+
+    def state(self) -> dict[str, Array]:
+        """The confusion matrix."""
+        return {"confusion": self.confusion}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave."""
+        self.confusion = np.array(state["confusion"])
 
     def name(self) -> list[str]:
         """`miou`, `acc`, `kappa`, `iou_<class>`."""
