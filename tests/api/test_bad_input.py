@@ -85,6 +85,7 @@ def test_fewer_images_than_a_batch(data: Path, tmp_path: Path) -> None:
         (("--options", "scal=0.5"), ("unknown option 'scal'", "did you mean 'scale'")),
         (("--options", "scale"), ("--options", "name=value")),
         (("--eval-metric-loss", "-0.1"), ("eval_metric_loss", "-0.1")),
+        (("--eval-metric-loss", "5"), ("eval_metric_loss", "5% is 0.05")),
         (("--device", "tpu"), ("device", "tpu")),
         (("--config", "missing.yaml"), ("missing.yaml",)),
         (("--sensitivities-file", "t.json"), ("pretrain_weights",)),

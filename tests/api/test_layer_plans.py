@@ -233,8 +233,8 @@ def test_a_plan_says_what_is_wrong_with_its_ratios(layer: nn.Layer) -> None:
             use(graph, {"mx": 0.5})
         with pytest.raises(PlanError, match="'head' may not be pruned: feeds an output"):
             use(graph, {"head": 0.5})
-        for ratio in (2, -0.1, float("nan")):
-            with pytest.raises(PlanError, match=f"'mix' must be between 0 and 1, got {ratio}"):
+        for ratio, meant in ((50, "; 50% is 0.5"), (1.0, "; 1 would be all of it"), (-0.1, "$"), (float("nan"), "$")):
+            with pytest.raises(PlanError, match=f"'mix' must be between 0 and 1, got {ratio}{meant}"):
                 use(graph, {"mix": ratio})
     with pytest.raises(PlanError, match=r"between 0 and 1, got '0\.5'"):
         paddleprune.plan(graph, {"mix": "0.5"})  # type: ignore[dict-item]

@@ -170,7 +170,7 @@ class Named:
     """A group of ten units, as the sweep sees it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.size = name, 10
 
     def count(self, ratio: float) -> int:
         return int(ratio * 10 + 0.5)

@@ -72,8 +72,8 @@ def analyze(
         engine: what finds the groups and removes their units: "native", or "paddleslim", which must be
             installed, finds fewer groups, and measures them without compiling the network.
         ratios: shares of a group's units to remove, each between 0 and 1.
-        tolerance: metric losses that plans will be made for. Only the entries that decide about them are measured
-            on all samples; the plans are those of the whole table, the other entries are estimates.
+        tolerance: metric losses below 1 that plans will be made for. Only the entries that decide about them are
+            measured on all samples; the plans are those of the whole table, the other entries are estimates.
         until_loss: the same for every tolerance up to this one.
         time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is
             least certain.
@@ -91,11 +91,17 @@ def analyze(
         GraphError: PaddleSlim can't prune this network.
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
-    values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
+    values = {
+        "ratios": ratios,
+        "tolerance": tolerance,
+        "until_loss": until_loss,
+        "time_budget": time_budget,
+        "workers": workers,
+    }
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", "setting")
     if estimate is not None and engine != "native":
         raise ConfigError(f'estimate="taylor" follows the native graph; leave engine at "native" (got {engine!r})')
-    question = Question(chosen.tolerance, until_loss)
+    question = Question(chosen.tolerance, chosen.until_loss)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
     opened = job.open()

@@ -90,7 +90,7 @@ def plan(
 
     Raises:
         UnknownNameError: a name isn't a group of the layer.
-        PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+        PlanError: a group can't be pruned, or a ratio isn't from 0 to below 1.
         TableError: the table was measured with other weights.
         ConfigError: an argument can't be used, or doesn't go with the others.
     """
@@ -103,7 +103,7 @@ def plan(
         raise ConfigError(f"the plan's ratios are {what!r}; give a dict of group names and ratios, or a table")
     for name, ratio in what.items():
         if not isinstance(ratio, Real):
-            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio!r}")
+            raise PlanError(f"the ratio of {name!r} must be a number between 0 and 1, got {ratio!r}")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
     return LayerPlan(graph, chosen.plan(what, round_to=round_to), chosen)
 
@@ -117,8 +117,6 @@ def _plan_of_table(
     eval_metric_loss: float | None,
 ) -> LayerPlan:
     identity, tolerance = table.identity, _TOLERANCE if eval_metric_loss is None else eval_metric_loss
-    if not isinstance(tolerance, Real) or not 0 <= tolerance < math.inf:
-        raise ConfigError(f"eval_metric_loss must be 0 or more, got {tolerance!r}")
     for word, asked, measured in (
         ("criterion", criterion, identity.criterion),
         ("engine", engine, identity.engine),
@@ -127,7 +125,7 @@ def _plan_of_table(
             raise ConfigError(f"the table was measured with the {word} {measured!r}, not {asked!r}; leave {word} out")
     table.check_model(model_digest(graph.layer), "the table")
     chosen = open_engine(identity.engine, graph.layer, graph.channels, identity.criterion)
-    return LayerPlan(graph, solve(chosen, table, float(tolerance), round_to), chosen)
+    return LayerPlan(graph, solve(chosen, table, tolerance, round_to), chosen)
 
 
 def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:

@@ -70,7 +70,7 @@ class LayerGraph:
 
         Raises:
             UnknownNameError: a name isn't a group of the layer.
-            PlanError: a group can't be pruned, or not be masked, or a ratio isn't between 0 and 1.
+            PlanError: a group can't be pruned, or not be masked, or a ratio isn't from 0 to below 1.
         """
         self.check_current()
         for name in ratios:

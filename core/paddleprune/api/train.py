@@ -18,7 +18,7 @@ from paddleprune.interfaces import Dataset
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
-from paddleprune.settings import TrainSettings
+from paddleprune.settings import TrainSettings, check_tolerance
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
     CheckpointInfo,
@@ -66,7 +66,7 @@ def train(
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
-        eval_metric_loss: the tolerance: each group alone may lose this share of the metric.
+        eval_metric_loss: the tolerance: each group alone may lose this share of the metric, from 0 to below 1.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly.
@@ -81,6 +81,7 @@ def train(
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
     chosen = validated(TrainSettings, settings, "training", "setting")
+    check_tolerance(eval_metric_loss, "eval_metric_loss")
     select_device(chosen.device)
     registry = Registry.discover()
     registry.task(task)

@@ -75,7 +75,7 @@ def imported(result: ImportedTable, path: Path) -> None:
 def explained(explanation: Explanation) -> None:
     """A row a group, and the totals."""
     table(
-        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because"),
+        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because, or limit"),
         [
             (
                 group.name,
@@ -84,7 +84,7 @@ def explained(explanation: Explanation) -> None:
                 f"{group.parameter_share:.1%}",
                 f"{group.flop_share:.1%}",
                 f"{len(group.parameters)} tensors",
-                group.protected or "",
+                group.protected or group.limit,
             )
             for group in explanation.groups
         ],

@@ -61,7 +61,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownNameError: a name isn't a group of the network.
-            PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+            PlanError: a group can't be pruned, or a ratio isn't from 0 to below 1.
         """
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:

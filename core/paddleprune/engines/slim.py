@@ -22,7 +22,7 @@ from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
-from paddleprune.settings import Criterion, EngineName
+from paddleprune.settings import Criterion, EngineName, likely
 
 Undo: TypeAlias = Callable[[], None]
 _ROUNDING = 1e-2
@@ -169,8 +169,8 @@ class SlimEngine:
         kept: dict[str, Array] = {}
         for name, ratio in ratios.items():
             group = self._group(name)
-            if not 0 <= ratio <= 1:
-                raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}")
+            if not 0 <= ratio < 1:
+                raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}{likely(ratio)}")
             left = -(-(group.size - group.count(ratio)) // round_to) * round_to
             if left < group.size:
                 kept[group.master] = self._pruner.choose(group.master, group.size - left)

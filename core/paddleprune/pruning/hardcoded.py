@@ -98,7 +98,8 @@ def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], pro
 
 def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> str | None:
     """What goes wrong when each group loses a different share of its units; None if nothing does."""
-    gone = [unit for i, group in enumerate(groups) for unit in group.units[: max(1, group.count(0.2 + 0.1 * (i % 5)))]]
+    counts = (max(1, group.count(0.2 + 0.1 * (i % 5))) for i, group in enumerate(groups))
+    gone = [unit for group, count in zip(groups, counts, strict=False) for unit in group.removable()[:count]]
     if not gone:
         return None
     try:

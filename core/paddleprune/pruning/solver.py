@@ -8,6 +8,7 @@ from typing import Protocol
 from paddleprune.errors import PlanError
 from paddleprune.pruning.plan import Plan
 from paddleprune.sensitivity import Prunable, SensitivityTable
+from paddleprune.settings import check_tolerance
 
 
 class Planner(Protocol):
@@ -34,12 +35,14 @@ def solve(planner: Planner, table: SensitivityTable, eval_metric_loss: float, ro
     Args:
         planner: the engine of the network, with the table's criterion.
         table: its sensitivity table.
-        eval_metric_loss: the tolerance, 0 or more.
+        eval_metric_loss: the tolerance, from 0 to below 1.
         round_to: channels of every pruned convolution stay a multiple of this.
 
     Raises:
         PlanError: the table names groups that the network doesn't have.
+        ConfigError: the tolerance isn't from 0 to below 1.
     """
+    eval_metric_loss = check_tolerance(eval_metric_loss, "eval_metric_loss")
     prunable = {group.name for group in planner.groups}
     strangers = [name for name in table.groups if name not in prunable]
     if strangers:

@@ -21,14 +21,17 @@ from paddleprune.interfaces import Array
 from paddleprune.settings import Criterion
 
 Rankings: TypeAlias = Mapping[str, list[int]]
-"""Group name -> indices of its units, least important first."""
+"""Group name -> indices of its units in the order in which they go: the least important first.
+
+Units that must stay once those before them are gone, so that every axis keeps a channel, are left out.
+"""
 
 _BLOCK = 2**21
 """Weights that are scored at a time."""
 
 
 def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> dict[str, list[int]]:
-    """Rank the units of every prunable group; ties keep the channels' order.
+    """The order in which the units of every prunable group go; ties keep the channels' order.
 
     Args:
         layer: the dense network that the graph was built from.
@@ -54,7 +57,7 @@ def _rank_group(
         mine, theirs = np.array([p[0] for p in places]), np.array([p[1] for p in places])
         counts = np.bincount(mine, minlength=len(total))
         total += np.bincount(mine, scores[theirs], minlength=len(total)) / np.maximum(counts, 1)
-    return [int(i) for i in np.argsort(total, kind="stable")]
+    return [index[unit] for unit in group.removable(group.units[i] for i in np.argsort(total, kind="stable"))]
 
 
 def _l1(filters: Array) -> Array:

@@ -13,7 +13,7 @@ from paddleprune.sensitivity.measuring import Known, Measurer, Scores
 from paddleprune.sensitivity.questions import Question
 from paddleprune.sensitivity.scores import Score
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
-from paddleprune.settings import RATIOS
+from paddleprune.settings import RATIOS, likely
 
 
 class Prunable(Protocol):
@@ -23,8 +23,12 @@ class Prunable(Protocol):
     def name(self) -> str:
         """What the table calls it."""
 
+    @property
+    def size(self) -> int:
+        """How many units it has."""
+
     def count(self, ratio: float) -> int:
-        """How many units a ratio removes."""
+        """How many units a ratio really removes."""
 
 
 def sweep(
@@ -71,14 +75,14 @@ def _recorded(
     table: SensitivityTable, scores: Scores, groups: Sequence[Prunable], ratios: Sequence[float], save_file: Path | None
 ) -> SensitivityTable:
     """The table with new entries, and those that follow from them, saved."""
-    before = table
+    before, by_name = table, {group.name: group for group in groups}
     for (name, ratio), score in scores.items():
         if not isfinite(score.metric):
             what = f"{table.identity.metric} is {score.metric:g} with {ratio:g} of {name} gone"
             raise TableError(f"{what}; it must be a number")
         known = table.point(name, ratio)
         if known is None or (known.samples or 0) <= (score.samples or 0):
-            table = table.with_point(name, _point(ratio, score))
+            table = table.with_point(name, _point(by_name[name], ratio, score))
     for group in groups:
         table = _copied(table, group, ratios)
     if save_file is not None and table != before:
@@ -119,7 +123,7 @@ def left_out(
 def _checked(ratios: Sequence[float]) -> list[float]:
     for ratio in ratios:
         if not 0 < ratio < 1:
-            raise ConfigError(f"a ratio must lie between 0 and 1, got {ratio:g}")
+            raise ConfigError(f"a ratio must lie between 0 and 1, got {ratio:g}{likely(ratio)}")
     if not ratios:
         raise ConfigError("there are no ratios to measure; give at least one between 0 and 1")
     return sorted({round(ratio, 6) for ratio in ratios})
@@ -163,7 +167,7 @@ def _copied(table: SensitivityTable, group: Prunable, ratios: Sequence[float]) -
     points[0] = Point(ratio=0.5, metric=table.baseline, loss=0.0, error=0.0, samples=table.identity.samples or None)
     for ratio in ratios:
         same = points.get(group.count(ratio))
-        copy = None if same is None else same.model_copy(update={"ratio": ratio})
+        copy = None if same is None else same.model_copy(update={"ratio": ratio, "removed": _removed(group, ratio)})
         if copy is not None and copy != table.point(group.name, ratio):
             table = table.with_point(group.name, copy)
     return table
@@ -173,9 +177,15 @@ def _score(point: Point) -> Score:
     return Score(point.metric, point.loss, point.error, point.samples, complete=not point.implied)
 
 
-def _point(ratio: float, score: Score) -> Point:
+def _removed(group: Prunable, ratio: float) -> float:
+    """The share of its units that really goes."""
+    return round(group.count(ratio) / group.size, 6)
+
+
+def _point(group: Prunable, ratio: float, score: Score) -> Point:
     return Point(
         ratio=ratio,
+        removed=_removed(group, ratio),
         metric=score.metric,
         loss=score.loss,
         error=score.error,

@@ -47,7 +47,8 @@ class Point(Contract):
     """One entry of the table.
 
     Attributes:
-        ratio: share of the group's units that were masked.
+        ratio: share of the group's units that was asked to go.
+        removed: the share that really went: whole units, and every axis keeps a channel; None where that isn't known.
         metric: the primary metric then.
         loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped.
         error: the standard error of the loss, from the differences to the dense network sample by sample; None
@@ -58,6 +59,7 @@ class Point(Contract):
     """
 
     ratio: float = Field(gt=0, lt=1)
+    removed: float | None = None
     metric: float
     loss: float
     error: float | None = None

@@ -96,7 +96,7 @@ class FamilyConformance:
         gone: list[int] = []
         for group in graph.prunable:
             count = group.count(float(generator.uniform(0.1, 0.9)))
-            gone.extend(generator.permutation(group.units)[:count].tolist())
+            gone.extend(group.removable(generator.permutation(group.units).tolist())[:count])
         check_exact(layer, graph, gone, probe)
 
     def test_a_pruned_model_is_like_any_other(
