@@ -12,6 +12,12 @@ from pathlib import Path
 import pytest
 from command import SHORT, SMALL, run
 
+import paddleprune
+from paddleprune.errors import CheckpointError
+from paddleprune.registry import Registry
+from paddleprune.training import load_model
+from paddleprune.training.checkpoint import save_checkpoint
+
 NET = ("--model", "mobilenet_v2", *SMALL)
 
 
@@ -155,6 +161,25 @@ def _predicted(model: Path, files: list[str]) -> list[int]:
             result = json.loads(line)
             results[result["file"]] = result["label_id"]
     return [results[file] for file in files]
+
+
+def test_weights_that_are_no_numbers(data: Path, dense: Path, tmp_path: Path) -> None:
+    loaded = load_model(dense, Registry.discover())
+    loaded.layer.features[0][0].weight[0, 0, 0, 0] = float("inf")
+    save_checkpoint(tmp_path / "broken", loaded.layer, loaded.info)
+    for call in (
+        lambda: paddleprune.evaluate(tmp_path / "broken", eval_dataset=data),
+        lambda: paddleprune.analyze(tmp_path / "broken", eval_dataset=data, save_file=tmp_path / "t.json"),
+    ):
+        with pytest.raises(CheckpointError, match=r"broken: features\.0\.0\.weight holds 1 NaN or infinite values"):
+            call()
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_what_explain_assumes_is_said() -> None:
+    said = run("explain", "classification", "--model", "mobilenet_v2", "--options", "scale=0.25").stderr
+    assert "mobilenet_v2 with num_classes=1000 input_size=224x224 input_channels=3" in said
+    assert "scale" not in said
 
 
 def test_other_classes_than_the_checkpoint(dense: Path, data: Path, tmp_path: Path) -> None:

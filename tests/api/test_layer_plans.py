@@ -271,3 +271,23 @@ def test_a_plan_is_for_the_layer_as_it_was_traced(layer: nn.Layer) -> None:
     first.undo(layer)
     with pytest.raises(ConfigError, match="the probe holds 1; give tensors or arrays"):
         paddleprune.shrink(layer, first, probe=(1, 3, 8, 8))
+
+
+def test_plans_are_undone_in_order(classifier: nn.Layer) -> None:
+    dense = contents(classifier)
+    first = paddleprune.plan(paddleprune.trace(classifier, (2, 3, 8, 8)), {"body.0": 0.5})
+    paddleprune.shrink(classifier, first)
+    between = contents(classifier)
+    graph = paddleprune.trace(classifier, (2, 3, 8, 8))
+    second = paddleprune.plan(graph, {"body.0": 0.5})
+    paddleprune.shrink(classifier, second)
+    with pytest.raises(GraphError, match="trace the layer again, or undo"):
+        graph.explain()
+    with pytest.raises(PlanError, match=r"body\.0\.weight had the shape \(8, .* and has \(4, .* undo later plans"):
+        first.undo(classifier)
+    second.undo(classifier)
+    assert_same(classifier, between)
+    first.undo(classifier)
+    assert_same(classifier, dense)
+    with pytest.raises(PlanError, match="nothing to undo"):
+        first.undo(classifier)

@@ -36,6 +36,7 @@ class LayerPlan:
     def __init__(self, graph: LayerGraph, plan: Plan, engine: Engine) -> None:
         self.graph, self.plan, self.engine = graph, plan, engine
         self._undo: Undo | None = None
+        self._left: dict[str, tuple[int, ...]] = {}
 
     def __repr__(self) -> str:
         return f"<LayerPlan of {type(self.graph.layer).__name__}: {self.summary()}>"
@@ -57,10 +58,17 @@ class LayerPlan:
         """Restore a layer bit for bit, whatever it has learned since the cut.
 
         Raises:
-            PlanError: the layer wasn't shrunk with this plan.
+            PlanError: the layer wasn't shrunk with this plan, or something else was cut from it since.
         """
         if self._undo is None or layer is not self.graph.layer:
             raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
+        now = _shapes(layer)
+        for name, shape in self._left.items():
+            if now.get(name) != shape:
+                raise PlanError(
+                    f"{name} had the shape {shape} when this plan had been carried out and has "
+                    f"{now.get(name) or 'gone'} now; undo later plans first, the last one before the others"
+                )
         self._undo(layer)
         for tensor in layer.parameters():
             tensor.clear_gradient(set_to_zero=False)
@@ -179,8 +187,13 @@ def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
     undo = snapshot(layer, graph.channels)
     done = plan.engine.prune(plan.plan, inputs)
     plan.plan = done.model_copy(update={"attributes": _all_attributes(layer, graph, done)})
-    plan._undo = undo
+    plan._undo, plan._left = undo, _shapes(layer)
     return cast(Certificate, done.certificate)
+
+
+def _shapes(layer: nn.Layer) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter and buffer."""
+    return {name: tuple(tensor.shape) for name, tensor in named_tensors(layer).items()}
 
 
 def _all_attributes(layer: nn.Layer, graph: LayerGraph, done: Plan) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import named_tensors, not_finite
 from paddleprune.graph.walker import Attention
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
@@ -55,7 +55,12 @@ class LayerGraph:
         return self.channels[name]
 
     def explain(self) -> Explanation:
-        """Every group with its size and shares, or why it is protected; `print` shows a table."""
+        """Every group with its size and shares, or why it is protected; `print` shows a table.
+
+        Raises:
+            GraphError: the layer has changed since it was traced.
+        """
+        self.check_current()
         return describe(self.channels)
 
     @contextmanager
@@ -81,7 +86,7 @@ class LayerGraph:
             yield self.layer
 
     def check_current(self) -> None:
-        """Refuse a layer that has other shapes than when it was traced.
+        """Refuse a layer that has other shapes than when it was traced, or weights that aren't numbers.
 
         Raises:
             GraphError: naming the first parameter that has.
@@ -94,6 +99,7 @@ class LayerGraph:
                     f"{name} had the shape {shape} when the layer was traced and has {now or 'gone'} now; "
                     "trace the layer again, or undo the plan that shrunk it"
                 )
+        _check_finite(self.layer)
 
 
 def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", inexact: bool = False) -> LayerGraph:
@@ -111,15 +117,24 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
 
     Raises:
         ConfigError: an argument can't be used.
-        GraphError: the layer can't be traced.
+        GraphError: the layer can't be traced, doesn't run, or has weights that aren't numbers.
     """
     if not isinstance(layer, nn.Layer):
         raise ConfigError(f"layer is {layer!r}; give a paddle.nn.Layer, built")
     if attention not in get_args(Attention):
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
     arguments = read_arguments(input_spec)
-    channels = protect_hard_coded(layer, build_graph(layer, arguments, attention=attention, inexact=inexact))
-    return LayerGraph(layer, channels, example_inputs(arguments, channels.inputs))
+    _check_finite(layer)
+    channels = build_graph(layer, arguments, attention=attention, inexact=inexact)
+    probe = example_inputs(arguments, channels.inputs)
+    return LayerGraph(layer, protect_hard_coded(layer, channels, probe), probe)
+
+
+def _check_finite(layer: nn.Layer) -> None:
+    """Refuse weights of which no table, plan or certificate could say anything."""
+    found = not_finite(layer)
+    if found is not None:
+        raise GraphError(f"{found}; load weights that are numbers, or train the layer again")
 
 
 def analyze_layer(

@@ -10,8 +10,9 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.errors import ConfigError
+from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.graph import ChannelGraph, build_graph
+from paddleprune.graph.tensors import not_finite
 from paddleprune.interfaces import Dataset, Metric
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.registry import Registry
@@ -20,8 +21,15 @@ from paddleprune.training import LoadedModel, load_model
 
 
 def open_model(registry: Registry, path: str | Path) -> LoadedModel:
-    """Load a checkpoint; its network is in evaluation mode."""
+    """Load a checkpoint; its network is in evaluation mode.
+
+    Raises:
+        CheckpointError: it isn't whole, or a weight isn't a number.
+    """
     loaded = load_model(Path(path), registry)
+    found = not_finite(loaded.layer)
+    if found is not None:
+        raise CheckpointError(f"{path}: {found}; use an earlier checkpoint, or train with a lower learning_rate")
     loaded.layer.eval()
     return loaded
 

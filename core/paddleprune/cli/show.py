@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,11 @@ def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
     worst = sorted(((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True)[
         :5
     ]
-    typer.echo("most sensitive groups: " + ", ".join(f"{name} ({loss:.1%})" for loss, name in worst))
+    typer.echo("most sensitive groups: " + ", ".join(f"{name} ({_lost(loss)})" for loss, name in worst))
+
+
+def _lost(loss: float) -> str:
+    return f"{loss:.1%}" if math.isfinite(loss) else "everything: the metric is no number"
 
 
 def imported(result: ImportedTable, path: Path) -> None:

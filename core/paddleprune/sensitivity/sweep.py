@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Protocol
 
@@ -54,7 +54,7 @@ def sweep(
         save_file: where the table is, or goes.
 
     Raises:
-        TableError: the file holds a table of something else, or a metric is not finite, or the dense one 0.
+        TableError: the file holds a table of something else, or the dense metric is 0 or not finite.
         ConfigError: a ratio isn't between 0 and 1.
     """
     ratios, question = _checked(ratios), question or Question()
@@ -78,8 +78,10 @@ def _recorded(
     before, by_name = table, {group.name: group for group in groups}
     for (name, ratio), score in scores.items():
         if not isfinite(score.metric):
+            if not score.complete:  # the metric of all samples may be a number
+                continue
             what = f"{table.identity.metric} is {score.metric:g} with {ratio:g} of {name} gone"
-            raise TableError(f"{what}; it must be a number")
+            say(f"{what}, which counts as an infinite loss")
         known = table.point(name, ratio)
         if known is None or (known.samples or 0) <= (score.samples or 0):
             table = table.with_point(name, _point(by_name[name], ratio, score))
@@ -174,7 +176,8 @@ def _copied(table: SensitivityTable, group: Prunable, ratios: Sequence[float]) -
 
 
 def _score(point: Point) -> Score:
-    return Score(point.metric, point.loss, point.error, point.samples, complete=not point.implied)
+    metric = nan if point.metric is None else point.metric
+    return Score(metric, point.loss, point.error, point.samples, complete=not point.implied)
 
 
 def _removed(group: Prunable, ratio: float) -> float:
@@ -186,7 +189,7 @@ def _point(group: Prunable, ratio: float, score: Score) -> Point:
     return Point(
         ratio=ratio,
         removed=_removed(group, ratio),
-        metric=score.metric,
+        metric=score.metric if isfinite(score.metric) else None,
         loss=score.loss,
         error=score.error,
         samples=score.samples,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 from paddle import nn
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
@@ -49,8 +50,9 @@ class Point(Contract):
     Attributes:
         ratio: share of the group's units that was asked to go.
         removed: the share that really went: whole units, and every axis keeps a channel; None where that isn't known.
-        metric: the primary metric then.
-        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped.
+        metric: the primary metric then; None where it is no number.
+        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped,
+            "Infinity" where the metric is no number.
         error: the standard error of the loss, from the differences to the dense network sample by sample; None
             where it isn't known.
         samples: how many samples were looked at; None where that isn't known.
@@ -58,9 +60,11 @@ class Point(Contract):
             (or that time allowed): metric and loss are then estimates.
     """
 
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
     ratio: float = Field(gt=0, lt=1)
     removed: float | None = None
-    metric: float
+    metric: float | None
     loss: float
     error: float | None = None
     samples: int | None = None
@@ -146,7 +150,8 @@ class SensitivityTable(Contract):
         below, loss = 0.0, 0.0
         for point in points:
             if ratio <= point.ratio:
-                return loss + (point.loss - loss) * (ratio - below) / (point.ratio - below)
+                share = (ratio - below) / (point.ratio - below)
+                return _between(loss, point.loss, share)
             below, loss = point.ratio, point.loss
         return loss
 
@@ -165,6 +170,13 @@ class SensitivityTable(Contract):
         if table.schema_version > SCHEMA_VERSION:
             raise TableError(f"{path} has format {table.schema_version}; this version reads up to {SCHEMA_VERSION}")
         return table
+
+
+def _between(below: float, above: float, share: float) -> float:
+    """A loss between two others, the second of which counts so much; infinite where it lies beside an infinite one."""
+    if share in (0, 1):
+        return above if share else below
+    return math.inf if math.inf in (below, above) else below + (above - below) * share
 
 
 def model_digest(layer: nn.Layer) -> str:
