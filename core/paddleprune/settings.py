@@ -78,6 +78,7 @@ class AnalyzeSettings(Contract):
     criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
     engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
     ratios: tuple[Ratio, ...] = Field(RATIOS, description="shares of a group's units to remove")
+    exclude: tuple[str, ...] = Field((), description="groups to leave out: names, or globs such as 'features.0.*'")
     tolerance: tuple[Tolerance, ...] = Field(
         (), description="measure only what plans for these metric losses need; all entries if unset"
     )

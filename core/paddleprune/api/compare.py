@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddleprune.api.data import Data
-from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.graph import build_graph
@@ -42,11 +42,14 @@ def compare(
         ConfigError: no checkpoint, or the same one twice.
         CheckpointError, DataError: what was given can't be used.
     """
+    if isinstance(checkpoints, (str, Path)) or not isinstance(checkpoints, Sequence):
+        raise ConfigError(f"compare takes a list of checkpoint folders, not a {type(checkpoints).__name__}")
     if not checkpoints:
         raise ConfigError("give at least one checkpoint to compare")
     select_device(device)
     registry = Registry.discover()
-    paths = dict(zip(_names([Path(path) for path in checkpoints]), map(Path, checkpoints), strict=True))
+    places = [as_path(path) for path in checkpoints]
+    paths = dict(zip(_names(places), places, strict=True))
     models = {name: open_model(registry, path) for name, path in paths.items()}
     metrics = {name: _metric(registry, model, eval_dataset, batch_size, name) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:

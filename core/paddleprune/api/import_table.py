@@ -8,8 +8,10 @@ import yaml
 
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.errors import ConfigError
+from paddleprune.interfaces import Scorer
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
+from paddleprune.sensitivity.criteria import criterion_name
 from paddleprune.sensitivity.imported import ImportedTable, table_from
 from paddleprune.sensitivity.unpickle import read_losses
 from paddleprune.settings import Criterion
@@ -21,7 +23,7 @@ def import_table(
     model: str | Path,
     save_file: str | Path,
     shapes: str | Path | None = None,
-    criterion: Criterion = "l1",
+    criterion: Criterion | Scorer = "l1",
 ) -> ImportedTable:
     """Turn the pickled sensitivities of PaddleX 1.3 or PaddleSlim into a table for `train`.
 
@@ -51,7 +53,7 @@ def import_table(
         graph_of_loaded(registry, loaded),
         model=model_digest(loaded.layer),
         source=Path(file).name,
-        criterion=criterion,
+        criterion=criterion_name(criterion),
         shapes=known,
     )
     imported.table.save(Path(save_file))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +12,15 @@ from paddle import nn
 
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
 from paddleprune.graph.tensors import named_tensors, parameter_names
+from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
-from paddleprune.sensitivity import SensitivityTable, model_digest
-from paddleprune.settings import Criterion, EngineName
+from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
+from paddleprune.settings import CRITERIA, Criterion, EngineName
 
 _TOLERANCE = 0.05
 
@@ -80,21 +81,24 @@ def plan(
     graph: LayerGraph,
     what: Mapping[str, float] | SensitivityTable,
     *,
-    criterion: Criterion | None = None,
+    criterion: Criterion | Scorer | None = None,
     round_to: int = 1,
     engine: EngineName | None = None,
     eval_metric_loss: float | None = None,
+    exclude: str | Sequence[str] = (),
 ) -> LayerPlan:
     """Decide which units go.
 
     Args:
         graph: the traced layer.
         what: group name -> share of its units; or a table that `analyze_layer` measured.
-        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm"; a table brings its own.
+        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
+            `paddleprune.interfaces.Scorer` says; a table brings its own, and wants the function if it was one.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
             that can't be stays whole.
         engine: what carries the plan out: "native", the default, or "paddleslim"; a table brings its own.
         eval_metric_loss: with a table, the share of the metric that each group alone may lose; 0.05 by default.
+        exclude: groups that stay whole, by name or by glob (`features.0.*`).
 
     Raises:
         UnknownNameError: a name isn't a group of the layer.
@@ -104,7 +108,7 @@ def plan(
     """
     graph.check_current()
     if isinstance(what, SensitivityTable):
-        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss)
+        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss, exclude)
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
     if not isinstance(what, Mapping):
@@ -113,27 +117,29 @@ def plan(
         if not isinstance(ratio, Real):
             raise PlanError(f"the ratio of {name!r} must be a number between 0 and 1, got {ratio!r}")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
-    return LayerPlan(graph, chosen.plan(what, round_to=round_to), chosen)
+    whole = left_whole(chosen, exclude)
+    ratios = {name: ratio for name, ratio in what.items() if name not in whole}
+    return LayerPlan(graph, chosen.plan(ratios, round_to=round_to), chosen)
 
 
 def _plan_of_table(
     graph: LayerGraph,
     table: SensitivityTable,
-    criterion: Criterion | None,
+    criterion: Criterion | Scorer | None,
     round_to: int,
     engine: EngineName | None,
     eval_metric_loss: float | None,
+    exclude: str | Sequence[str],
 ) -> LayerPlan:
     identity, tolerance = table.identity, _TOLERANCE if eval_metric_loss is None else eval_metric_loss
-    for word, asked, measured in (
-        ("criterion", criterion, identity.criterion),
-        ("engine", engine, identity.engine),
-    ):
-        if asked not in (None, measured):
-            raise ConfigError(f"the table was measured with the {word} {measured!r}, not {asked!r}; leave {word} out")
+    if engine not in (None, identity.engine):
+        raise ConfigError(
+            f"the table was measured with the engine {identity.engine!r}, not {engine!r}; leave engine out"
+        )
+    ranking = criterion_of(identity.criterion, criterion)
     table.check_model(model_digest(graph.layer), "the table")
-    chosen = open_engine(identity.engine, graph.layer, graph.channels, identity.criterion)
-    return LayerPlan(graph, solve(chosen, table, tolerance, round_to), chosen)
+    chosen = open_engine(identity.engine, graph.layer, graph.channels, ranking)
+    return LayerPlan(graph, solve(chosen, table, tolerance, round_to, left_whole(chosen, exclude)), chosen)
 
 
 def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:
@@ -153,7 +159,8 @@ def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:
     if read.engine == "native":
         left = channels.cost(read.removed(channels))
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
-    chosen = open_engine(read.engine, graph.layer, channels, cast(Criterion, read.criterion))
+    known = next((name for name in CRITERIA if name == read.criterion), CRITERIA[0])  # nothing is ranked any more
+    chosen = open_engine(read.engine, graph.layer, channels, known)
     return LayerPlan(graph, read.model_copy(update=fresh), chosen)
 
 

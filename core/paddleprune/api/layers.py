@@ -11,14 +11,15 @@ from paddle import nn
 
 from paddleprune.api.layer_inputs import example_inputs, read_arguments
 from paddleprune.console import progress
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
 from paddleprune.graph.tensors import named_tensors, not_finite
 from paddleprune.graph.walker import Attention
+from paddleprune.interfaces import Scorer
 from paddleprune.pruning import protect_hard_coded
-from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity import Identity, SensitivityTable, criterion_name, model_digest, sweep
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score, metric_loss
 from paddleprune.settings import RATIOS, Criterion, EngineName
@@ -64,14 +65,14 @@ class LayerGraph:
         return describe(self.channels)
 
     @contextmanager
-    def masked(self, ratios: Mapping[str, float], criterion: Criterion = "l1") -> Iterator[nn.Layer]:
+    def masked(self, ratios: Mapping[str, float], criterion: Criterion | Scorer = "l1") -> Iterator[nn.Layer]:
         """While open, the layer computes what it would without those shares of the groups' units.
 
         Afterwards it is restored bit for bit.
 
         Args:
             ratios: group name -> share of its units; the least important ones go.
-            criterion: what makes a unit matter.
+            criterion: what makes a unit matter: a name, or a function of your own.
 
         Raises:
             UnknownNameError: a name isn't a group of the layer.
@@ -141,8 +142,9 @@ def analyze_layer(
     graph: LayerGraph,
     evaluate: Callable[[nn.Layer], float],
     *,
-    criterion: Criterion = "l1",
+    criterion: Criterion | Scorer = "l1",
     ratios: Sequence[float] = RATIOS,
+    exclude: str | Sequence[str] = (),
     higher_is_better: bool = True,
     save_file: str | Path | None = None,
     engine: EngineName = "native",
@@ -153,8 +155,10 @@ def analyze_layer(
         graph: the traced layer.
         evaluate: gives the metric of the layer, which is in evaluation mode and lacks the units meanwhile: masked,
             or shrunk where a mask isn't exact. It must leave the weights alone.
-        criterion: which units of a group go first: "l1", "l2" or "fpgm".
+        criterion: which units of a group go first: "l1", "l2" or "fpgm"; or a function of your own, as
+            `paddleprune.interfaces.Scorer` says.
         ratios: shares of a group's units, each between 0 and 1.
+        exclude: groups to leave out, by name or by glob (`features.0.*`).
         higher_is_better: the metric's direction.
         save_file: where the table goes, or is: the same call continues it. It knows the layer by its weights, but
             not what `evaluate` does: use another file for other data or another metric.
@@ -174,14 +178,14 @@ def analyze_layer(
         samples=0,
         metric="evaluate",
         higher_is_better=higher_is_better,
-        criterion=criterion,
+        criterion=criterion_name(criterion),
         engine=engine,
     )
     was_training, where = layer.training, None if save_file is None else Path(save_file)
+    whole = left_whole(chosen, exclude)
+    groups = [group for group in chosen.groups if group.name not in whole]
     try:
-        return sweep(
-            chosen.groups, _Called(layer, chosen, evaluate, identity), identity, ratios=ratios, save_file=where
-        )
+        return sweep(groups, _Called(layer, chosen, evaluate, identity), identity, ratios=ratios, save_file=where)
     finally:
         layer.train() if was_training else layer.eval()
 

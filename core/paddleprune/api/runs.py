@@ -35,6 +35,9 @@ class _ModelRun(_DataRun):
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
+    exclude: tuple[str, ...] = Field(
+        (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
+    )
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
     loss: dict[str, Any] = Field(default_factory=dict, description="options of the task's loss, as name=value")
     metric: dict[str, Any] = Field(default_factory=dict, description="options of the task's metric, as name=value")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from paddle import nn
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.api.loading import check_labels, graph_of_loaded, metric_of, open_model
+from paddleprune.api.loading import as_path, check_labels, graph_of_loaded, metric_of, open_model
 from paddleprune.console import say
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import left_whole, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_json
-from paddleprune.interfaces import Dataset
+from paddleprune.interfaces import Dataset, Scorer
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import Question, SensitivityTable, model_digest, unsure
+from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
 from paddleprune.settings import TrainSettings, check_tolerance
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
@@ -38,6 +39,16 @@ PROBE = 8
 """Images in the probe batch of a certificate, at most."""
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """How to prune; as the arguments of `train`."""
+
+    eval_metric_loss: float
+    round_to: int
+    exclude: str | Sequence[str]
+    criterion: Scorer | None
+
+
 def train(
     task: str,
     *,
@@ -50,6 +61,8 @@ def train(
     sensitivities_file: str | Path | None = None,
     eval_metric_loss: float = 0.05,
     round_to: int = 1,
+    exclude: str | Sequence[str] = (),
+    criterion: Scorer | None = None,
     resume_checkpoint: str | Path | None = None,
     loss: Mapping[str, Any] | None = None,
     metric: Mapping[str, Any] | None = None,
@@ -69,6 +82,8 @@ def train(
         eval_metric_loss: the tolerance: each group alone may lose this share of the metric, from 0 to below 1.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
+        exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
+        criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly.
         loss: options of the task's loss.
         metric: options of the task's metric.
@@ -82,10 +97,13 @@ def train(
     """
     chosen = validated(TrainSettings, settings, "training", "setting")
     check_tolerance(eval_metric_loss, "eval_metric_loss")
+    if (exclude or criterion) and sensitivities_file is None:
+        raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
     select_device(chosen.device)
     registry = Registry.discover()
     registry.task(task)
-    start = resume_folder(Path(resume_checkpoint)) if resume_checkpoint else pretrain_weights
+    weights = None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights")
+    start = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else weights
     family, given = _family(task, model, options, start)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
@@ -93,12 +111,15 @@ def train(
     check_labels(evaluation, training.labels, "the training data")
     chosen_options = registry.options(task, family, {**given, "num_classes": _classes(training, options)})
     built_metric = metric_of(registry, task, metric or {}, training.labels, chosen_options)
+    built_loss = registry.build_loss(task, registry.loss_config(task, loss or {}), chosen_options, training)
     prepare_save_dir(Path(save_dir), resuming=resume_checkpoint is not None)
     seed_everything(chosen.seed, 0)
     plan: Plan | None
     if sensitivities_file is not None and resume_checkpoint is None:
         loaded = _to_prune(registry, pretrain_weights, chosen_options, evaluation)
-        plan = _prune(registry, loaded, Path(sensitivities_file), eval_metric_loss, round_to, evaluation)
+        table_file = as_path(sensitivities_file, "sensitivities_file")
+        wish = _Wish(eval_metric_loss, round_to, exclude, criterion)
+        plan = _prune(registry, loaded, table_file, wish, evaluation)
         layer = loaded.layer
         write_json(Path(save_dir) / "plan.json", plan)
     else:
@@ -116,7 +137,7 @@ def train(
     )
     return fit(
         layer,
-        registry.build_loss(task, registry.loss_config(task, loss or {}), chosen_options),
+        built_loss,
         built_metric,
         training,
         evaluation,
@@ -200,8 +221,7 @@ def _prune(
     registry: Registry,
     loaded: LoadedModel,
     table_file: Path,
-    eval_metric_loss: float,
-    round_to: int,
+    wish: _Wish,
     evaluation: Dataset,
 ) -> Plan:
     """Shrink the analyzed network as its table and the tolerance say, with a certificate.
@@ -213,9 +233,12 @@ def _prune(
     table = SensitivityTable.load(table_file)
     table.check_model(model_digest(loaded.layer), str(table_file))
     identity = table.identity
-    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
-    plan = solve(engine, table, eval_metric_loss, round_to)
-    _say_what_is_estimated(table, engine, eval_metric_loss, table_file)
+    ranking = criterion_of(identity.criterion, wish.criterion)
+    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), ranking)
+    whole = left_whole(engine, wish.exclude)
+    plan = solve(engine, table, wish.eval_metric_loss, wish.round_to, whole)
+    groups = [group for group in engine.groups if group.name not in whole]
+    _say_what_is_estimated(table, groups, wish.eval_metric_loss, table_file)
     samples = [evaluation[i] for i in range(min(PROBE, len(evaluation)))]
     plan = engine.prune(plan, evaluation.collate(samples)[0])
     before = loaded.plan.attributes if loaded.plan else {}
@@ -226,11 +249,13 @@ def _prune(
     return plan
 
 
-def _say_what_is_estimated(table: SensitivityTable, engine: Engine, eval_metric_loss: float, file: Path) -> None:
+def _say_what_is_estimated(
+    table: SensitivityTable, groups: Sequence[Prunable], eval_metric_loss: float, file: Path
+) -> None:
     if table.identity.estimated is not None:
         say(f"{file} is an estimate: its losses are rises of the training loss, and so is eval_metric_loss")
         return
-    estimated = unsure(table, engine.groups, Question((eval_metric_loss,)))
+    estimated = unsure(table, groups, Question((eval_metric_loss,)))
     if estimated:
         say(
             f"{file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} groups "

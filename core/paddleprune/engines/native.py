@@ -11,10 +11,10 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph, Group, masked
-from paddleprune.interfaces import Reduction
+from paddleprune.interfaces import Reduction, Scorer
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
-from paddleprune.sensitivity import rank
+from paddleprune.sensitivity import criterion_name, rank
 from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
 
@@ -57,8 +57,8 @@ class NativeEngine:
 
     name: EngineName = "native"
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
-        self._layer, self.graph, self._criterion = layer, graph, criterion
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> None:
+        self._layer, self.graph, self._criterion = layer, graph, criterion_name(criterion)
         self._rankings = rank(layer, graph, criterion)
 
     @cached_property

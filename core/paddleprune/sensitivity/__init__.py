@@ -1,5 +1,7 @@
 """Groups -> sensitivity table."""
 
+from paddleprune.sensitivity.criteria import criterion_name as criterion_name
+from paddleprune.sensitivity.criteria import criterion_of as criterion_of
 from paddleprune.sensitivity.criteria import rank as rank
 from paddleprune.sensitivity.measuring import DataMeasurer as DataMeasurer
 from paddleprune.sensitivity.measuring import Measurer as Measurer

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.settings import Criterion, EngineName, Estimate
+from paddleprune.settings import EngineName, Estimate
 from paddleprune.specs import Contract
 
 SCHEMA_VERSION = 2
@@ -27,7 +27,7 @@ class Identity(Contract):
         samples: how many samples it has; 0 where that isn't known.
         metric: name of the primary metric.
         higher_is_better: its direction.
-        criterion: what ranked the units.
+        criterion: what ranked the units, by its name.
         engine: what found the groups and removed their units.
         imported: what the losses were taken from, if another program measured them.
         estimated: how the losses were foretold, if they weren't measured: they are rises of the training loss then.
@@ -38,7 +38,7 @@ class Identity(Contract):
     samples: int
     metric: str
     higher_is_better: bool
-    criterion: Criterion
+    criterion: str
     engine: EngineName = "native"
     imported: str | None = None
     estimated: Estimate | None = None
