@@ -99,18 +99,20 @@ def test_excluded_on_the_command_line(data: Path, dense: Path, table: Path, tmp_
     done = run("analyze", dense, "--data", data, "--save-file", tmp_path / "t.json", "--exclude", "featurs.9*", code=2)
     assert "no group is called 'featurs.9*'; near it are features." in done.stderr
     assert not (tmp_path / "t.json").exists()
-    result = paddleprune.train(
-        "classification",
-        train_dataset=data,
-        eval_dataset=data,
-        save_dir=tmp_path / "pruned",
-        pretrain_weights=dense,
-        sensitivities_file=table,
-        eval_metric_loss=0.9,
-        exclude="features.1*",
-        num_epochs=1,
-        train_batch_size=16,
-    )
+    words: dict[str, Any] = {
+        "train_dataset": data,
+        "eval_dataset": data,
+        "pretrain_weights": dense,
+        "sensitivities_file": table,
+        "eval_metric_loss": 0.9,
+        "num_epochs": 1,
+        "train_batch_size": 16,
+    }
+    with pytest.raises(ConfigError, match="class_weights has 2 numbers, but there are 3 classes"):
+        paddleprune.train("classification", save_dir=tmp_path / "no", loss={"class_weights": [1, 2]}, **words)
+    assert not (tmp_path / "no").exists()
+    words["loss"] = {"class_weights": "balanced"}
+    result = paddleprune.train("classification", save_dir=tmp_path / "pruned", exclude="features.1*", **words)
     plan = (result.best_model / "plan.json").read_text()
     assert '"features.2' in plan
     assert '"features.1' not in plan.partition('"attributes"')[0]

@@ -14,7 +14,7 @@ from paddle import nn
 
 import paddleprune
 from paddleprune.engines import NativeEngine
-from paddleprune.errors import PlanError
+from paddleprune.errors import PlanError, TableError
 from paddleprune.graph import build_graph
 from paddleprune.graph.channels import Group
 
@@ -88,6 +88,9 @@ def test_what_really_goes_is_said(layer: Inception) -> None:
     most = paddleprune.plan(graph, {"stem": 0.95}).plan
     assert most.groups["stem"].most == 29
     assert most.summary().endswith("more was asked for than can go, as every layer keeps a channel: stem 29 of 32")
+    old = {"stem": tuple(point.model_copy(update={"removed": None}) for point in points)}
+    with pytest.raises(TableError, match="earlier version, which removed fewer units of stem than its ratios say"):
+        paddleprune.plan(graph, table.model_copy(update={"groups": old}), eval_metric_loss=0.2)
     report = graph.explain().groups[0]
     assert (report.units, report.at_once) == (32, 29)
     assert "at most 29 at once" in str(graph.explain())

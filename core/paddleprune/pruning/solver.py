@@ -7,7 +7,7 @@ from typing import Protocol
 
 from paddleprune.errors import PlanError
 from paddleprune.pruning.plan import Plan
-from paddleprune.sensitivity import Prunable, SensitivityTable
+from paddleprune.sensitivity import Prunable, SensitivityTable, check_removed
 from paddleprune.settings import check_tolerance
 
 
@@ -47,6 +47,7 @@ def solve(
 
     Raises:
         PlanError: the table names groups that the network doesn't have.
+        TableError: an earlier version measured it, with fewer units gone than its ratios say today.
         ConfigError: the tolerance isn't from 0 to below 1.
     """
     eval_metric_loss = check_tolerance(eval_metric_loss, "eval_metric_loss")
@@ -54,6 +55,7 @@ def solve(
     strangers = [name for name in table.groups if name not in prunable and name not in exclude]
     if strangers:
         raise PlanError(f"the table has a group {strangers[0]!r} that this network can't prune; analyze it again")
+    check_removed(table, [group for group in planner.groups if group.name not in exclude])
     ratios = {name: ratio for name, ratio in table.ratios_for(eval_metric_loss).items() if name not in exclude}
     expected = {name: table.loss_at(name, ratio) for name, ratio in ratios.items()}
     return planner.plan(ratios, eval_metric_loss=eval_metric_loss, expected=expected, round_to=round_to)

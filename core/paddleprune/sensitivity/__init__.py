@@ -7,6 +7,7 @@ from paddleprune.sensitivity.measuring import DataMeasurer as DataMeasurer
 from paddleprune.sensitivity.measuring import Measurer as Measurer
 from paddleprune.sensitivity.questions import Question as Question
 from paddleprune.sensitivity.sweep import Prunable as Prunable
+from paddleprune.sensitivity.sweep import check_removed as check_removed
 from paddleprune.sensitivity.sweep import left_out as left_out
 from paddleprune.sensitivity.sweep import sweep as sweep
 from paddleprune.sensitivity.sweep import unsure as unsure

@@ -59,6 +59,7 @@ def sweep(
     """
     ratios, question = _checked(ratios), question or Question()
     table = _open(save_file, identity, measurer, [group.name for group in groups])
+    check_removed(table, groups)
     known = {group.name: _known(table, group, ratios) for group in groups}
     work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
     if any(table.groups.values()):
@@ -69,6 +70,21 @@ def sweep(
     for scores in measurer.measure(todo, table.baseline) if todo else ():
         table = _recorded(table, scores, groups, ratios, save_file)
     return table
+
+
+def check_removed(table: SensitivityTable, groups: Sequence[Prunable]) -> None:
+    """Refuse entries of earlier versions, where fewer units had gone than plans remove at those ratios today.
+
+    Raises:
+        TableError: naming the group.
+    """
+    for group in groups if table.identity.imported is None else ():
+        several_axes = group.count(1.0) < group.size - 1
+        if several_axes and any(point.removed is None for point in table.groups.get(group.name, ())):
+            raise TableError(
+                f"the table is of an earlier version, which removed fewer units of {group.name} than its ratios say; "
+                "analyze the model again, into another file"
+            )
 
 
 def _recorded(

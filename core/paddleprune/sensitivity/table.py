@@ -15,7 +15,7 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.settings import EngineName, Estimate
 from paddleprune.specs import Contract
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Identity(Contract):
