@@ -80,7 +80,7 @@ def _cut_at_random(network: Network, graph: ChannelGraph) -> str:
     removed: list[int] = []
     for group in graph.prunable:
         count = group.count(float(generator.uniform(0.1, 0.9)))
-        removed += generator.permutation(group.units)[:count].tolist()
+        removed += group.removable(generator.permutation(group.units).tolist())[:count]
     probe = [generator.standard_normal((2, *shape)).astype(np.float32) for shape in network.shapes]
     try:
         check_exact(network.layer, graph, removed, probe)

@@ -210,8 +210,11 @@ def paddleprune_build_dataset(task: str, config: DatasetConfig, split: Split, op
 
 
 @hookspec(firstresult=True)
-def paddleprune_build_loss(task: str, config: Contract, options: FamilyOptions) -> Loss:
+def paddleprune_build_loss(task: str, config: Contract, options: FamilyOptions, dataset: Dataset | None) -> Loss:
     """Build what training minimises. Called on the plugin that registered the task. *(since 0.1)*
+
+    `dataset` is the training data, for a loss that depends on it, by how frequent classes are, say; None where there
+    is none.
 
     ```python
     from paddleprune.hookspecs import hookimpl

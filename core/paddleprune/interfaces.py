@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,6 +25,11 @@ Batch: TypeAlias = tuple[tuple[Array, ...], Any]
 Loss: TypeAlias = "Callable[[tuple[Tensor, ...], Any], Tensor]"
 """(the model's outputs, the targets of a batch as tensors) -> a scalar tensor to minimise."""
 
+Scorer: TypeAlias = Callable[[str, Array], Array]
+"""An own criterion: (structured name of a weight, its filters [filters, weights a filter]) -> a score [filters].
+
+A filter with a higher score matters more. Tables and plans call the criterion by the function's name.
+"""
 Reduction: TypeAlias = "Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]"
 """(the model's outputs) -> what is left of them, in Paddle operations that can be traced."""
 
@@ -67,6 +72,10 @@ class Dataset(ABC):
         Raises:
             DataError: naming the file and the classes that differ.
         """
+
+    def targets(self) -> Iterator[Any]:
+        """The target of every sample, in order. Override it where that takes no decoding of inputs."""
+        return (self[index][1] for index in range(len(self)))
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Called before each pass over the training split."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from numbers import Real
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, field_validator
 
+from paddleprune.errors import ConfigError
 from paddleprune.specs import Contract
 
 Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
@@ -24,6 +26,47 @@ Estimate: TypeAlias = Literal["taylor"]
 
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def likely(value: Any) -> str:
+    """What someone probably meant who gave a number of 1 or more where a share belongs: `; 5% is 0.05`."""
+    if not isinstance(value, Real) or not 1 <= float(value) < 100:
+        return ""
+    number = float(value)
+    return "; 1 would be all of it, and 1% is 0.01" if number == 1 else f"; {number:g}% is {number / 100:g}"
+
+
+def check_tolerance(value: Any, name: str) -> float:
+    """A share of the metric that may be lost: from 0 to below 1.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(value, Real) or not 0 <= float(value) < 1:
+        raise ConfigError(f"{name} must be {_TOLERANCE}, got {value!r}{likely(value)}")
+    return float(value)
+
+
+_TOLERANCE = "a share of the metric, from 0 to below 1"
+_RATIO = "a share of a group's units, between 0 and 1"
+
+
+def _tolerance(value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"must be {_TOLERANCE}{likely(value)}")
+    return value
+
+
+def _ratio(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"must be {_RATIO}{likely(value)}")
+    return value
+
+
+Tolerance: TypeAlias = Annotated[float, AfterValidator(_tolerance)]
+"""A share of the metric that may be lost."""
+Ratio: TypeAlias = Annotated[float, AfterValidator(_ratio)]
+"""A share of a group's units."""
 
 
 def _seconds(value: Any) -> Any:
@@ -60,11 +103,12 @@ class AnalyzeSettings(Contract):
 
     criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
     engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
-    ratios: tuple[float, ...] = Field(RATIOS, description="shares of a group's units to remove")
-    tolerance: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
+    ratios: tuple[Ratio, ...] = Field(RATIOS, description="shares of a group's units to remove")
+    exclude: tuple[str, ...] = Field((), description="groups to leave out: names, or globs such as 'features.0.*'")
+    tolerance: tuple[Tolerance, ...] = Field(
         (), description="measure only what plans for these metric losses need; all entries if unset"
     )
-    until_loss: float | None = Field(None, ge=0, description="measure only what plans for losses up to this one need")
+    until_loss: Tolerance | None = Field(None, description="measure only what plans for losses up to this one need")
     time_budget: Annotated[float, BeforeValidator(_seconds), Field(gt=0)] | None = Field(
         None, description="measure what can be measured in this time, such as 90s, 10m or 2h"
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -32,6 +33,22 @@ def choose_from(name: str, choices: Collection[str]) -> str:
     """The way out of a wrong name: the near one, and all of them where they fit on a line."""
     listed = f" (choose from {', '.join(sorted(choices))})" if 0 < len(choices) <= _LISTED_AT_MOST else ""
     return did_you_mean(name, choices) + listed
+
+
+def matching(names: Collection[str], patterns: Iterable[str], noun: str) -> frozenset[str]:
+    """The names that patterns match: each is a name itself, or a glob with `*`, `?` and `[…]`.
+
+    Raises:
+        ConfigError: a pattern matches none; the message has the near names.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        hit = [name for name in names if name == pattern or fnmatchcase(name, pattern)]
+        if not hit:
+            near = get_close_matches(pattern.strip("*?."), names, n=3, cutoff=0.3) or list(names)[:3]
+            raise ConfigError(f"no {noun} is called {pattern!r}; near it are {', '.join(near)}")
+        found.update(hit)
+    return frozenset(found)
 
 
 def validated(model: type[Model], values: Mapping[str, Any], of: str, noun: str = "option") -> Model:

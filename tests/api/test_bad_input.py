@@ -9,10 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import SHORT, SMALL, run
 
+import paddleprune
+from paddleprune.errors import CheckpointError
+from paddleprune.registry import Registry
 from paddleprune.signed import digest_of
+from paddleprune.training import load_model
+from paddleprune.training.checkpoint import save_checkpoint
 
 NET = ("--model", "mobilenet_v2", *SMALL)
 
@@ -87,8 +93,10 @@ def test_fewer_images_than_a_batch(data: Path, tmp_path: Path) -> None:
         (("--options", "scal=0.5"), ("unknown option 'scal'", "did you mean 'scale'")),
         (("--options", "scale"), ("--options", "name=value")),
         (("--eval-metric-loss", "-0.1"), ("--eval-metric-loss", "-0.1")),
+        (("--eval-metric-loss", "5"), ("--eval-metric-loss", "5% is 0.05")),
         (("--device", "tpu"), ("--device", "tpu")),
         (("--config", "missing.yaml"), ("missing.yaml",)),
+        (("--exclude", "features.0*"), ("exclude", "sensitivities-file")),
         (("--sensitivities-file", "t.json"), ("--pretrain-weights",)),
     ],
 )
@@ -158,6 +166,26 @@ def _predicted(model: Path, files: list[str]) -> list[int]:
             result = json.loads(line)
             results[result["file"]] = result["label_id"]
     return [results[file] for file in files]
+
+
+def test_weights_that_are_no_numbers(data: Path, dense: Path, tmp_path: Path) -> None:
+    loaded = load_model(dense, Registry.discover())
+    weight = loaded.layer.features[0][0].weight
+    weight.set_value(np.where(np.arange(weight.size).reshape(weight.shape) == 0, np.float32("inf"), weight.numpy()))
+    save_checkpoint(tmp_path / "broken", loaded.layer, loaded.info)
+    for call in (
+        lambda: paddleprune.evaluate(tmp_path / "broken", eval_dataset=data),
+        lambda: paddleprune.analyze(tmp_path / "broken", eval_dataset=data, save_file=tmp_path / "t.json"),
+    ):
+        with pytest.raises(CheckpointError, match=r"broken: features\.0\.0\.weight holds 1 NaN or infinite values"):
+            call()
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_what_explain_assumes_is_said() -> None:
+    said = run("explain", "classification", "--model", "mobilenet_v2", "--options", "scale=0.25").stderr
+    assert "mobilenet_v2 with num_classes=1000 input_size=224x224 input_channels=3" in said
+    assert "scale" not in said
 
 
 def test_other_classes_than_the_checkpoint(dense: Path, data: Path, tmp_path: Path) -> None:

@@ -286,8 +286,8 @@ def test_a_plan_says_what_is_wrong_with_its_ratios(layer: nn.Layer) -> None:
             use(graph, {"mx": 0.5})
         with pytest.raises(PlanError, match="'head' may not be pruned: feeds an output"):
             use(graph, {"head": 0.5})
-        for ratio in (2, -0.1, float("nan")):
-            with pytest.raises(PlanError, match=f"'mix' must be between 0 and 1, got {ratio}"):
+        for ratio, meant in ((50, "; 50% is 0.5"), (1.0, "; 1 would be all of it"), (-0.1, "$"), (float("nan"), "$")):
+            with pytest.raises(PlanError, match=f"'mix' must be between 0 and 1, got {ratio}{meant}"):
                 use(graph, {"mix": ratio})
     with pytest.raises(PlanError, match=r"between 0 and 1, got '0\.5'"):
         paddleprune.plan(graph, {"mix": "0.5"})  # type: ignore[dict-item]
@@ -324,3 +324,23 @@ def test_a_plan_is_for_the_layer_as_it_was_traced(layer: nn.Layer) -> None:
     first.undo(layer)
     with pytest.raises(ConfigError, match="the probe holds 1; give tensors or arrays"):
         paddleprune.shrink(layer, first, probe=(1, 3, 8, 8))
+
+
+def test_plans_are_undone_in_order(classifier: nn.Layer) -> None:
+    dense = contents(classifier)
+    first = paddleprune.plan(paddleprune.trace(classifier, (2, 3, 8, 8)), {"body.0": 0.5})
+    paddleprune.shrink(classifier, first)
+    between = contents(classifier)
+    graph = paddleprune.trace(classifier, (2, 3, 8, 8))
+    second = paddleprune.plan(graph, {"body.0": 0.5})
+    paddleprune.shrink(classifier, second)
+    with pytest.raises(GraphError, match="trace the layer again, or undo"):
+        graph.explain()
+    with pytest.raises(PlanError, match=r"body\.0\.weight had the shape \(8, .* and has \(4, .* undo later plans"):
+        first.undo(classifier)
+    second.undo(classifier)
+    assert_same(classifier, between)
+    first.undo(classifier)
+    assert_same(classifier, dense)
+    with pytest.raises(PlanError, match="nothing to undo"):
+        first.undo(classifier)

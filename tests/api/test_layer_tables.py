@@ -57,9 +57,9 @@ def test_a_table_is_resumed_and_makes_a_plan(layer: nn.Layer, tmp_path: Path) ->
     with graph.masked({"mix": 0.5}):
         assert table.groups["mix"][1].metric == pytest.approx(total(layer))
 
-    plan = paddleprune.plan(graph, table, eval_metric_loss=10.0)
+    plan = paddleprune.plan(graph, table, eval_metric_loss=0.99)
     assert {name: part.ratio for name, part in plan.plan.groups.items()} == {"a.0": 0.5, "b": 0.5, "mix": 0.5}
-    assert plan.plan.eval_metric_loss == 10.0
+    assert plan.plan.eval_metric_loss == 0.99
     few = paddleprune.plan(graph, table)
     assert few.plan.eval_metric_loss == 0.05
     paddleprune.shrink(layer, plan)
@@ -70,7 +70,7 @@ def test_a_metric_where_lower_is_better(layer: nn.Layer) -> None:
     lower = paddleprune.analyze_layer(graph, total, ratios=[0.5], higher_is_better=False, criterion="fpgm")
     higher = paddleprune.analyze_layer(graph, total, ratios=[0.5], criterion="fpgm")
     assert [p[0].loss for p in lower.groups.values()] == [-p[0].loss for p in higher.groups.values()]
-    assert paddleprune.plan(graph, lower, eval_metric_loss=9.0).plan.criterion == "fpgm"
+    assert paddleprune.plan(graph, lower, eval_metric_loss=0.99).plan.criterion == "fpgm"
 
 
 def test_a_table_is_of_one_model_criterion_and_direction(layer: nn.Layer, tmp_path: Path) -> None:
@@ -84,8 +84,15 @@ def test_a_table_is_of_one_model_criterion_and_direction(layer: nn.Layer, tmp_pa
         paddleprune.plan(graph, table, criterion="l2")
     with pytest.raises(ConfigError, match="measured with the engine 'native'"):
         paddleprune.plan(graph, table, engine="paddleslim")
-    with pytest.raises(ConfigError, match="eval_metric_loss must be 0 or more, got -1"):
-        paddleprune.plan(graph, table, eval_metric_loss=-1)
+    for loss, words in (
+        (-1, "got -1$"),
+        (1, "got 1; 1 would be all of it, and 1% is 0.01"),
+        (5.0, "got 5.0; 5% is 0.05"),
+    ):
+        with pytest.raises(
+            ConfigError, match=f"eval_metric_loss must be a share of the metric, from 0 to below 1, {words}"
+        ):
+            paddleprune.plan(graph, table, eval_metric_loss=loss)
     layer.head.bias.set_value(layer.head.bias + 1)
     with pytest.raises(TableError, match="other weights"):
         paddleprune.plan(graph, table)
@@ -97,7 +104,7 @@ def test_what_evaluate_may_not_do(layer: nn.Layer) -> None:
         paddleprune.analyze_layer(graph, lambda layer: None)  # type: ignore[arg-type, return-value]
     with pytest.raises(TableError, match="is nan"):
         paddleprune.analyze_layer(graph, lambda layer: float("nan"))
-    with pytest.raises(ConfigError, match="a ratio must lie between 0 and 1, got 2"):
+    with pytest.raises(ConfigError, match=r"a ratio must lie between 0 and 1, got 2; 2% is 0\.02"):
         paddleprune.analyze_layer(graph, total, ratios=[2])
 
     def training(layer: nn.Layer) -> float:

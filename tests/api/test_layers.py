@@ -172,3 +172,25 @@ def test_a_hard_coded_width_is_protected_by_name() -> None:
     graph = paddleprune.trace(HardCoded(), (1, 3, 8, 8))
     assert [group.name for group in graph.prunable] == ["a"]
     assert "hard-codes" in (graph["b"].protected or "")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(value: float) -> None:
+    layer = nn.Sequential(nn.Conv2D(1, 4, 3), nn.BatchNorm2D(4), nn.Conv2D(4, 2, 3))
+    layer.register_buffer("mask", paddle.to_tensor([0.0, float("-inf")]))  # as attention has it
+    graph = paddleprune.trace(layer, (1, 1, 8, 8))
+    layer[1]._variance[1] = value
+    words = r"1\._variance holds 1 NaN or infinite values among its 4"
+    for use in (
+        lambda: paddleprune.trace(layer, (1, 1, 8, 8)),
+        lambda: paddleprune.analyze_layer(graph, lambda layer: 1.0),
+        lambda: paddleprune.plan(graph, {"0": 0.5}),
+    ):
+        with pytest.raises(GraphError, match=words):
+            use()
+
+
+def test_a_layer_that_does_not_run_says_so() -> None:
+    layer = nn.Sequential(nn.Conv2D(1, 4, 3), nn.ReLU(), nn.Conv2D(4, 2, 3))
+    with pytest.raises(GraphError, match=r"Sequential .*\(1, 3, 8, 8\)"):
+        paddleprune.trace(layer, (1, 3, 8, 8))

@@ -11,7 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from paddleprune.errors import ConfigError, DataError
+from paddleprune.interfaces import Dataset, Sample
 from paddleprune.specs import ImageOptions
+from paddleprune.vision.class_weights import class_weights
 from paddleprune_classification import transform_specs as spec
 from paddleprune_classification.config import ClassificationLoss, ClassificationMetric
 from paddleprune_classification.losses import cross_entropy
@@ -34,6 +36,44 @@ def loss_of(config: ClassificationLoss, *outputs: np.ndarray) -> float:
 def test_cross_entropy() -> None:
     expected = (nll(SCORES[0], 0) + nll(SCORES[1], 2)) / 2
     assert loss_of(ClassificationLoss(), SCORES) == pytest.approx(expected, rel=1e-6)
+
+
+def test_class_weights_count_as_they_say() -> None:
+    tensors, targets = (paddle.to_tensor(SCORES),), paddle.to_tensor(TARGETS)
+    weights = np.array([3.0, 1.0, 0.5], np.float32)
+    each = [nll(SCORES[0], 0), nll(SCORES[1], 2)]
+    found = float(cross_entropy(ClassificationLoss(), weights)(tensors, targets))
+    assert found == pytest.approx((3 * each[0] + 0.5 * each[1]) / 3.5, rel=1e-6)
+    smooth = [[0.9 * (k == t) + 0.1 / 3 for k in range(3)] for t in TARGETS]
+    rows = [[nll(row, k) for k in range(3)] for row in SCORES]
+    counts = [float(np.dot(weights, target)) for target in smooth]
+    sums = [count * float(np.dot(target, row)) for count, target, row in zip(counts, smooth, rows, strict=True)]
+    found = float(cross_entropy(ClassificationLoss(label_smoothing=0.1), weights)(tensors, targets))
+    assert found == pytest.approx(sum(sums) / sum(counts), rel=1e-5)
+
+
+class Skewed(Dataset):
+    """Four samples of class 0, one of class 1, none of class 2; a pixel of a mask may be ignored."""
+
+    labels = ("a", "b", "c")
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> Sample:
+        return (np.zeros(1),), np.array([index // 4, 255])
+
+
+def test_balanced_weights_are_those_of_the_data() -> None:
+    np.testing.assert_allclose(class_weights("balanced", 3, Skewed()), [5 / (2 * 4), 5 / (2 * 1), 0])
+    np.testing.assert_allclose(class_weights((1, 2, 0), 3, None), [1, 2, 0])
+    assert class_weights(None, 3, None) is None
+    for wanted, words in (((1, 2), "2 numbers, but there are 3"), ((0, 0, 0), "all 0"), ("balanced", "training data")):
+        with pytest.raises(ConfigError, match=words):
+            class_weights(wanted, 3, None)
+    with pytest.raises(ValidationError, match=r"such as \[1, 2\.5\], or balanced"):
+        ClassificationLoss(class_weights="balance")
+    assert ClassificationLoss.model_validate({"class_weights": [1, 2]}).class_weights == (1, 2)
 
 
 def test_label_smoothing_spreads_the_target() -> None:

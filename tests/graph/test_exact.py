@@ -31,9 +31,10 @@ def test_masked_equals_shrunk(kind: type[nn.Layer]) -> None:
     generator = np.random.default_rng(0)
     for group in graph.prunable:
         for ratio in (0.3, 0.5, 1.0):
-            gone = generator.permutation(group.units)[: max(1, group.count(ratio))]
-            check_exact(layer, graph, gone.tolist(), (PROBE,))
-    everything = [u for g in graph.prunable for u in generator.permutation(g.units)[: g.count(0.5)].tolist()]
+            gone = group.removable(generator.permutation(group.units).tolist())[: max(1, group.count(ratio))]
+            check_exact(layer, graph, gone, (PROBE,))
+    shuffled = [(group, generator.permutation(group.units).tolist()) for group in graph.prunable]
+    everything = [u for group, order in shuffled for u in group.removable(order)[: group.count(0.5)]]
     check_exact(layer, graph, everything, (PROBE,))
 
 

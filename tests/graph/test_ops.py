@@ -45,7 +45,8 @@ def built(case: Case, inexact: bool = False) -> tuple[nn.Layer, ChannelGraph]:
 
 def some(groups: Sequence[Group], ratio: float, generator: np.random.Generator) -> list[int]:
     """Units of groups, chosen at random."""
-    return [unit for group in groups for unit in generator.permutation(group.units)[: group.count(ratio)].tolist()]
+    shuffled = [(group, generator.permutation(group.units).tolist()) for group in groups]
+    return [unit for group, order in shuffled for unit in group.removable(order)[: group.count(ratio)]]
 
 
 def cuts(graph: ChannelGraph) -> Iterator[list[int]]:

@@ -57,6 +57,17 @@ def test_metrics_of_other_names_are_not_subtracted(comparison: Comparison) -> No
     assert lines[3].endswith("| 0.9900 |")
 
 
+def test_a_latency_within_the_spread_is_no_gain(comparison: Comparison) -> None:
+    first = comparison.rows[0]
+    for on, off, shown in ((12.5, 51.5, "12.5 ms (≈) | 51.5 ms (≈)"), (9.0, 80.0, "9.00 ms (−21%) | 80.0 ms (+40%)")):
+        latency = {"onednn_on": on, "onednn_off": off}
+        spread = {mode: (0.97 * ms, 1.03 * ms) for mode, ms in latency.items()}
+        other = first.model_copy(update={"name": "other", "latency_ms": latency, "latency_spread_ms": spread})
+        text_ = Comparison(conditions=comparison.conditions, rows=(first, other)).markdown()
+        assert shown in text_.splitlines()[3]
+        assert "≈ where two latencies differ by no more than the runs of one model" in text_
+
+
 def test_a_piped_table_keeps_a_model_on_a_line(comparison: Comparison) -> None:
     out = io.StringIO()
     comparison.show(out)

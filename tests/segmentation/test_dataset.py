@@ -12,6 +12,7 @@ from seg_files import draw, write
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import ImageOptions
+from paddleprune.vision.class_weights import class_weights
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.dataset import MaskDataset
 from paddleprune_segmentation.data.images import decode_image, decode_mask
@@ -80,6 +81,13 @@ def test_evaluation_refuses_random_steps(train_data: SegmentationData) -> None:
     data = SegmentationData.model_validate({**train_data.model_dump(), "transforms": [{"name": "RandomRotate"}]})
     with pytest.raises(ConfigError, match="RandomRotate is random, which evaluation can't be; it may use Resize"):
         opened(data, "eval")
+
+
+def test_class_weights_are_balanced_over_the_masks_files(train_data: SegmentationData) -> None:
+    masks = np.stack([draw(seed)[1] for seed in range(3)])
+    counts = np.array([(masks == number).sum() for number in range(3)])
+    found = class_weights("balanced", 3, opened(train_data))
+    np.testing.assert_allclose(found, counts.sum() / (3 * counts), rtol=1e-6)
 
 
 def bad_mask(folder: Path, mask: np.ndarray) -> str:

@@ -48,6 +48,16 @@ def test_bootstrapped_takes_the_hardest() -> None:
     assert loss_of(SCORES, hardest=1, **only) == pytest.approx(sum(EACH) / 3, rel=1e-6)
 
 
+def test_class_weights_are_those_of_the_pixels() -> None:
+    weights = np.array([3.0, 1.0], np.float32)  # of the pixels 0, 1 and 1
+    loss = mixed(SegmentationLoss(), weights)
+    found = float(loss((paddle.to_tensor(SCORES),), paddle.to_tensor(TARGETS)))
+    assert found == pytest.approx((3 * EACH[0] + EACH[1] + EACH[2]) / 5, rel=1e-6)
+    hard = mixed(SegmentationLoss(cross_entropy=0, bootstrapped=1, hardest=0.34), weights)
+    found = float(hard((paddle.to_tensor(SCORES),), paddle.to_tensor(TARGETS)))
+    assert found == pytest.approx(3 * EACH[0] * 3 / 5, rel=1e-6)
+
+
 def test_dice() -> None:
     said = 0.5 + 0.25 + 0.75  # of class 0, over the pixels that count; as much of class 1
     zero = 1 - 2 * 0.5 / (1 + said)

@@ -66,7 +66,7 @@ class Group:
     """As the sweep sees it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.size = name, 100
 
     def count(self, ratio: float) -> int:
         return round(ratio * 100)

@@ -31,7 +31,7 @@ def test_both_agree_for_every_group_on_partial_batches_too() -> None:
     layer, graph, data = small.parts()
     network = CompiledNetwork(layer, graph)
     for group in graph.prunable:
-        program, gone = network.open(group.units), group.units[: group.count(0.5)]
+        program, gone = network.open(group.units), group.removable()[: group.count(0.5)]
         for inputs, _ in Batches(data, 16):
             outputs = program.run(inputs, [(0, ()), (0, gone), (0, ())])
             for removed, (got,) in zip(((), gone, ()), outputs, strict=True):
@@ -42,7 +42,7 @@ def test_both_agree_for_every_group_on_partial_batches_too() -> None:
 def test_any_groups_can_be_opened_together_and_none_gives_the_dense_network() -> None:
     layer, graph, data = small.parts()
     network = CompiledNetwork(layer, graph)
-    units = [unit for group in graph.prunable for unit in group.units[: group.count(0.75)]]
+    units = [unit for group in graph.prunable for unit in group.removable()[: group.count(0.75)]]
     with masked(layer, graph, units):
         expected = eager_forward(layer)((data.images,))[0]
     (got,) = network.open(units).run((data.images,), [(0, units)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,8 @@ import small
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import masked
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
-from paddleprune.sensitivity import Identity, SensitivityTable, rank, sweep
+from paddleprune.report import draw_heatmap
+from paddleprune.sensitivity import Identity, Question, SensitivityTable, rank, sweep
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score
 
@@ -154,23 +156,35 @@ def test_a_metric_that_should_fall() -> None:
 
 
 class Broken(small.Accuracy):
-    """Not a number as soon as an answer is wrong."""
+    """Not a number where many answers are wrong."""
 
     def accumulate(self) -> list[float]:
-        return [1.0 if self.right == self.total else float("nan")]
+        return [self.right / self.total if self.right > 0.5 * self.total else float("nan")]
 
 
-def test_a_metric_that_is_no_number_is_an_error() -> None:
+def test_a_metric_that_is_no_number_is_an_infinite_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layer, graph, data = small.parts()
-    with pytest.raises(TableError, match=r"accuracy is nan with 0\.75 of stem\.0 gone"):
-        small.swept(layer, graph, Broken(), Batches(data, 16), ratios=(0.75,))
+    file, batches = tmp_path / "table.json", Batches(data, 16)
+    for question in (None, Question((0.05,))):
+        table = small.swept(layer, graph, Broken(), batches, ratios=small.RATIOS, save_file=file, question=question)
+    assert "accuracy is nan with 0.75 of stem.0 gone, which counts as an infinite loss" in capsys.readouterr().err
+    assert SensitivityTable.load(file) == table
+    lost = [point for points in table.groups.values() for point in points if point.metric is None]
+    assert lost
+    assert all(point.loss == float("inf") and point.error is None for point in lost)
+    assert table.ratios_for(0.05) == {"stem.0": 0.5}  # nothing is interpolated towards the infinite loss
+    assert table.loss_at("stem.0", 0.75) == float("inf")
+    assert table.loss_at("stem.0", 0) == 0
+    assert json.loads(file.read_text())["groups"]["stem.0"][-1]["loss"] == "Infinity"
+    losses = [[point.loss for point in points] for points in table.groups.values()]
+    draw_heatmap(list(table.groups), small.RATIOS, losses, tmp_path / "heat.png", title="infinite")
 
 
 class Named:
     """A group of ten units, as the sweep sees it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.size = name, 10
 
     def count(self, ratio: float) -> int:
         return int(ratio * 10 + 0.5)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddleprune.api.data import Data
-from paddleprune.api.loading import evaluation_of, graph_of_loaded, open_model
+from paddleprune.api.loading import as_path, evaluation_of, graph_of_loaded, open_model
 from paddleprune.console import say
-from paddleprune.engines import Engine, NativeEngine, open_engine
+from paddleprune.engines import Engine, NativeEngine, left_whole, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
-from paddleprune.interfaces import Metric
+from paddleprune.interfaces import Metric, Scorer
 from paddleprune.measure.evaluation import Batches, eager_forward, free_memory
 from paddleprune.measure.heap import kept_heap
 from paddleprune.registry import Registry
@@ -24,6 +24,7 @@ from paddleprune.sensitivity import (
     Question,
     SensitivityTable,
     WorkerMeasurer,
+    criterion_name,
     left_out,
     model_digest,
     sweep,
@@ -49,9 +50,10 @@ def analyze(
     *,
     eval_dataset: Data,
     save_file: str | Path,
-    criterion: Criterion = "l1",
+    criterion: Criterion | Scorer = "l1",
     engine: EngineName = "native",
     ratios: Sequence[float] = RATIOS,
+    exclude: str | Sequence[str] = (),
     tolerance: Sequence[float] = (),
     until_loss: float | None = None,
     time_budget: float | str | None = None,
@@ -72,12 +74,14 @@ def analyze(
         eval_dataset: the data to measure on: a folder in the task's layout, the fields of its dataset
             config, or a Dataset.
         save_file: where the table goes, or is.
-        criterion: which units of a group go first: "l1", "l2" or "fpgm".
+        criterion: which units of a group go first: "l1", "l2" or "fpgm"; or a function of your own, as
+            `paddleprune.interfaces.Scorer` says.
         engine: what finds the groups and removes their units: "native", or "paddleslim", which must be
             installed, finds fewer groups, and measures them without compiling the network.
         ratios: shares of a group's units to remove, each between 0 and 1.
-        tolerance: metric losses that plans will be made for. Only the entries that decide about them are measured
-            on all samples; the plans are those of the whole table, the other entries are estimates.
+        exclude: groups to leave out, by name or by glob (`features.0.*`).
+        tolerance: metric losses below 1 that plans will be made for. Only the entries that decide about them are
+            measured on all samples; the plans are those of the whole table, the other entries are estimates.
         until_loss: the same for every tolerance up to this one.
         time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is
             least certain.
@@ -95,12 +99,22 @@ def analyze(
         GraphError: PaddleSlim can't prune this network.
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
-    values = {"tolerance": tolerance, "until_loss": until_loss, "time_budget": time_budget, "workers": workers}
+    values = {
+        "ratios": ratios,
+        "tolerance": tolerance,
+        "until_loss": until_loss,
+        "time_budget": time_budget,
+        "workers": workers,
+    }
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
     if estimate is not None and engine != "native":
         raise ConfigError(f'estimate="taylor" follows the native graph; leave `engine` out (got {engine!r})')
-    question, where, shares = Question(chosen.tolerance, until_loss), user_path(save_file), checked_ratios(ratios)
-    read_info(user_path(checkpoint))  # is it one?
+    question, where, shares = (
+        Question(chosen.tolerance, chosen.until_loss),
+        user_path(save_file),
+        checked_ratios(ratios),
+    )
+    read_info(as_path(checkpoint))  # is it one?
     kept = (free_memory() // 4 if memory is None else memory) // workers
     job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
     with writing_table(where):
@@ -112,11 +126,13 @@ def analyze(
             samples=len(opened.batches.dataset),
             metric=opened.metric.primary,
             higher_is_better=opened.metric.higher_is_better,
-            criterion=criterion,
+            criterion=criterion_name(criterion),
             engine=engine,
             estimated=estimate,
         )
-        job, groups = replace(job, kept=Kept.beside(where, identity)), opened.engine.groups
+        whole = left_whole(opened.engine, exclude)
+        groups = [group for group in opened.engine.groups if group.name not in whole]
+        job = replace(job, kept=Kept.beside(where, identity))
         with kept_heap():
             measurer: Measurer
             if estimate is not None:
@@ -162,7 +178,7 @@ class _Job:
 
     checkpoint: str | Path
     data: Data
-    criterion: Criterion
+    criterion: Criterion | Scorer
     engine: EngineName
     batch_size: int
     memory: int
@@ -206,7 +222,8 @@ class _Taylor:
         """Every entry, from one backward pass."""
         registry, loaded, batches = self._opened.registry, self._opened.loaded, self._opened.batches
         info, higher = loaded.info, self._opened.metric.higher_is_better
-        loss = registry.build_loss(info.task, registry.loss_config(info.task, info.loss), loaded.options)
+        config = registry.loss_config(info.task, info.loss)
+        loss = registry.build_loss(info.task, config, loaded.options, batches.dataset)
         entries = [(name, ratio) for name, known in work.items() for ratio in known]
         batches.batch_size = min(batches.batch_size, BATCH)
         rises = estimate_rises(loaded.layer, self._engine.graph, loss, batches, entries, self._engine.units)
@@ -248,5 +265,5 @@ def _check_picklable(job: _Job) -> None:
         pickle.dumps(job)
     except Exception as error:
         raise ConfigError(
-            f"eval_dataset can't be handed to other processes ({error}); use workers=1, or a Dataset of a module's own"
+            f"eval_dataset or criterion can't be handed to other processes ({error}); use workers=1, or a module's own"
         ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune.api.data import Data
-from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.files import check_writable, user_path
@@ -47,11 +47,13 @@ def compare(
             their metrics can't be set against each other.
         CheckpointError, DataError: what was given can't be used.
     """
+    if isinstance(checkpoints, (str, Path)) or not isinstance(checkpoints, Sequence):
+        raise ConfigError(f"compare takes a list of checkpoint folders, not a {type(checkpoints).__name__}")
     if not checkpoints:
         raise ConfigError("give at least one checkpoint to compare")
     select_device(device)
     registry = Registry.discover()
-    places = [user_path(path) for path in checkpoints]
+    places = [as_path(path) for path in checkpoints]
     paths = dict(zip(_names(places), places, strict=True))
     check_comparable(registry, {path: read_info(path) for path in paths.values()}, metric or {})
     if save_dir is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune.api.loading import graph_of, graph_of_loaded, open_model
+from paddleprune.console import say
 from paddleprune.errors import ConfigError
 from paddleprune.graph import Explanation
 from paddleprune.graph import explain as describe
@@ -19,7 +20,7 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
     Args:
         target: a checkpoint folder; or, with `model`, a task's name.
         model: a family of the task; nothing needs to be trained.
-        options: the family's options.
+        options: the family's options; a line says which defaults are taken for the others.
 
     Raises:
         ConfigError: the target is a task, and no family is given.
@@ -37,4 +38,12 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
         return describe(graph_of_loaded(registry, open_model(registry, target)))
     task = str(target)
     chosen = registry.options(task, model, options or {})
+    assumed = {name: value for name, value in chosen if name not in (options or {})}
+    if assumed:
+        words = " ".join(f"{name}={_shown(value)}" for name, value in assumed.items())
+        say(f"{model} with {words}, its defaults; give options that are to differ")
     return describe(graph_of(registry, registry.build_model(task, model, chosen), task, model, chosen))
+
+
+def _shown(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

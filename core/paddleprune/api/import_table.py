@@ -7,9 +7,11 @@ from pathlib import Path
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
+from paddleprune.interfaces import Scorer
 from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
+from paddleprune.sensitivity.criteria import criterion_name
 from paddleprune.sensitivity.imported import ImportedTable, table_from
 from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.unpickle import read_losses
@@ -22,7 +24,7 @@ def import_table(
     model: str | Path,
     save_file: str | Path,
     shapes: str | Path | None = None,
-    criterion: Criterion = "l1",
+    criterion: Criterion | Scorer = "l1",
 ) -> ImportedTable:
     """Turn the pickled sensitivities of PaddleX 1.3 or PaddleSlim into a table for `train`.
 
@@ -53,7 +55,7 @@ def import_table(
         graph_of_loaded(registry, loaded),
         model=model_digest(loaded.layer),
         source=source.name,
-        criterion=criterion,
+        criterion=criterion_name(criterion),
         shapes=known,
     )
     with writing_table(user_path(save_file)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +12,15 @@ from paddle import nn
 
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
 from paddleprune.files import user_path
 from paddleprune.graph.tensors import named_tensors, parameter_names
+from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
-from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.settings import Criterion, EngineName
 
 _TOLERANCE = 0.05
@@ -37,6 +38,7 @@ class LayerPlan:
     def __init__(self, graph: LayerGraph, plan: Plan, engine: Engine) -> None:
         self.graph, self.plan, self.engine = graph, plan, engine
         self._undo: Undo | None = None
+        self._left: dict[str, tuple[int, ...]] = {}
 
     def __repr__(self) -> str:
         return f"<LayerPlan of {type(self.graph.layer).__name__}: {self.summary()}>"
@@ -58,10 +60,17 @@ class LayerPlan:
         """Restore a layer bit for bit, whatever it has learned since the cut.
 
         Raises:
-            PlanError: the layer wasn't shrunk with this plan.
+            PlanError: the layer wasn't shrunk with this plan, or something else was cut from it since.
         """
         if self._undo is None or layer is not self.graph.layer:
             raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
+        now = _shapes(layer)
+        for name, shape in self._left.items():
+            if now.get(name) != shape:
+                raise PlanError(
+                    f"{name} had the shape {shape} when this plan had been carried out and has "
+                    f"{now.get(name) or 'gone'} now; undo later plans first, the last one before the others"
+                )
         self._undo(layer)
         for tensor in layer.parameters():
             tensor.clear_gradient(set_to_zero=False)
@@ -73,62 +82,66 @@ def plan(
     graph: LayerGraph,
     what: Mapping[str, float] | SensitivityTable,
     *,
-    criterion: Criterion | None = None,
+    criterion: Criterion | Scorer | None = None,
     round_to: int = 1,
     engine: EngineName | None = None,
     eval_metric_loss: float | None = None,
+    exclude: str | Sequence[str] = (),
 ) -> LayerPlan:
     """Decide which units go.
 
     Args:
         graph: the traced layer.
         what: group name -> share of its units; or a table that `analyze_layer` measured.
-        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm"; a table brings its own.
+        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
+            `paddleprune.interfaces.Scorer` says; a table brings its own, and wants the function if it was one.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
             that can't be stays whole.
         engine: what carries the plan out: "native", the default, or "paddleslim"; a table brings its own.
         eval_metric_loss: with a table, the share of the metric that each group alone may lose; 0.05 by default.
+        exclude: groups that stay whole, by name or by glob (`features.0.*`).
 
     Raises:
         UnknownNameError: a name isn't a group of the layer.
-        PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+        PlanError: a group can't be pruned, or a ratio isn't from 0 to below 1.
         TableError: the table was measured with other weights.
         ConfigError: an argument can't be used, or doesn't go with the others.
     """
     graph.check_current()
     if isinstance(what, SensitivityTable):
-        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss)
+        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss, exclude)
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
     if not isinstance(what, Mapping):
         raise ConfigError(f"the plan's ratios are {what!r}; give a dict of group names and ratios, or a table")
     for name, ratio in what.items():
         if not isinstance(ratio, Real):
-            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio!r}")
+            raise PlanError(f"the ratio of {name!r} must be a number between 0 and 1, got {ratio!r}")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
-    return LayerPlan(graph, _bound(chosen.plan(what, round_to=round_to), graph), chosen)
+    whole = left_whole(chosen, exclude)
+    ratios = {name: ratio for name, ratio in what.items() if name not in whole}
+    return LayerPlan(graph, _bound(chosen.plan(ratios, round_to=round_to), graph), chosen)
 
 
 def _plan_of_table(
     graph: LayerGraph,
     table: SensitivityTable,
-    criterion: Criterion | None,
+    criterion: Criterion | Scorer | None,
     round_to: int,
     engine: EngineName | None,
     eval_metric_loss: float | None,
+    exclude: str | Sequence[str],
 ) -> LayerPlan:
     identity, tolerance = table.identity, _TOLERANCE if eval_metric_loss is None else eval_metric_loss
-    if not isinstance(tolerance, Real) or not 0 <= tolerance < math.inf:
-        raise ConfigError(f"eval_metric_loss must be 0 or more, got {tolerance!r}")
-    for word, asked, measured in (
-        ("criterion", criterion, identity.criterion),
-        ("engine", engine, identity.engine),
-    ):
-        if asked not in (None, measured):
-            raise ConfigError(f"the table was measured with the {word} {measured!r}, not {asked!r}; leave {word} out")
+    if engine not in (None, identity.engine):
+        raise ConfigError(
+            f"the table was measured with the engine {identity.engine!r}, not {engine!r}; leave engine out"
+        )
+    ranking = criterion_of(identity.criterion, criterion)
     table.check_model(model_digest(graph.layer), "the table")
-    chosen = open_engine(identity.engine, graph.layer, graph.channels, identity.criterion)
-    return LayerPlan(graph, _bound(solve(chosen, table, float(tolerance), round_to), graph), chosen)
+    chosen = open_engine(identity.engine, graph.layer, graph.channels, ranking)
+    decided = solve(chosen, table, tolerance, round_to, left_whole(chosen, exclude))
+    return LayerPlan(graph, _bound(decided, graph), chosen)
 
 
 def _bound(plan: Plan, graph: LayerGraph) -> Plan:
@@ -190,8 +203,13 @@ def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
     undo = snapshot(layer, graph.channels)
     done = plan.engine.prune(plan.plan, inputs)
     plan.plan = done.model_copy(update={"attributes": _all_attributes(layer, graph, done)})
-    plan._undo = undo
+    plan._undo, plan._left = undo, _shapes(layer)
     return cast(Certificate, done.certificate)
+
+
+def _shapes(layer: nn.Layer) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter and buffer."""
+    return {name: tuple(tensor.shape) for name, tensor in named_tensors(layer).items()}
 
 
 def _all_attributes(layer: nn.Layer, graph: LayerGraph, done: Plan) -> dict[str, dict[str, int]]:

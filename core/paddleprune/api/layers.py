@@ -11,15 +11,16 @@ from paddle import nn
 
 from paddleprune.api.layer_inputs import example_inputs, read_arguments
 from paddleprune.console import progress
-from paddleprune.engines import Engine, open_engine
+from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import named_tensors, not_finite
 from paddleprune.graph.walker import Attention
+from paddleprune.interfaces import Scorer
 from paddleprune.pruning import protect_hard_coded
-from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
+from paddleprune.sensitivity import Identity, SensitivityTable, criterion_name, model_digest, sweep
 from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score, metric_loss
@@ -57,22 +58,27 @@ class LayerGraph:
         return self.channels[name]
 
     def explain(self) -> Explanation:
-        """Every group with its size and shares, or why it is protected; `print` shows a table."""
+        """Every group with its size and shares, or why it is protected; `print` shows a table.
+
+        Raises:
+            GraphError: the layer has changed since it was traced.
+        """
+        self.check_current()
         return describe(self.channels)
 
     @contextmanager
-    def masked(self, ratios: Mapping[str, float], criterion: Criterion = "l1") -> Iterator[nn.Layer]:
+    def masked(self, ratios: Mapping[str, float], criterion: Criterion | Scorer = "l1") -> Iterator[nn.Layer]:
         """While open, the layer computes what it would without those shares of the groups' units.
 
         Afterwards it is restored bit for bit.
 
         Args:
             ratios: group name -> share of its units; the least important ones go.
-            criterion: what makes a unit matter.
+            criterion: what makes a unit matter: a name, or a function of your own.
 
         Raises:
             UnknownNameError: a name isn't a group of the layer.
-            PlanError: a group can't be pruned, or not be masked, or a ratio isn't between 0 and 1.
+            PlanError: a group can't be pruned, or not be masked, or a ratio isn't from 0 to below 1.
         """
         self.check_current()
         for name in ratios:
@@ -83,7 +89,7 @@ class LayerGraph:
             yield self.layer
 
     def check_current(self) -> None:
-        """Refuse a layer that has other shapes than when it was traced.
+        """Refuse a layer that has other shapes than when it was traced, or weights that aren't numbers.
 
         Raises:
             GraphError: naming the first parameter that has.
@@ -96,6 +102,7 @@ class LayerGraph:
                     f"{name} had the shape {shape} when the layer was traced and has {now or 'gone'} now; "
                     "trace the layer again, or undo the plan that shrunk it"
                 )
+        _check_finite(self.layer)
 
 
 def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", inexact: bool = False) -> LayerGraph:
@@ -113,23 +120,33 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
 
     Raises:
         ConfigError: an argument can't be used.
-        GraphError: the layer can't be traced.
+        GraphError: the layer can't be traced, doesn't run, or has weights that aren't numbers.
     """
     if not isinstance(layer, nn.Layer):
         raise ConfigError(f"layer is {layer!r}; give a paddle.nn.Layer, built")
     if attention not in get_args(Attention):
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
     arguments = read_arguments(input_spec)
-    channels = protect_hard_coded(layer, build_graph(layer, arguments, attention=attention, inexact=inexact))
-    return LayerGraph(layer, channels, example_inputs(arguments, channels.inputs))
+    _check_finite(layer)
+    channels = build_graph(layer, arguments, attention=attention, inexact=inexact)
+    probe = example_inputs(arguments, channels.inputs)
+    return LayerGraph(layer, protect_hard_coded(layer, channels, probe), probe)
+
+
+def _check_finite(layer: nn.Layer) -> None:
+    """Refuse weights of which no table, plan or certificate could say anything."""
+    found = not_finite(layer)
+    if found is not None:
+        raise GraphError(f"{found}; load weights that are numbers, or train the layer again")
 
 
 def analyze_layer(
     graph: LayerGraph,
     evaluate: Callable[[nn.Layer], float],
     *,
-    criterion: Criterion = "l1",
+    criterion: Criterion | Scorer = "l1",
     ratios: Sequence[float] = RATIOS,
+    exclude: str | Sequence[str] = (),
     higher_is_better: bool = True,
     save_file: str | Path | None = None,
     engine: EngineName = "native",
@@ -140,8 +157,10 @@ def analyze_layer(
         graph: the traced layer.
         evaluate: gives the metric of the layer, which is in evaluation mode and lacks the units meanwhile: masked,
             or shrunk where a mask isn't exact. It must leave the weights alone.
-        criterion: which units of a group go first: "l1", "l2" or "fpgm".
+        criterion: which units of a group go first: "l1", "l2" or "fpgm"; or a function of your own, as
+            `paddleprune.interfaces.Scorer` says.
         ratios: shares of a group's units, each between 0 and 1.
+        exclude: groups to leave out, by name or by glob (`features.0.*`).
         higher_is_better: the metric's direction.
         save_file: where the table goes, or is: the same call continues it. It knows the layer by its weights, but
             not what `evaluate` does: use another file for other data or another metric.
@@ -161,14 +180,16 @@ def analyze_layer(
         samples=0,
         metric="evaluate",
         higher_is_better=higher_is_better,
-        criterion=criterion,
+        criterion=criterion_name(criterion),
         engine=engine,
     )
     was_training, where = layer.training, None if save_file is None else user_path(save_file)
+    whole = left_whole(chosen, exclude)
+    groups = [group for group in chosen.groups if group.name not in whole]
     try:
         with writing_table(where) if where is not None else nullcontext():
             measurer = _Called(layer, chosen, evaluate, identity)
-            return sweep(chosen.groups, measurer, identity, ratios=ratios, save_file=where)
+            return sweep(groups, measurer, identity, ratios=ratios, save_file=where)
     finally:
         layer.train() if was_training else layer.eval()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.errors import ConfigError
+from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, build_graph
+from paddleprune.graph.tensors import not_finite
 from paddleprune.interfaces import Dataset, Metric
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.registry import Registry
@@ -20,9 +22,29 @@ from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel, load_model
 
 
+def as_path(given: Any, what: str = "checkpoint") -> Path:
+    """Where a file or folder is.
+
+    Raises:
+        ConfigError: it is something else than a path, such as a layer.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        return user_path(Path(given))
+    other = "; for a layer of your own there are trace, analyze_layer, plan and shrink, and paddle.jit.save"
+    raise ConfigError(f"{what} is a {type(given).__name__}; give a path{other if isinstance(given, nn.Layer) else ''}")
+
+
 def open_model(registry: Registry, path: str | Path) -> LoadedModel:
-    """Load a checkpoint; its network is in evaluation mode."""
-    loaded = load_model(user_path(path), registry)
+    """Load a checkpoint; its network is in evaluation mode.
+
+    Raises:
+        ConfigError: it is no path.
+        CheckpointError: it isn't whole, or a weight isn't a number.
+    """
+    loaded = load_model(as_path(path), registry)
+    found = not_finite(loaded.layer)
+    if found is not None:
+        raise CheckpointError(f"{path}: {found}; use an earlier checkpoint, or train with a lower learning_rate")
     loaded.layer.eval()
     return loaded
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, Device, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Device, Tolerance, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
@@ -29,11 +29,12 @@ class _ModelRun(_DataRun):
     save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
     pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
     sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")
-    eval_metric_loss: float = Field(
-        0.05, ge=0, allow_inf_nan=False, description="share of the metric that each group alone may lose"
-    )
+    eval_metric_loss: Tolerance = Field(0.05, description="share of the metric that each group alone may lose")
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
     )
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
     overwrite: bool = Field(False, description="remove an earlier run in save_dir, and start again")

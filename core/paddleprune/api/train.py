@@ -8,16 +8,17 @@ from typing import Any
 
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
-from paddleprune.api.loading import check_labels, options_for
-from paddleprune.api.pruning import open_analyzed, prune_with_table
+from paddleprune.api.loading import as_path, check_labels, options_for
+from paddleprune.api.pruning import Wish, open_analyzed, prune_with_table
 from paddleprune.api.starting import start_from
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
+from paddleprune.interfaces import Scorer
 from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.settings import TrainSettings
+from paddleprune.settings import TrainSettings, check_tolerance
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -48,6 +49,8 @@ def train(
     sensitivities_file: str | Path | None = None,
     eval_metric_loss: float = 0.05,
     round_to: int = 1,
+    exclude: str | Sequence[str] = (),
+    criterion: Scorer | None = None,
     resume_checkpoint: str | Path | None = None,
     overwrite: bool = False,
     loss: Mapping[str, Any] | None = None,
@@ -68,9 +71,11 @@ def train(
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
-        eval_metric_loss: the tolerance: each group alone may lose this share of the metric.
+        eval_metric_loss: the tolerance: each group alone may lose this share of the metric, from 0 to below 1.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
+        exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
+        criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
             another epoch than the last, or for more epochs.
         overwrite: remove an earlier run in `save_dir`, and start again.
@@ -86,16 +91,19 @@ def train(
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
     chosen = validated(TrainSettings, settings, "training", SETTING)
+    check_tolerance(eval_metric_loss, "eval_metric_loss")
+    if (exclude or criterion) and sensitivities_file is None:
+        raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
-    table = None if sensitivities_file is None else user_path(sensitivities_file)
+    table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
     if table is not None and resume_checkpoint is None:
         if pretrain_weights is None:
             raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
         SensitivityTable.load(table)  # is it one?
-    resume = resume_folder(user_path(resume_checkpoint)) if resume_checkpoint else None
-    start = resume or (None if pretrain_weights is None else user_path(pretrain_weights))
+    resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
+    start = resume or (None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights"))
     before = None if start is None else read_info(start)
     family, given = _family(task, model, options, start, before)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
@@ -108,7 +116,7 @@ def train(
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
-    built_loss = registry.build_loss(task, loss_config, chosen_options)
+    built_loss = registry.build_loss(task, loss_config, chosen_options, training)
     built_metric = registry.build_metric(task, metric_config, training.labels, chosen_options)
     asked = Asked(
         task=task,
@@ -121,10 +129,11 @@ def train(
         labels=tuple(training.labels),
         train_transforms=_steps(training.transforms),
         eval_transforms=_steps(evaluation.transforms),
-        pretrain_weights=None if pretrain_weights is None else _weights(user_path(pretrain_weights)),
+        pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
         sensitivities_file=None if table is None else Source.of(table, table),
         eval_metric_loss=None if table is None else eval_metric_loss,
         round_to=None if table is None else round_to,
+        exclude=() if table is None else ((exclude,) if isinstance(exclude, str) else tuple(exclude)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
     )
@@ -147,9 +156,10 @@ def train(
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
         elif table is not None and start is not None:
+            wish = Wish(eval_metric_loss, round_to, exclude, criterion)
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
             layer = loaded.layer
-            plan = prune_with_table(registry, loaded, table, eval_metric_loss, round_to, evaluation)
+            plan = prune_with_table(registry, loaded, table, wish, evaluation)
             plan.save(folder / "plan.json")
         elif start is not None:
             layer, plan = start_from(registry, start, chosen_options)

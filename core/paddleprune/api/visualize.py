@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paddleprune.api.loading import graph_of_loaded, open_model
+from paddleprune.api.loading import as_path, graph_of_loaded, open_model
 from paddleprune.engines import Engine, open_engine
 from paddleprune.files import user_path
+from paddleprune.interfaces import Scorer
 from paddleprune.pruning import solve
 from paddleprune.registry import Registry
 from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
-from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 
 
 def visualize(
-    table: str | Path | SensitivityTable, *, model: str | Path, save_dir: str | Path | None = None
+    table: str | Path | SensitivityTable,
+    *,
+    model: str | Path,
+    save_dir: str | Path | None = None,
+    criterion: Scorer | None = None,
 ) -> list[Path]:
     """Draw a table: tolerance against the share of parameters and FLOPs removed, and a heat map.
 
@@ -24,6 +29,7 @@ def visualize(
         table: a table, or its file.
         model: the checkpoint folder that it was measured of.
         save_dir: where the files go: by default beside the table's file.
+        criterion: the function that ranked the units, where it was one of your own.
 
     Returns:
         The files: `NAME.png`, its data `NAME.curve.json`, and `NAME.heatmap.png`.
@@ -31,14 +37,15 @@ def visualize(
     Raises:
         TableError: the table can't be read, or belongs to another model.
     """
-    place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else user_path(table)
+    place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else as_path(table, "table")
     loaded_table = table if isinstance(table, SensitivityTable) else SensitivityTable.load(place)
     folder = user_path(save_dir) if save_dir is not None else place.parent
     registry = Registry.discover()
     loaded = open_model(registry, model)
     loaded_table.check_model(model_digest(loaded.layer), str(place))
     identity = loaded_table.identity
-    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), identity.criterion)
+    ranking = criterion_of(identity.criterion, criterion)
+    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), ranking)
     curve = Curve(
         model=loaded.info.family,
         metric=identity.metric,

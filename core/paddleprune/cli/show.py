@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,11 @@ def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
     worst = sorted(((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True)[
         :5
     ]
-    typer.echo("most sensitive groups: " + ", ".join(f"{name} ({loss:.1%})" for loss, name in worst))
+    typer.echo("most sensitive groups: " + ", ".join(f"{name} ({_lost(loss)})" for loss, name in worst))
+
+
+def _lost(loss: float) -> str:
+    return f"{loss:.1%}" if math.isfinite(loss) else "everything: the metric is no number"
 
 
 def imported(result: ImportedTable, path: Path) -> None:
@@ -75,7 +80,7 @@ def imported(result: ImportedTable, path: Path) -> None:
 def explained(explanation: Explanation) -> None:
     """A row a group, and the totals."""
     table(
-        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because"),
+        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because, or limit"),
         [
             (
                 group.name,
@@ -84,7 +89,7 @@ def explained(explanation: Explanation) -> None:
                 f"{group.parameter_share:.1%}",
                 f"{group.flop_share:.1%}",
                 f"{len(group.parameters)} tensors",
-                group.protected or "",
+                group.protected or group.limit,
             )
             for group in explanation.groups
         ],

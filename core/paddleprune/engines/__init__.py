@@ -5,21 +5,24 @@ from __future__ import annotations
 from paddle import nn
 
 from paddleprune.engines.base import Engine as Engine
+from paddleprune.engines.base import left_whole as left_whole
 from paddleprune.engines.native import NativeEngine as NativeEngine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
+from paddleprune.interfaces import Scorer
+from paddleprune.sensitivity import criterion_name
 from paddleprune.settings import CRITERIA, ENGINES, Criterion, EngineName
 from paddleprune.validation import choose_from
 
 
-def open_engine(name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> Engine:
+def open_engine(name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> Engine:
     """The engine of that name for a layer.
 
     Args:
         name: "native" or "paddleslim".
         layer: the dense network that the graph was built from.
         graph: its channel graph.
-        criterion: which units go first.
+        criterion: which units go first: the name of a criterion, or a function of the user's own.
 
     Raises:
         ConfigError: there is no engine or criterion of that name.
@@ -28,10 +31,11 @@ def open_engine(name: EngineName, layer: nn.Layer, graph: ChannelGraph, criterio
     """
     if name not in ENGINES:
         raise ConfigError(f"unknown engine {name!r}{choose_from(name, ENGINES)}")
-    if criterion not in CRITERIA:
-        raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, CRITERIA)}")
+    called = criterion_name(criterion)
     if name == "native":
         return NativeEngine(layer, graph, criterion)
+    if callable(criterion):
+        raise ConfigError(f'PaddleSlim ranks by {", ".join(CRITERIA)}, not by {called}; engine="native" can')
     from paddleprune.engines.slim import SlimEngine
 
     return SlimEngine(layer, graph, criterion)

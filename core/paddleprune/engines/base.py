@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
 from paddleprune.sensitivity import Prunable
 from paddleprune.sensitivity.evaluators import Evaluator
 from paddleprune.settings import EngineName
+from paddleprune.validation import matching
 
 
 class Engine(Protocol):
@@ -27,6 +29,10 @@ class Engine(Protocol):
     @property
     def groups(self) -> Sequence[Prunable]:
         """What may be pruned, in the network's order."""
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The network's channel graph."""
 
     def evaluator(self, batches: Batches, reduction: Reduction | None = None) -> Evaluator:
         """What measures the network on these batches, as fast as it can.
@@ -61,7 +67,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownNameError: a name isn't a group of the network.
-            PlanError: a group can't be pruned, or a ratio isn't between 0 and 1.
+            PlanError: a group can't be pruned, or a ratio isn't from 0 to below 1.
         """
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
@@ -79,3 +85,17 @@ class Engine(Protocol):
             CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored
                 bit for bit.
         """
+
+
+def left_whole(engine: Engine, exclude: str | Sequence[str]) -> frozenset[str]:
+    """The names of the groups that a user wants whole.
+
+    Args:
+        engine: the network's engine.
+        exclude: names of groups, or globs such as `features.0.*`.
+
+    Raises:
+        ConfigError: one of them matches no group.
+    """
+    names = [*(group.name for group in engine.graph.groups), *(group.name for group in engine.groups)]
+    return matching(dict.fromkeys(names), [exclude] if isinstance(exclude, str) else exclude, "group")

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph, Group, masked
-from paddleprune.interfaces import Reduction
+from paddleprune.interfaces import Reduction, Scorer
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
-from paddleprune.sensitivity import rank
+from paddleprune.sensitivity import criterion_name, rank
 from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
+
+
+@dataclass(frozen=True)
+class RankedGroup:
+    """A group, and which of its units go.
+
+    Attributes:
+        group: the group.
+        order: those of its units that can go together, the least important first.
+    """
+
+    group: Group
+    order: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self.group.name
+
+    @property
+    def size(self) -> int:
+        """How many units may be removed, though not all at once."""
+        return self.group.size
+
+    def count(self, ratio: float) -> int:
+        """How many units a ratio removes: rounded, and every axis keeps a channel."""
+        return min(self.group.count(ratio), len(self.order))
 
 
 class NativeEngine:
@@ -28,14 +57,15 @@ class NativeEngine:
 
     name: EngineName = "native"
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
-        self._layer, self.graph, self._criterion = layer, graph, criterion
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> None:
+        self._layer, self.graph, self._criterion = layer, graph, criterion_name(criterion)
         self._rankings = rank(layer, graph, criterion)
 
-    @property
-    def groups(self) -> tuple[Group, ...]:
+    @cached_property
+    def groups(self) -> tuple[RankedGroup, ...]:
         """What may be pruned, in the network's order."""
-        return self.graph.prunable
+        orders = ((group, self._rankings[group.name]) for group in self.graph.prunable)
+        return tuple(RankedGroup(group, tuple(group.units[i] for i in order)) for group, order in orders)
 
     def evaluator(self, batches: Batches, reduction: Reduction | None = None) -> Evaluator:
         """What measures the network on these batches: compiled, if it can be."""
@@ -58,8 +88,9 @@ class NativeEngine:
 
     def units(self, ratios: Mapping[str, float]) -> list[int]:
         """The units that go when each of these groups loses that share."""
-        groups = [(self.graph[name], self._rankings[name], ratio) for name, ratio in ratios.items()]
-        return [group.units[i] for group, ranking, ratio in groups for i in ranking[: group.count(ratio)]]
+        groups = {group.name: group for group in self.groups}
+        chosen = [(groups[self.graph[name].name], ratio) for name, ratio in ratios.items()]
+        return [unit for group, ratio in chosen for unit in group.order[: group.count(ratio)]]
 
     def plan(
         self,

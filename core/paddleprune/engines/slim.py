@@ -23,7 +23,7 @@ from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
-from paddleprune.settings import Criterion, EngineName
+from paddleprune.settings import Criterion, EngineName, likely
 
 Undo: TypeAlias = Callable[[], None]
 _ROUNDING = 1e-2
@@ -66,7 +66,7 @@ class SlimEngine:
     name: EngineName = "paddleslim"
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
-        self._layer, self._graph, self._criterion = layer, graph, criterion
+        self._layer, self.graph, self._criterion = layer, graph, criterion
         probe = random_inputs(graph.inputs)
         self._pruner = SlimPruner(layer, probe, criterion)
         found, self.refused = _sorted_out(self._pruner.collections, graph)
@@ -104,7 +104,7 @@ class SlimEngine:
         if round_to < 1:
             raise PlanError(f"round_to must be 1 or more, got {round_to}")
         kept = self._chosen(ratios, round_to)
-        before, after = self._graph.cost(), self._without(self._pruner.plan(kept)).cost()
+        before, after = self.graph.cost(), self._without(self._pruner.plan(kept)).cost()
         groups = {
             name: GroupPlan(
                 units=self._by_name[name].size,
@@ -126,7 +126,7 @@ class SlimEngine:
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
         """Carry a plan out, in place, and prove it on a probe batch."""
-        was_training, before = self._layer.training, attributes_of(self._layer, self._graph)
+        was_training, before = self._layer.training, attributes_of(self._layer, self.graph)
         model = model_digest(self._layer)
         kept = self._planned(plan)
         try:
@@ -143,7 +143,7 @@ class SlimEngine:
                 f"PaddleSlim's pruned network differs by {certificate.max_difference:.3g} from the masked one "
                 f"(outputs reach {certificate.scale:.3g}); nothing was changed; {WAY_OUT}"
             )
-        after = attributes_of(self._layer, self._graph)
+        after = attributes_of(self._layer, self.graph)
         changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
         return plan.model_copy(update={"model": model, "certificate": certificate, "attributes": changed})
 
@@ -156,7 +156,7 @@ class SlimEngine:
         """
         if name in self._by_name:
             return self._by_name[name]
-        protected = None if name in self.refused else self._graph[name].protected
+        protected = None if name in self.refused else self.graph[name].protected
         if protected:
             raise PlanError(f"{name!r} may not be pruned: {protected}")
         why = self.refused.get(name) or self._unsupported()
@@ -171,8 +171,8 @@ class SlimEngine:
         kept: dict[str, Array] = {}
         for name, ratio in ratios.items():
             group = self._group(name)
-            if not 0 <= ratio <= 1:
-                raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}")
+            if not 0 <= ratio < 1:
+                raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}{likely(ratio)}")
             left = -(-(group.size - group.count(ratio)) // round_to) * round_to
             if left < group.size:
                 kept[group.master] = self._pruner.choose(group.master, group.size - left)
@@ -192,10 +192,10 @@ class SlimEngine:
 
     def _without(self, plan: SlimPlan) -> ChannelGraph:
         """The graph with the shapes that PaddleSlim will leave: its costs are the pruned network's."""
-        shapes = dict(self._graph.shapes)
+        shapes = dict(self.graph.shapes)
         for name, axes in plan.kept.items():
             shapes[name] = tuple(int(axes[i].sum()) if i in axes else n for i, n in enumerate(shapes[name]))
-        return replace(self._graph, shapes=shapes)
+        return replace(self.graph, shapes=shapes)
 
     def _shrink(self, plan: SlimPlan) -> Undo:
         """Let PaddleSlim prune the layer, in place; what this returns restores it bit for bit."""
@@ -261,14 +261,14 @@ class SlimEngine:
         Raises:
             GraphError: everything does.
         """
-        left = [group.name for group in self._graph.prunable if group.name not in self._by_name]
+        left = [group.name for group in self.graph.prunable if group.name not in self._by_name]
         if not left:
             return
         why = dict.fromkeys([self._unsupported()] if set(left) - set(self.refused) else [])
         why |= dict.fromkeys(self.refused[name] for name in left if name in self.refused)
         more = f" and {len(left) - _NAMED_AT_MOST} more" if len(left) > _NAMED_AT_MOST else ""
         names = f"{', '.join(left[:_NAMED_AT_MOST])}{more}"
-        what = "any group" if not self.groups else f"{len(left)} of {len(self._graph.prunable)} groups"
+        what = "any group" if not self.groups else f"{len(left)} of {len(self.graph.prunable)} groups"
         message = f"PaddleSlim can't prune {what} of this network ({'; '.join(why)}): {names}; {WAY_OUT}"
         if not self.groups:
             raise GraphError(message)

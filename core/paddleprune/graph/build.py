@@ -116,37 +116,44 @@ def _groups(
         merged = list(dict.fromkeys([u for g in met for u in units_of.pop(g)] + units))
         units_of[home] = merged
         group_of.update(dict.fromkeys(merged, home))
-    homes, spare = sorted(units_of), _spare([*(np.unique(axis.units) for axis in axes), *along], group_of)
-    groups = [_group(units_of[home], spare.get(home, len(units_of[home])), fixed, inexact) for home in homes]
+    homes, limits = sorted(units_of), _limits([*(np.unique(axis.units) for axis in axes), *along], group_of, fixed)
+    groups = [_group(units_of[home], limits.get(home, ()), fixed, inexact) for home in homes]
     return tuple(_named(groups, [producers[home] for home in homes]))
 
 
-def _spare(axes: Sequence[Atoms], group_of: Mapping[int, int]) -> dict[int, int]:
-    """Group -> how many of its units may go, so that no axis can lose everything, whichever they are."""
-    found: dict[int, int] = {}
-    for axis in axes:
-        units = axis.tolist()
-        homes = {group_of.get(unit) for unit in units}
-        if len(homes) == 1:
-            home = homes.pop()
-            if home is not None:
-                found[home] = min(found.get(home, len(units)), len(units) - 1)
-    return found
+def _limits(
+    axes: Sequence[Atoms], group_of: Mapping[int, int], fixed: Mapping[int, str]
+) -> dict[int, tuple[tuple[int, ...], ...]]:
+    """Group -> the sets of its units that lie along an axis together with nothing else: one of each must stay.
+
+    A set that holds another one is left out: it keeps what that keeps.
+    """
+    found: dict[int, list[tuple[int, ...]]] = {}
+    for units in sorted({tuple(axis.tolist()) for axis in axes}, key=len):
+        home = group_of.get(units[0])
+        if home is None or any(group_of.get(unit) != home or unit in fixed for unit in units):
+            continue
+        smaller = found.setdefault(home, [])
+        if not any(set(limit) <= set(units) for limit in smaller):
+            smaller.append(units)
+    return {home: tuple(limits) for home, limits in found.items()}
 
 
 def _in_order(units: Atoms) -> list[int]:
     return [unit for unit in dict.fromkeys(units.tolist()) if unit != FIXED]
 
 
-def _group(units: list[int], spare: int, fixed: Mapping[int, str], inexact: Mapping[int, str]) -> Group:
+def _group(
+    units: list[int], limits: tuple[tuple[int, ...], ...], fixed: Mapping[int, str], inexact: Mapping[int, str]
+) -> Group:
     free = tuple(unit for unit in units if unit not in fixed)
     why: str | None = None
     if not free:
         why = next((fixed[unit] for unit in units if unit in fixed), fixed[FIXED])
-    elif len(units) == 1:
+    elif len(units) == 1 or {(unit,) for unit in free} <= set(limits):
         why = ALONE
     blurred = next((inexact[unit] for unit in free if unit in inexact), None)
-    return Group("", free, len(units), spare, why, None if why else blurred)
+    return Group("", free, len(units), limits, why, None if why else blurred)
 
 
 def _named(groups: Sequence[Group], producers: Sequence[Axis]) -> Iterator[Group]:

@@ -94,7 +94,7 @@ class Group:
         name: the layer that first produces the group's channels, e.g. `features.3.conv.0`.
         units: the units that may be removed, in the order of the producer's channels.
         width: number of units, protected ones included.
-        spare: how many of its units may go, so that no layer is left without channels.
+        limits: sets of its units, of each of which one must stay: what lies along an axis that would else be empty.
         protected: why the group may not be pruned; None if it may.
         inexact: why a masked channel of it isn't a missing one, so that it is measured shrunk; None if it is.
     """
@@ -102,18 +102,40 @@ class Group:
     name: str
     units: tuple[int, ...]
     width: int
-    spare: int
+    limits: tuple[tuple[int, ...], ...] = ()
     protected: str | None = None
     inexact: str | None = None
 
     @property
     def size(self) -> int:
-        """How many units may be removed, the last one included."""
+        """How many units may be removed, though not all at once."""
         return 0 if self.protected else len(self.units)
 
     def count(self, ratio: float) -> int:
-        """How many units a ratio removes: rounded, and every layer keeps at least one channel."""
-        return max(0, min(int(ratio * self.size + 0.5), self.spare, self.size))
+        """How many units a ratio asks for; `removable` says which of them can go."""
+        return int(ratio * self.size + 0.5)
+
+    def removable(self, order: Iterable[int] | None = None) -> list[int]:
+        """The units that can go together, so that every axis keeps a channel.
+
+        Any number of them may go from the front: whoever removes more removes the same, and others.
+
+        Args:
+            order: its units, those first that should go first; by default the order of the producer's channels.
+        """
+        left = [len(limit) for limit in self.limits]
+        limits_of: dict[int, list[int]] = {}
+        for number, limit in enumerate(self.limits):
+            for unit in limit:
+                limits_of.setdefault(unit, []).append(number)
+        found: list[int] = []
+        for unit in self.units if order is None else order:
+            mine = limits_of.get(unit, ())
+            if all(left[number] > 1 for number in mine):
+                found.append(unit)
+                for number in mine:
+                    left[number] -= 1
+        return found
 
 
 @dataclass(frozen=True)
@@ -219,11 +241,11 @@ class ChannelGraph:
         dropped = frozenset(removed)
         groups = []
         for group in self.groups:
-            units = tuple(unit for unit in group.units if unit not in dropped)
-            gone_here = len(group.units) - len(units)
-            groups.append(
-                replace(group, units=units, width=group.width - gone_here, spare=max(group.spare - gone_here, 0))
+            units, *limits = (
+                tuple(unit for unit in part if unit not in dropped) for part in (group.units, *group.limits)
             )
+            width = group.width - len(group.units) + len(units)
+            groups.append(replace(group, units=units, width=width, limits=tuple(filter(None, limits))))
         return replace(
             self,
             groups=tuple(groups),

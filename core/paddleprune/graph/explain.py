@@ -11,7 +11,8 @@ class GroupReport(Contract):
 
     Attributes:
         name: the group's name.
-        units: how many units may go, all but one of them at once; 0 if it is protected.
+        units: how many units may go; 0 if it is protected.
+        at_once: how many of them can go together, so that every layer keeps a channel.
         filters: how many filters these units are, over all layers that produce them.
         parameters: the parameters and buffers that get smaller.
         parameter_share: share of the network's parameters that would go with all of its units.
@@ -22,12 +23,18 @@ class GroupReport(Contract):
 
     name: str
     units: int
+    at_once: int
     filters: int
     parameters: tuple[str, ...]
     parameter_share: float
     flop_share: float
     protected: str | None
     inexact: str | None = None
+
+    @property
+    def limit(self) -> str:
+        """How many units can go together, where that isn't all but one."""
+        return f"at most {self.at_once} at once" if self.at_once < self.units - 1 else ""
 
 
 class Explanation(Contract):
@@ -58,6 +65,7 @@ class Explanation(Contract):
 def _row(group: GroupReport) -> tuple[str, ...]:
     remark = f"protected: {group.protected}" if group.protected else ""
     remark = f"measured shrunk: {group.inexact}" if group.inexact else remark
+    remark = "; ".join(filter(None, (group.limit, remark)))
     shares = (f"{group.parameter_share:.1%}", f"{group.flop_share:.1%}")
     return group.name, str(group.units or "-"), str(group.filters), *shares, remark
 
@@ -78,6 +86,7 @@ def _report(graph: ChannelGraph, group: Group, parameters: int, flops: int) -> G
     return GroupReport(
         name=group.name,
         units=group.size,
+        at_once=0 if group.protected else len(group.removable()),
         filters=graph.filters([group]),
         parameters=tuple(dict.fromkeys(axis.parameter for axis in graph.axes_of[group.name])),
         parameter_share=1 - rest.parameters / max(parameters, 1),

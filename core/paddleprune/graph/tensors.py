@@ -14,6 +14,22 @@ def named_tensors(layer: nn.Layer) -> dict[str, Tensor]:
     return dict(layer.named_parameters()) | dict(layer.named_buffers())
 
 
+def not_finite(layer: nn.Layer) -> str | None:
+    """Which parameter or buffer holds something else than numbers, in words; None if none does.
+
+    Infinity in a buffer is left alone: attention masks are made of it.
+    """
+    parameters = {name for name, _ in layer.named_parameters()}
+    for name, tensor in named_tensors(layer).items():
+        if not tensor.is_floating_point():
+            continue
+        array = tensor.astype("float32").numpy()
+        wrong = ~np.isfinite(array) if name in parameters else np.isnan(array)
+        if wrong.any():
+            return f"{name} holds {int(wrong.sum()):,} NaN or infinite values among its {array.size:,}"
+    return None
+
+
 def overwrite(tensor: Tensor, array: Array) -> None:
     """Give a parameter or buffer new contents of any shape, in place: references to it stay valid.
 

@@ -14,28 +14,35 @@ from typing import Any
 import numpy as np
 from paddle import nn
 
-from paddleprune.errors import CertificateError, said_by
+from paddleprune.errors import CertificateError, GraphError, said_by
 from paddleprune.graph import ChannelGraph, Group, random_inputs
 from paddleprune.graph.channels import Width
+from paddleprune.graph.inputs import leaves
+from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning.certificate import shrink_and_compare
 
 _ROUNDING = 1e-2
 """Random images may amplify rounding beyond a certificate's tolerance; a wrong width changes outputs by far more."""
 
 
-def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
+def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: tuple[Any, ...] | None = None) -> ChannelGraph:
     """Protect the groups that the network doesn't survive the loss of, each with what Paddle said.
 
     Args:
         layer: the dense network that the graph was built from; left as it was.
         graph: its channel graph.
+        probe: inputs of the layer to try it on; random ones by default.
 
     Returns:
         The graph, with more groups protected or the same, and with the attributes that count a group's channels.
+
+    Raises:
+        GraphError: the dense layer itself doesn't run on the probe.
     """
-    probe = random_inputs(graph.inputs)
+    probe = random_inputs(graph.inputs) if probe is None else probe
     was_training = layer.training
     try:
+        _check_runs(layer, probe)
         culprits = _culprits(layer, graph, graph.prunable, probe)
         counted = _with_counting(layer, graph, [graph[name] for name in culprits], probe)
         if counted is not graph:
@@ -43,6 +50,16 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph) -> ChannelGraph:
         return graph.protecting(culprits)
     finally:
         layer.train() if was_training else layer.eval()
+
+
+def _check_runs(layer: nn.Layer, probe: tuple[Any, ...]) -> None:
+    try:
+        eager_forward(layer)(probe)
+    except Exception as error:
+        shapes = [leaf.shape for leaf in leaves(list(probe))]
+        raise GraphError(
+            f"{type(layer).__name__} doesn't run on inputs of the shapes {shapes}: {said_by(error)}"
+        ) from error
 
 
 def _with_counting(
@@ -98,7 +115,8 @@ def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], pro
 
 def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> str | None:
     """What goes wrong when each group loses a different share of its units; None if nothing does."""
-    gone = [unit for i, group in enumerate(groups) for unit in group.units[: max(1, group.count(0.2 + 0.1 * (i % 5)))]]
+    counts = (max(1, group.count(0.2 + 0.1 * (i % 5))) for i, group in enumerate(groups))
+    gone = [unit for group, count in zip(groups, counts, strict=False) for unit in group.removable()[:count]]
     if not gone:
         return None
     try:

@@ -12,9 +12,11 @@ from pydantic import Field, model_validator
 
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
-from paddleprune.settings import EngineName
+from paddleprune.settings import EngineName, likely
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
+
+_NAMED_AT_MOST = 4
 
 
 class Counts(Contract):
@@ -30,13 +32,15 @@ class GroupPlan(Contract):
     Attributes:
         units: how many units the group had.
         keep: which of them stay, ascending.
-        ratio: the share of units that was asked to go; rounding and the last unit make `keep` differ from it.
+        ratio: the share of units that was asked to go; `keep` says what really goes, after rounding.
+        most: how many units can go at once, where more were asked for: every axis keeps a channel.
         expected_loss: the table's metric loss at that ratio, interpolated; for this group alone.
     """
 
     units: int = Field(ge=1)
     keep: tuple[int, ...] = Field(min_length=1)
     ratio: float = Field(ge=0, le=1)
+    most: int | None = None
     expected_loss: float | None = None
 
     @model_validator(mode="after")
@@ -137,18 +141,33 @@ class Plan(Signed):
                     "make the plan again from a table of this network"
                 )
             keep = set(part.keep)
-            gone.extend(unit for i, unit in enumerate(group.units) if i not in keep)
+            mine = [unit for i, unit in enumerate(group.units) if i not in keep]
+            if group.removable(mine) != mine:
+                raise PlanError(
+                    f"the plan leaves a layer without channels, since the units of {name!r} that it keeps "
+                    f"({len(part.keep)} of {part.units}) aren't on every axis that the group fills; keep more of them"
+                )
+            gone.extend(mine)
         return gone
 
     def summary(self) -> str:
-        """One line: what goes."""
+        """One line: what goes, and of which groups less than was asked for."""
         parameters = 1 - self.after.parameters / max(self.before.parameters, 1)
         flops = 1 - self.after.flops / max(self.before.flops, 1)
         return (
             f"{len(self.groups)} groups lose units: parameters {self.before.parameters:,} -> "
             f"{self.after.parameters:,} (-{parameters:.1%}), FLOPs {self.before.flops:,} -> "
-            f"{self.after.flops:,} (-{flops:.1%})"
+            f"{self.after.flops:,} (-{flops:.1%}){self._short()}"
         )
+
+    def _short(self) -> str:
+        """The groups of which more was asked for than can go."""
+        short = [f"{name} {part.most} of {part.units}" for name, part in self.groups.items() if part.most is not None]
+        if not short:
+            return ""
+        more = f" and {len(short) - _NAMED_AT_MOST} more groups" if len(short) > _NAMED_AT_MOST else ""
+        names = ", ".join(short[:_NAMED_AT_MOST])
+        return f"; more was asked for than can go, as every layer keeps a channel: {names}{more}"
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON, atomically."""
@@ -183,7 +202,7 @@ def make_plan(
     Args:
         graph: the network's channel graph.
         ratios: group name -> share of its units to remove.
-        rankings: group name -> indices of its units, least important first.
+        rankings: group name -> indices of its units that can go together, least important first, as `rank` gives them.
         criterion: what made the rankings.
         eval_metric_loss: the tolerance that the ratios come from.
         expected: group name -> the metric loss that the table expects.
@@ -192,7 +211,7 @@ def make_plan(
 
     Raises:
         UnknownNameError: a name isn't a group of the graph.
-        PlanError: a group is protected, a ratio isn't between 0 and 1, or round_to isn't positive.
+        PlanError: a group is protected, a ratio isn't from 0 to below 1, or round_to isn't positive.
     """
     if round_to < 1:
         raise PlanError(f"round_to must be 1 or more, got {round_to}")
@@ -201,12 +220,18 @@ def make_plan(
         group = graph[name]
         if group.protected:
             raise PlanError(f"{name!r} may not be pruned: {group.protected}")
-        if not 0 <= ratio <= 1:
-            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}")
-        gone = set(rankings[name][: _rounded(graph, group, rankings[name], group.count(ratio), round_to)])
+        if not 0 <= ratio < 1:
+            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}{likely(ratio)}")
+        order, asked = rankings[name], group.count(ratio)
+        gone = set(order[: _rounded(graph, group, order, min(asked, len(order)), round_to)])
         if gone:
-            keep = tuple(i for i in range(group.size) if i not in gone)
-            groups[name] = GroupPlan(units=group.size, keep=keep, ratio=ratio, expected_loss=(expected or {}).get(name))
+            groups[name] = GroupPlan(
+                units=group.size,
+                keep=tuple(i for i in range(group.size) if i not in gone),
+                ratio=ratio,
+                most=len(order) if asked > len(order) else None,
+                expected_loss=(expected or {}).get(name),
+            )
     before = graph.cost()
     plan = Plan(
         eval_metric_loss=eval_metric_loss,

@@ -140,10 +140,10 @@ class Registry:
         dataset = self._hooks.call(owner, hook, task=task, config=config, split=split, options=options)
         return results.dataset(dataset, self._hooks.origin(owner, hook))
 
-    def build_loss(self, task: str, config: Contract, options: FamilyOptions) -> Loss:
-        """What training minimises."""
+    def build_loss(self, task: str, config: Contract, options: FamilyOptions, dataset: Dataset | None = None) -> Loss:
+        """What training minimises, on some data."""
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_loss"
-        loss = self._hooks.call(owner, hook, task=task, config=config, options=options)
+        loss = self._hooks.call(owner, hook, task=task, config=config, options=options, dataset=dataset)
         return results.loss(loss, self._hooks.origin(owner, hook))
 
     def build_metric(self, task: str, config: Contract, labels: Sequence[str], options: FamilyOptions) -> Metric:

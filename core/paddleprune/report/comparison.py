@@ -20,6 +20,7 @@ from paddleprune.report.rows import ComparisonRow, Conditions
 from paddleprune.specs import Contract
 
 _MODES: dict[Mode, str] = {"onednn_on": "oneDNN on", "onednn_off": "oneDNN off"}
+_SAME = "≈"
 _WIDE = 200  # columns where the output is no terminal: nothing needs to be folded
 
 
@@ -65,7 +66,8 @@ class Comparison(Contract):
         """What the figures mean and how they were measured, a line each."""
         how = self.conditions
         return [
-            f"In brackets: the change against {self.rows[0].name}; of the metric, the difference.",
+            f"In brackets: the change against {self.rows[0].name}; of the metric, the difference; "
+            f"{_SAME} where two latencies differ by no more than the runs of one model.",
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
@@ -100,13 +102,19 @@ def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
             _cell(row.parameters, first.parameters, text.count, row is first),
             _cell(row.flops, first.flops, text.count, row is first),
             _cell(row.file_bytes, first.file_bytes, text.megabytes, row is first),
-            *(_cell(row.latency_ms[m], first.latency_ms[m], text.milliseconds, row is first) for m in _MODES),
+            *(_latency(row, first, mode) for mode in _MODES),
             f"{row.metric.value:.4f}" + _metric_change(row, first),
         ]
 
 
 def _cell(value: float, before: float, show: Callable[[float], str], is_first: bool) -> str:
     return show(value) if is_first or not before else f"{show(value)} ({text.change(value, before)})"
+
+
+def _latency(row: ComparisonRow, first: ComparisonRow, mode: Mode) -> str:
+    if row is not first and row.as_fast_as(first, mode):
+        return f"{text.milliseconds(row.latency_ms[mode])} ({_SAME})"
+    return _cell(row.latency_ms[mode], first.latency_ms[mode], text.milliseconds, row is first)
 
 
 def _metric_change(row: ComparisonRow, first: ComparisonRow) -> str:

@@ -30,7 +30,7 @@ def draw_heatmap(
     Args:
         names: the groups, in the network's order.
         ratios: shares of a group's units, ascending.
-        losses: metric loss by group and ratio, a share of the baseline; None where it wasn't measured.
+        losses: metric loss by group and ratio, a share of the baseline, maybe infinite; None where it wasn't measured.
         path: the file.
         title: what stands above.
 
@@ -79,7 +79,8 @@ def _span(percent: NDArray[np.float64]) -> float:
 def _panel(
     axes: Axes, names: Sequence[str], ratios: Sequence[float], percent: NDArray[np.float64], rows: int, norm: Normalize
 ) -> AxesImage:
-    image = axes.imshow(np.ma.masked_invalid(percent), cmap=_COLOURS, norm=norm, aspect="auto")
+    shown = np.clip(percent, norm.vmin, norm.vmax)
+    image = axes.imshow(np.ma.masked_invalid(shown), cmap=_COLOURS, norm=norm, aspect="auto")
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xticks(range(len(ratios)), [f"{100 * ratio:g}" for ratio in ratios], fontsize=8)
@@ -87,8 +88,8 @@ def _panel(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(percent):
-        if np.isfinite(value):
-            dark = abs(norm(value) - 0.5) > 0.3
+        if not np.isnan(value):
+            dark = abs(norm(shown[row, column]) - 0.5) > 0.3
             text = axes.text(column, row, _number(value), ha="center", va="center", fontsize=7)
             text.set_color("white" if dark else "black")
             text.set_in_layout(False)  # 1,500 numbers would slow the layout down
@@ -96,5 +97,7 @@ def _panel(
 
 
 def _number(value: float) -> str:
+    if math.isinf(value):
+        return "∞"
     digits = 0 if abs(value) >= 9.95 else 1
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")

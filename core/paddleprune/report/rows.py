@@ -40,6 +40,11 @@ class ComparisonRow(Contract):
     latency_spread_ms: dict[Mode, tuple[float, float]]
     metric: MetricValue
 
+    def as_fast_as(self, other: ComparisonRow, mode: Mode) -> bool:
+        """Whether two latencies differ by no more than the runs do: one's median is within the other's percentiles."""
+        pairs = ((self, other), (other, self))
+        return any(b.latency_spread_ms[mode][0] <= a.latency_ms[mode] <= b.latency_spread_ms[mode][1] for a, b in pairs)
+
 
 class Conditions(Contract):
     """How a comparison was measured."""

@@ -1,10 +1,13 @@
 """Groups -> sensitivity table."""
 
+from paddleprune.sensitivity.criteria import criterion_name as criterion_name
+from paddleprune.sensitivity.criteria import criterion_of as criterion_of
 from paddleprune.sensitivity.criteria import rank as rank
 from paddleprune.sensitivity.measuring import DataMeasurer as DataMeasurer
 from paddleprune.sensitivity.measuring import Measurer as Measurer
 from paddleprune.sensitivity.questions import Question as Question
 from paddleprune.sensitivity.sweep import Prunable as Prunable
+from paddleprune.sensitivity.sweep import check_removed as check_removed
 from paddleprune.sensitivity.sweep import left_out as left_out
 from paddleprune.sensitivity.sweep import sweep as sweep
 from paddleprune.sensitivity.sweep import unsure as unsure

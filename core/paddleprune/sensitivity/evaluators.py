@@ -232,7 +232,7 @@ def disagreement(expected: Outputs, got: Outputs) -> str | None:
 
 
 def _half(group: Group) -> list[int]:
-    return list(group.units[: group.count(0.5)])
+    return group.removable()[: group.count(0.5)]
 
 
 def _sample(output: Array) -> Array:

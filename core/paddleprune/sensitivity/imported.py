@@ -11,7 +11,6 @@ from paddleprune.errors import TableError
 from paddleprune.graph import ChannelGraph
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
 from paddleprune.sensitivity.unpickle import Losses
-from paddleprune.settings import Criterion
 from paddleprune.specs import Contract
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
@@ -47,7 +46,7 @@ class ImportedTable(Contract):
 
 
 def table_from(
-    losses: Losses, graph: ChannelGraph, *, model: str, source: str, criterion: Criterion, shapes: Shapes | None = None
+    losses: Losses, graph: ChannelGraph, *, model: str, source: str, criterion: str, shapes: Shapes | None = None
 ) -> ImportedTable:
     """Give another program's losses to the groups of a network.
 

@@ -23,7 +23,7 @@ class Score:
 
     Attributes:
         metric: the primary metric.
-        loss: (baseline - metric) / |baseline|, the sign turned where lower is better.
+        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; infinite if that is no number.
         error: the standard error of the loss; None where it isn't known.
         samples: how many samples it comes from; None where that isn't known.
         complete: whether these were all of them.
@@ -133,7 +133,7 @@ class Baseline:
         """What a tally says: its own value where it has seen everything, else what its differences foretell."""
         scale = abs(self.value) if self.higher_is_better else -abs(self.value)
         error, mean = None, tally.total / tally.count
-        if tally.count > 1:
+        if tally.count > 1 and math.isfinite(tally.squares):
             variance = max(0.0, tally.squares - tally.total * mean) / (tally.count - 1)
             error = math.sqrt(variance / tally.count) / abs(self.value)
         if tally.samples >= self.samples:
@@ -143,7 +143,9 @@ class Baseline:
 
 
 def metric_loss(baseline: float, value: float, higher_is_better: bool) -> float:
-    """(baseline - value) / |baseline|, the sign turned where lower is better."""
+    """(baseline - value) / |baseline|, the sign turned where lower is better; infinite where the value is no number."""
+    if not math.isfinite(value):
+        return math.inf
     drop = (baseline - value) / abs(baseline)
     return drop if higher_is_better else -drop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from paddleprune.sensitivity.measuring import Known, Measurer, Scores
 from paddleprune.sensitivity.questions import Question
 from paddleprune.sensitivity.scores import Score
 from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
-from paddleprune.settings import RATIOS
+from paddleprune.settings import RATIOS, likely
 
 
 class Prunable(Protocol):
@@ -25,8 +25,12 @@ class Prunable(Protocol):
     def name(self) -> str:
         """What the table calls it."""
 
+    @property
+    def size(self) -> int:
+        """How many units it has."""
+
     def count(self, ratio: float) -> int:
-        """How many units a ratio removes."""
+        """How many units a ratio really removes."""
 
 
 def sweep(
@@ -53,11 +57,12 @@ def sweep(
         save_file: where the table is, or goes.
 
     Raises:
-        TableError: the file holds a table of something else, or a metric is not finite, or the dense one 0.
+        TableError: the file holds a table of something else, or the dense metric is 0 or not finite.
         ConfigError: a ratio isn't between 0 and 1.
     """
     ratios, question = checked_ratios(ratios), question or Question()
     table = _open(save_file, identity, measurer, [group.name for group in groups])
+    check_removed(table, groups)
     known = {group.name: _known(table, group, ratios) for group in groups}
     work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
     table = _recorded(table, {}, groups, ratios, save_file)
@@ -89,18 +94,35 @@ def _nothing() -> Generator[Scores, None, None]:
     yield from ()
 
 
+def check_removed(table: SensitivityTable, groups: Sequence[Prunable]) -> None:
+    """Refuse entries of earlier versions, where fewer units had gone than plans remove at those ratios today.
+
+    Raises:
+        TableError: naming the group.
+    """
+    for group in groups if table.identity.imported is None else ():
+        several_axes = group.count(1.0) < group.size - 1
+        if several_axes and any(point.removed is None for point in table.groups.get(group.name, ())):
+            raise TableError(
+                f"the table is of an earlier version, which removed fewer units of {group.name} than its ratios say; "
+                "analyze the model again, into another file"
+            )
+
+
 def _recorded(
     table: SensitivityTable, scores: Scores, groups: Sequence[Prunable], ratios: Sequence[float], save_file: Path | None
 ) -> SensitivityTable:
     """The table with new entries, and those that follow from them, saved."""
-    before = table
+    before, by_name = table, {group.name: group for group in groups}
     for (name, ratio), score in scores.items():
         if not isfinite(score.metric):
+            if not score.complete:  # the metric of all samples may be a number
+                continue
             what = f"{table.identity.metric} is {score.metric:g} with {ratio:g} of {name} gone"
-            raise TableError(f"{what}; it must be a number")
+            say(f"{what}, which counts as an infinite loss")
         known = table.point(name, ratio)
         if known is None or (known.samples or 0) <= (score.samples or 0):
-            table = table.with_point(name, _point(ratio, score))
+            table = table.with_point(name, _point(by_name[name], ratio, score))
     for group in groups:
         table = _copied(table, group, ratios)
     if save_file is not None and table != before:
@@ -147,7 +169,7 @@ def checked_ratios(ratios: Sequence[float]) -> list[float]:
     """
     for ratio in ratios:
         if not 0 < ratio < 1:
-            raise ConfigError(f"a ratio must lie between 0 and 1, got {ratio:g}")
+            raise ConfigError(f"a ratio must lie between 0 and 1, got {ratio:g}{likely(ratio)}")
     if not ratios:
         raise ConfigError("there are no ratios to measure; give at least one between 0 and 1")
     return sorted({round(ratio, 6) for ratio in ratios})
@@ -191,20 +213,27 @@ def _copied(table: SensitivityTable, group: Prunable, ratios: Sequence[float]) -
     points[0] = Point(ratio=0.5, metric=table.baseline, loss=0.0, error=0.0, samples=table.identity.samples or None)
     for ratio in ratios:
         same = points.get(group.count(ratio))
-        copy = None if same is None else same.model_copy(update={"ratio": ratio})
+        copy = None if same is None else same.model_copy(update={"ratio": ratio, "removed": _removed(group, ratio)})
         if copy is not None and copy != table.point(group.name, ratio):
             table = table.with_point(group.name, copy)
     return table
 
 
 def _score(point: Point) -> Score:
-    return Score(point.metric, point.loss, point.error, point.samples, complete=not point.implied)
+    metric = nan if point.metric is None else point.metric
+    return Score(metric, point.loss, point.error, point.samples, complete=not point.implied)
 
 
-def _point(ratio: float, score: Score) -> Point:
+def _removed(group: Prunable, ratio: float) -> float:
+    """The share of its units that really goes."""
+    return round(group.count(ratio) / group.size, 6)
+
+
+def _point(group: Prunable, ratio: float, score: Score) -> Point:
     return Point(
         ratio=ratio,
-        metric=score.metric,
+        removed=_removed(group, ratio),
+        metric=score.metric if isfinite(score.metric) else None,
         loss=score.loss,
         error=score.error,
         samples=score.samples,

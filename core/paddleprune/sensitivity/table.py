@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import ClassVar
 
 from paddle import nn
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.settings import Criterion, EngineName, Estimate
+from paddleprune.settings import EngineName, Estimate
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
 
@@ -25,7 +26,7 @@ class Identity(Contract):
         samples: how many samples it has; 0 where that isn't known.
         metric: name of the primary metric.
         higher_is_better: its direction.
-        criterion: what ranked the units.
+        criterion: what ranked the units, by its name.
         engine: what found the groups and removed their units.
         imported: what the losses were taken from, if another program measured them.
         estimated: how the losses were foretold, if they weren't measured: they are rises of the training loss then.
@@ -36,7 +37,7 @@ class Identity(Contract):
     samples: int
     metric: str
     higher_is_better: bool
-    criterion: Criterion
+    criterion: str
     engine: EngineName = "native"
     imported: str | None = None
     estimated: Estimate | None = None
@@ -46,9 +47,11 @@ class Point(Contract):
     """One entry of the table.
 
     Attributes:
-        ratio: share of the group's units that were masked.
-        metric: the primary metric then.
-        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped.
+        ratio: share of the group's units that was asked to go.
+        removed: the share that really went: whole units, and every axis keeps a channel; None where that isn't known.
+        metric: the primary metric then; None where it is no number.
+        loss: (baseline - metric) / |baseline|, the sign turned where lower is better; negative where masking helped,
+            "Infinity" where the metric is no number.
         error: the standard error of the loss, from the differences to the dense network sample by sample; None
             where it isn't known.
         samples: how many samples were looked at; None where that isn't known.
@@ -56,8 +59,11 @@ class Point(Contract):
             (or that time allowed): metric and loss are then estimates.
     """
 
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
     ratio: float = Field(gt=0, lt=1)
-    metric: float
+    removed: float | None = None
+    metric: float | None
     loss: float
     error: float | None = None
     samples: int | None = None
@@ -146,7 +152,8 @@ class SensitivityTable(Signed):
         below, loss = 0.0, 0.0
         for point in points:
             if ratio <= point.ratio:
-                return loss + (point.loss - loss) * (ratio - below) / (point.ratio - below)
+                share = (ratio - below) / (point.ratio - below)
+                return _between(loss, point.loss, share)
             below, loss = point.ratio, point.loss
         return loss
 
@@ -162,6 +169,13 @@ class SensitivityTable(Signed):
             TableError: the file isn't one, isn't what was saved, or a newer version wrote it.
         """
         return read_signed(path, cls, TableError)
+
+
+def _between(below: float, above: float, share: float) -> float:
+    """A loss between two others, the second of which counts so much; infinite where it lies beside an infinite one."""
+    if share in (0, 1):
+        return above if share else below
+    return math.inf if math.inf in (below, above) else below + (above - below) * share
 
 
 def model_digest(layer: nn.Layer) -> str:

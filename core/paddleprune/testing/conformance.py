@@ -107,7 +107,7 @@ class FamilyConformance:
         gone: list[int] = []
         for group in graph.prunable:
             count = group.count(float(generator.uniform(0.1, 0.9)))
-            gone.extend(generator.permutation(group.units)[:count].tolist())
+            gone.extend(group.removable(generator.permutation(group.units).tolist())[:count])
         with _of("random shares of all groups; each group alone passes or fails in another test"):
             check_exact(layer, graph, gone, probe)
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
 from paddleprune.specs import Contract, DatasetConfig, Split
+from paddleprune.vision.class_weights import DESCRIPTION, ClassWeights
 from paddleprune_classification.data.lists import class_folders
 from paddleprune_classification.transform_specs import Normalize, Transform
 
@@ -67,6 +68,7 @@ class ClassificationLoss(Contract):
 
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     aux_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="weight of each auxiliary head's loss")
+    class_weights: ClassWeights = Field(None, description=DESCRIPTION)
 
 
 class ClassificationMetric(Contract):

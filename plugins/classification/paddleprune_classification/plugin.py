@@ -67,11 +67,12 @@ def paddleprune_build_dataset(config: ClassificationData, split: Split, options:
 
 
 @hookimpl
-def paddleprune_build_loss(config: ClassificationLoss) -> Loss:
+def paddleprune_build_loss(config: ClassificationLoss, options: ImageOptions, dataset: Dataset | None) -> Loss:
     """Cross entropy."""
+    from paddleprune.vision.class_weights import class_weights
     from paddleprune_classification.losses import cross_entropy
 
-    return cross_entropy(config)
+    return cross_entropy(config, class_weights(config.class_weights, options.num_classes, dataset))
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
 from paddleprune.specs import Contract, DatasetConfig, Split
+from paddleprune.vision.class_weights import DESCRIPTION, ClassWeights
 from paddleprune_segmentation.transform_specs import Normalize, Transform
 
 IGNORED = 255
@@ -59,6 +60,7 @@ class SegmentationLoss(Contract):
     bootstrapped: Weight = Field(0.0, description="weight of the cross entropy over the hardest pixels alone")
     hardest: float = Field(0.25, gt=0, le=1, description="bootstrapped: share of the batch's pixels that counts")
     aux_weight: Weight = Field(0.4, description="weight of each auxiliary head's loss")
+    class_weights: ClassWeights = Field(None, description=f"of both cross entropies: {DESCRIPTION}")
 
     @model_validator(mode="after")
     def _something(self) -> SegmentationLoss:

@@ -8,29 +8,31 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Loss
+from paddleprune.interfaces import Array, Loss
 from paddleprune_segmentation.config import IGNORED, SegmentationLoss
 
 
-def mixed(config: SegmentationLoss) -> Loss:
+def mixed(config: SegmentationLoss, weights: Array | None = None) -> Loss:
     """The weighted sum of the losses of the first output, plus `aux_weight` times that of every other one.
 
     Outputs are class scores before softmax, [N, classes, H, W]; targets are class numbers, [N, H, W], 255 where a
-    pixel is ignored. Of a batch in which all are ignored every loss is 0.
+    pixel is ignored. Of a batch in which all are ignored every loss is 0. With `weights` [classes], what each class
+    counts, the cross entropies are weighted.
     """
+    weight = None if weights is None else paddle.to_tensor(weights)
 
     def loss(outputs: tuple[Tensor, ...], targets: Any) -> Tensor:
         numbers = targets.astype("int64")
-        main, *auxiliary = (_one(config, scores, numbers) for scores in outputs)
+        main, *auxiliary = (_one(config, scores, numbers, weight) for scores in outputs)
         return main + config.aux_weight * sum(auxiliary) if auxiliary else main
 
     return loss
 
 
-def _one(config: SegmentationLoss, scores: Tensor, numbers: Tensor) -> Tensor:
+def _one(config: SegmentationLoss, scores: Tensor, numbers: Tensor, weight: Tensor | None) -> Tensor:
     total = paddle.zeros([])
     if config.cross_entropy or config.bootstrapped:
-        pixels = _cross_entropies(scores, numbers)
+        pixels = _cross_entropies(scores, numbers, weight)
         if config.cross_entropy:
             total = total + config.cross_entropy * pixels.mean()
         if config.bootstrapped:
@@ -40,11 +42,16 @@ def _one(config: SegmentationLoss, scores: Tensor, numbers: Tensor) -> Tensor:
     return total
 
 
-def _cross_entropies(scores: Tensor, numbers: Tensor) -> Tensor:
-    """That of each pixel that isn't ignored; a single 0 where all are."""
+def _cross_entropies(scores: Tensor, numbers: Tensor, weight: Tensor | None) -> Tensor:
+    """That of each pixel that isn't ignored; a single 0 where all are. Weights have a mean of 1 over the pixels."""
     counted = (numbers != IGNORED).flatten()
     each = F.cross_entropy(scores, numbers.unsqueeze(1), axis=1, ignore_index=IGNORED, reduction="none").flatten()
-    return each[counted] if bool(counted.any()) else 0 * scores.sum().reshape([1])
+    if not bool(counted.any()):
+        return 0 * scores.sum().reshape([1])
+    if weight is None:
+        return each[counted]
+    counts = paddle.gather(weight, numbers.flatten()[counted])
+    return each[counted] * counts / counts.mean().clip(min=1e-12)
 
 
 def hardest(pixels: Tensor, share: float) -> Tensor:

@@ -65,11 +65,12 @@ def paddleprune_build_dataset(config: SegmentationData, split: Split, options: I
 
 
 @hookimpl
-def paddleprune_build_loss(config: SegmentationLoss) -> Loss:
+def paddleprune_build_loss(config: SegmentationLoss, options: ImageOptions, dataset: Dataset | None) -> Loss:
     """Cross entropy, Dice and bootstrapped cross entropy, mixed."""
+    from paddleprune.vision.class_weights import class_weights
     from paddleprune_segmentation.losses import mixed
 
-    return mixed(config)
+    return mixed(config, class_weights(config.class_weights, options.num_classes, dataset))
 
 
 @hookimpl

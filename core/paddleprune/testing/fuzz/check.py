@@ -196,7 +196,7 @@ def _some(generator: np.random.Generator, groups: list[Group]) -> list[int]:
     gone: list[int] = []
     for group in groups:
         count = max(group.count(float(generator.uniform(0, 1))), int(len(groups) == 1))
-        gone.extend(generator.permutation(group.units)[:count].tolist())
+        gone.extend(group.removable(generator.permutation(group.units).tolist())[:count])
     return gone
 
 

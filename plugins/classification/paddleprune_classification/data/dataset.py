@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from paddleprune.errors import DataError
@@ -33,6 +35,10 @@ class ImageDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def targets(self) -> Iterator[int]:
+        """The class number of every image."""
+        return (item.label for item in self.items)
 
     def __getitem__(self, index: int) -> Sample:
         """Decode and preprocess one image.

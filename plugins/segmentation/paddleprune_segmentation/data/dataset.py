@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Dataset, Sample
+from paddleprune.interfaces import Array, Dataset, Sample
 from paddleprune.specs import ImageOptions, Split
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.images import decode_image, decode_mask
@@ -37,6 +39,10 @@ class MaskDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def targets(self) -> Iterator[Array]:
+        """Every mask as its file has it."""
+        return (decode_mask(pair.mask, len(self.labels), pair.origin) for pair in self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
         """Decode and preprocess one image and its mask.
