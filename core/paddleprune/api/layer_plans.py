@@ -14,7 +14,7 @@ from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
-from paddleprune.graph.tensors import named_tensors, parameter_names
+from paddleprune.graph.tensors import named_tensors, parameter_names, unwrapped
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
@@ -59,13 +59,14 @@ class LayerPlan:
         Raises:
             PlanError: the layer wasn't shrunk with this plan.
         """
+        layer = unwrapped(layer)
         if self._undo is None or layer is not self.graph.layer:
             raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
         self._undo(layer)
         for tensor in layer.parameters():
             tensor.clear_gradient(set_to_zero=False)
         self._undo = None
-        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}})
+        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}, "buffers": {}})
 
 
 def plan(
@@ -143,7 +144,7 @@ def load_plan(graph: LayerGraph, path: str | Path) -> LayerPlan:
     """
     graph.check_current()
     read, channels = Plan.load(Path(path)), graph.channels
-    fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
+    fresh: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}}
     if read.engine == "native":
         left = channels.cost(read.removed(channels))
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
@@ -169,6 +170,7 @@ def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
         PlanError: the plan is for another layer, or was carried out already.
         CertificateError: the outputs differ, or the shrunk layer doesn't run; it is restored bit for bit.
     """
+    layer = unwrapped(layer)
     if layer is not plan.graph.layer:
         raise PlanError(
             "the plan is for another layer: trace this one and load the plan with load_plan, "
@@ -203,6 +205,7 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
         PlanError: the file isn't a plan, or was saved before the cut.
         CheckpointError: the weights aren't those of this layer, cut by this plan.
     """
+    layer = unwrapped(layer)
     done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(Path(plan))
     place = "the plan" if isinstance(plan, LayerPlan) else str(plan)
     if done.certificate is None:
@@ -222,5 +225,5 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
             f"the weights are {found:,} parameters, but {place} leaves {done.after.parameters:,}; "
             "they don't belong together"
         )
-    resize(layer, shapes, done.attributes)
+    resize(layer, shapes, done.attributes, done.contents())
     layer.set_state_dict(weights)

@@ -15,7 +15,7 @@ from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import named_tensors, unwrapped
 from paddleprune.graph.walker import Attention
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity import Identity, SensitivityTable, model_digest, sweep
@@ -29,7 +29,7 @@ class LayerGraph:
     """A layer and what may be cut from it. `trace` makes it.
 
     Attributes:
-        layer: the layer that was traced.
+        layer: the layer that was traced; what `paddle.DataParallel` wraps, if it was that.
         channels: its channel graph.
         probe: inputs of the layer, which prove a cut: the examples that were given, random ones elsewhere.
     """
@@ -111,15 +111,16 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
 
     Raises:
         ConfigError: an argument can't be used.
-        GraphError: the layer can't be traced.
+        GraphError: the layer can't be traced, or doesn't run.
     """
     if not isinstance(layer, nn.Layer):
         raise ConfigError(f"layer is {layer!r}; give a paddle.nn.Layer, built")
     if attention not in get_args(Attention):
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
-    arguments = read_arguments(input_spec)
-    channels = protect_hard_coded(layer, build_graph(layer, arguments, attention=attention, inexact=inexact))
-    return LayerGraph(layer, channels, example_inputs(arguments, channels.inputs))
+    layer, arguments = unwrapped(layer), read_arguments(input_spec)
+    channels = build_graph(layer, arguments, attention=attention, inexact=inexact)
+    probe = example_inputs(arguments, channels.inputs)
+    return LayerGraph(layer, protect_hard_coded(layer, channels, probe), probe)
 
 
 def analyze_layer(

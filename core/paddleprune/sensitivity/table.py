@@ -10,7 +10,7 @@ from pydantic import Field
 
 from paddleprune.errors import TableError
 from paddleprune.files import read_json, write_json
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import saved_tensors
 from paddleprune.settings import Criterion, EngineName, Estimate
 from paddleprune.specs import Contract
 
@@ -166,9 +166,9 @@ class SensitivityTable(Contract):
 
 
 def model_digest(layer: nn.Layer) -> str:
-    """A hash of every parameter and buffer: which model this is, to the bit."""
+    """A hash of every parameter and buffer that is saved: which model this is, to the bit."""
     total = hashlib.sha256()
-    for name, tensor in sorted(named_tensors(layer).items()):
+    for name, tensor in sorted(saved_tensors(layer).items()):
         array = tensor.numpy()
         total.update(f"{name}{array.dtype}{array.shape}".encode())
         total.update(array.tobytes())

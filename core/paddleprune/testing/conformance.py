@@ -97,7 +97,7 @@ class FamilyConformance:
         for group in graph.prunable:
             count = group.count(float(generator.uniform(0.1, 0.9)))
             gone.extend(generator.permutation(group.units)[:count].tolist())
-        check_exact(layer, graph, gone, probe)
+        check_exact(layer, graph, gone, probe, moves=True)
 
     def test_a_pruned_model_is_like_any_other(
         self, registry: Registry, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...], tmp_path: Path
