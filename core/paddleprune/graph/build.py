@@ -18,7 +18,8 @@ from paddleprune.graph.trace import Trace, Traces, trace
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
 
-_OUTPUTS = ("feeds an output of the model", "feeds an output of the training forward")
+FEEDS_OUTPUT = ("feeds an output of the model", "feeds an output of the training forward")
+"""Why what a forward returns stays: in evaluation mode, and in training mode where that is something else."""
 
 
 def build_graph(
@@ -85,7 +86,7 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
             rules.apply(walker, op)
     walker.list_lost()
     walker.settle_grids()
-    for part, reason in reversed([*zip(both, _OUTPUTS, strict=False)]):
+    for part, reason in reversed([*zip(both, FEEDS_OUTPUT, strict=False)]):
         for value in part.outputs:
             walker.fix(value, reason, foremost=True)
     return walker

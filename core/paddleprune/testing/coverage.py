@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from paddleprune.graph import ChannelGraph, Group
-
-FEEDS_OUTPUT = "feeds an output of the model"
+from paddleprune.graph.build import FEEDS_OUTPUT
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def coverage(graph: ChannelGraph) -> Coverage:
     missed, total = {}, 0
     for group in graph.groups:
         filters = _filters(graph, group)
-        if group.protected == FEEDS_OUTPUT or filters == 1:  # without a lone filter nothing would be left
+        if group.protected in FEEDS_OUTPUT or filters == 1:  # without a lone filter nothing would be left
             continue
         total += filters
         if group.protected:
