@@ -246,16 +246,25 @@ class Walker:
             self.counted += flops
 
     def lose(self, name: str, reason: str) -> None:
-        """Say why a parameter can't be followed: it is protected, and listed if it looks like a layer's weight."""
+        """Say why a parameter can't be followed: it is listed if it looks like a layer's weight.
+
+        It is protected, unless a layer that is followed uses it, too: then what it gives is.
+        """
         self.lost.setdefault(name, reason)
-        self._fix_parameter(name, reason)
+        roles = {role for axis in range(len(self.shapes[name])) for role in self._roles(name, axis)}
+        if roles.isdisjoint(("own", "read")):
+            self._fix_parameter(name, reason)
+
+    def _roles(self, name: str, axis: int) -> set[Role]:
+        known = self.axes.get((name, axis))
+        return known.roles if known else set()
 
     def list_lost(self) -> None:
         """Let the weights that aren't followed own their filters, so that they are groups, with the reason."""
         for name in self.lost:
             shape = self.shapes[name]
             axis = 1 if len(shape) == 2 else 0
-            owned = any("own" in self.axes[name, i].roles for i in range(len(shape)) if (name, i) in self.axes)
+            owned = any("own" in self._roles(name, i) for i in range(len(shape)))
             if len(shape) > 1 and shape[axis] > 1 and not owned:
                 self.axes[name, axis].roles.add("own")
 

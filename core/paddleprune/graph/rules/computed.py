@@ -28,14 +28,21 @@ def computed(walker: Walker, op: Op, weight: Value, positions: int) -> None:
     """
     names, kinds, moves = _origin(walker, weight)
     size = math.prod(shape_of(weight))
-    main = next((name for name in names if math.prod(walker.shapes[name]) >= size), names[0] if names else None)
+    main = _main(walker, names, size)
     reason = f"the weight of {op.name} at {op.where} {_told(walker, weight, main, names, kinds, moves)}"
     for value in op.inputs:
-        if value is not None and value is not weight and walker.touches(value):
+        if value is not None and walker.touches(value):
             walker.fix(value, reason)
     if main is not None:
         walker.lose(main, reason)
     walker.count(size * positions)
+
+
+def _main(walker: Walker, names: list[str], size: int) -> str | None:
+    """The parameter that is most of a weight: the nearest one that is large enough, and no vector, if there is one."""
+    matrices = [name for name in names if sum(n > 1 for n in walker.shapes[name]) > 1]
+    large = [name for name in matrices if math.prod(walker.shapes[name]) >= size]
+    return next(iter([*large, *matrices, *names]), None)
 
 
 def _told(walker: Walker, weight: Value, main: str | None, names: list[str], kinds: set[str], moves: bool) -> str:
