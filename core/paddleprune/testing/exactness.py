@@ -47,8 +47,8 @@ def settle(layer: nn.Layer, inputs: Sequence[Any], seed: int = 0) -> None:
             if tensor is not None:
                 tensor.set_value(generator.uniform(low, high, tensor.shape).astype(np.float32))
     own = {id(tensor) for norm in norms for tensor in norm.parameters()}
-    for parameter in layer.parameters():
-        if id(parameter) not in own:
+    for name, parameter in layer.named_parameters():
+        if id(parameter) not in own and not name.rpartition(".")[2].startswith("bias"):  # what is added hides nothing
             _wake(parameter, generator)
     wanted = tuple(map_leaves(lambda x: Input((_SAMPLES, *x.shape), x.dtype), entry) for entry in read_inputs(inputs))
     layer.train()
