@@ -261,7 +261,7 @@ CASES = (
     Case(FunctionalDepthwiseHardCoded, {"a": 8}, hard_coded={"stem.0": "hard-codes its width"}),
     Case(Functional, {"stem.0": 8, "kernel": 3, "grouped": 2}),
     Case(CircularPadding, {"stem.0": 8, "a": 8, "b": 6}),
-    Case(WeightNorm, {"stem.0": 8, "c": 6, "a": "writes it into a parameter", "b": "writes it into a parameter"}),
+    Case(WeightNorm, {"stem.0": 8, "c": 6, "a": "remove_weight_norm", "b.weight_v": "remove_weight_norm"}),
     Case(Transposed1D, {"stem": 8, "a": 3, "b": 3}, ((3, 16),)),
     Case(Transposed2D, {"stem.0": 8, "a": 6, "b": 6}, compiled=True),
     Case(Transposed3D, {"stem": 8, "a": 2, "b": 2}, ((3, 4, 4, 4),)),

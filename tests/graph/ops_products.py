@@ -260,5 +260,8 @@ CASES = (
     Case(ChannelAttention, {}, inexact={"stem.0": (8, "softmax over the channel axis")}),
     Case(DotOfTwo, {"a": 8}, ((12,), (4, 12))),
     Case(Correlation, {"stem.0": 8}),
-    Case(GeneratedKernel, {"stem.0": 8, "a": "operation", "kernel": "operation", "b": 6}),
+    Case(
+        GeneratedKernel,
+        {"stem.0": 8, "a": "computed from kernel.weight", "kernel": "computed from kernel.weight", "b": 6},
+    ),
 )

@@ -15,7 +15,7 @@ from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
 from paddleprune.files import user_path
-from paddleprune.graph.tensors import named_tensors, parameter_names
+from paddleprune.graph.tensors import named_tensors, parameter_names, unwrapped
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
@@ -62,6 +62,7 @@ class LayerPlan:
         Raises:
             PlanError: the layer wasn't shrunk with this plan, or something else was cut from it since.
         """
+        layer = unwrapped(layer)
         if self._undo is None or layer is not self.graph.layer:
             raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
         now = _shapes(layer)
@@ -75,7 +76,7 @@ class LayerPlan:
         for tensor in layer.parameters():
             tensor.clear_gradient(set_to_zero=False)
         self._undo = None
-        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}})
+        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}, "buffers": {}})
 
 
 def plan(
@@ -165,7 +166,7 @@ def load_plan(graph: LayerGraph, path: str | Path, *, edited: bool = False) -> L
     read, channels = Plan.load(user_path(path), edited=edited), graph.channels
     units = read.removed(channels) if read.engine == "native" else []
     read.check_model(model_digest(graph.layer))
-    fresh: dict[str, Any] = {"certificate": None, "attributes": {}}
+    fresh: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}}
     if read.engine == "native":
         left = channels.cost(units)
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
@@ -191,6 +192,7 @@ def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
         PlanError: the plan is for another layer, or was carried out already.
         CertificateError: the outputs differ, or the shrunk layer doesn't run; it is restored bit for bit.
     """
+    layer = unwrapped(layer)
     if layer is not plan.graph.layer:
         raise PlanError(
             "the plan is for another layer: trace this one and load the plan with load_plan, "
@@ -230,6 +232,7 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
         PlanError: the file isn't a plan, or was saved before the cut.
         CheckpointError: the weights aren't those of this layer, cut by this plan.
     """
+    layer = unwrapped(layer)
     done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(user_path(plan))
     place = "the plan" if isinstance(plan, LayerPlan) else str(plan)
     if done.certificate is None:
@@ -249,5 +252,5 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
             f"the weights are {found:,} parameters, but {place} leaves {done.after.parameters:,}; "
             "they don't belong together"
         )
-    resize(layer, shapes, done.attributes)
+    resize(layer, shapes, done.attributes, done.contents())
     layer.set_state_dict(weights)

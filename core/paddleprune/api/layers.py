@@ -16,7 +16,7 @@ from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
-from paddleprune.graph.tensors import named_tensors, not_finite
+from paddleprune.graph.tensors import named_tensors, not_finite, unwrapped
 from paddleprune.graph.walker import Attention
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import protect_hard_coded
@@ -32,7 +32,7 @@ class LayerGraph:
     """A layer and what may be cut from it. `trace` makes it.
 
     Attributes:
-        layer: the layer that was traced.
+        layer: the layer that was traced; what `paddle.DataParallel` wraps, if it was that.
         channels: its channel graph.
         probe: inputs of the layer, which prove a cut: the examples that were given, random ones elsewhere.
     """
@@ -126,7 +126,7 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
         raise ConfigError(f"layer is {layer!r}; give a paddle.nn.Layer, built")
     if attention not in get_args(Attention):
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
-    arguments = read_arguments(input_spec)
+    layer, arguments = unwrapped(layer), read_arguments(input_spec)
     _check_finite(layer)
     channels = build_graph(layer, arguments, attention=attention, inexact=inexact)
     probe = example_inputs(arguments, channels.inputs)

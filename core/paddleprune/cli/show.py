@@ -80,25 +80,21 @@ def imported(result: ImportedTable, path: Path) -> None:
 def explained(explanation: Explanation) -> None:
     """A row a group, and the totals."""
     table(
-        ("group", "units", "filters", "parameters", "FLOPs", "touches", "protected because, or limit"),
+        ("group", "units", "filters", "parameters", "FLOPs", "touches", "remark"),
         [
             (
                 group.name,
                 str(group.units or "-"),
-                str(group.filters),
+                group.counts,
                 f"{group.parameter_share:.1%}",
                 f"{group.flop_share:.1%}",
                 f"{len(group.parameters)} tensors",
-                group.protected or group.limit,
+                group.remark,
             )
             for group in explanation.groups
         ],
     )
-    typer.echo(
-        f"{explanation.total_parameters:,} parameters, {explanation.total_flops:,} FLOPs a sample (multiply-adds)"
-    )
-    if explanation.uncounted:
-        typer.echo(f"operations without a rule, not counted: {', '.join(explanation.uncounted)}")
+    typer.echo("\n".join(explanation.totals))
 
 
 def options_of(options: type[FamilyOptions]) -> str:

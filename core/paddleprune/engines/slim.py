@@ -19,6 +19,7 @@ from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
+from paddleprune.pruning.forwards import noise, run
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
 from paddleprune.sensitivity import model_digest
@@ -126,8 +127,7 @@ class SlimEngine:
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
         """Carry a plan out, in place, and prove it on a probe batch."""
-        was_training, before = self._layer.training, attributes_of(self._layer, self.graph)
-        model = model_digest(self._layer)
+        before, model = attributes_of(self._layer, self.graph), model_digest(self._layer)
         kept = self._planned(plan)
         try:
             undo, certificate = self._shrink_and_compare(self._pruner.plan(kept), probe)
@@ -135,8 +135,6 @@ class SlimEngine:
             raise CertificateError(
                 f"what PaddleSlim leaves doesn't run ({said_by(error)}); nothing was changed; {WAY_OUT}"
             ) from error
-        finally:
-            self._layer.train() if was_training else self._layer.eval()
         if not certificate.passed:
             undo()
             raise CertificateError(
@@ -209,16 +207,18 @@ class SlimEngine:
         return undo
 
     def _shrink_and_compare(self, plan: SlimPlan, probe: Sequence[Any]) -> tuple[Undo, Certificate]:
-        forward, inputs = eager_forward(self._layer), tuple(probe)
+        inputs, trains = tuple(probe), self.graph.trains
+        ignored = noise(self._layer, inputs, trains)[1] if trains else ()
         undo = _snapshot(self._layer, plan.kept)
         self._mask(plan)
         try:
-            expected = forward(inputs)
+            expected = run(self._layer, inputs, trains)
         finally:
             undo()
         undo = self._shrink(plan)
         try:
-            return undo, compare(expected, forward(inputs))
+            certificate = compare(expected.leaves, run(self._layer, inputs, trains).leaves, ignored)
+            return undo, certificate.model_copy(update={"training": trains})
         except BaseException:
             undo()
             raise

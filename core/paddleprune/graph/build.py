@@ -14,9 +14,12 @@ from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
 from paddleprune.graph.inputs import read_inputs
 from paddleprune.graph.tensors import named_tensors, parameter_names
-from paddleprune.graph.trace import Trace, trace
+from paddleprune.graph.trace import Trace, Traces, trace
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
+
+FEEDS_OUTPUT = ("feeds an output of the model", "feeds an output of the training forward")
+"""Why what a forward returns stays: in evaluation mode, and in training mode where that is something else."""
 
 
 def build_graph(
@@ -38,7 +41,7 @@ def build_graph(
     wanted = read_inputs(inputs)
     traced = trace(layer, wanted)
     walker = walk(layer, traced, attention)
-    widths, find = find_widths(layer, walker, traced.normalized), walker.table.find
+    widths, find = find_widths(layer, walker, _normalized(traced)), walker.table.find
     axes, along = tuple(_axes(walker)), walker.along()
     return ChannelGraph(
         inputs=wanted,
@@ -48,30 +51,53 @@ def build_graph(
         shapes=walker.shapes,
         parameters=parameter_names(layer),
         uses=walker.uses,
-        products=tuple(Product(p.flops, tuple(map(find, p.axes))) for p in walker.products),
+        products=(
+            *(Product(p.flops, tuple(map(find, p.axes))) for p in walker.products),
+            *([Product(walker.counted, ())] if walker.counted else ()),
+        ),
         widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
         quiet=frozenset(int(unit) for atoms in walker.quiet for unit in find(atoms)),
         uncounted=frozenset(walker.uncounted),
+        trains=traced.training is not None or traced.untraced is not None,
+        untraced=traced.untraced,
     )
 
 
-def walk(layer: nn.Layer, traced: Trace, attention: Attention) -> Walker:
-    """Apply every operation's rule, in order, and protect the outputs."""
-    tensors = named_tensors(layer)
+def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
+    """Apply every operation's rule, in order, and protect the outputs.
+
+    What only the training forward does ties channels as anything else does, and costs nothing.
+    """
+    both = [part for part in (traced.evaluating, traced.training) if part is not None]
+    gone = {name for part in both for name in part.overwritten}
+    tensors = {name: tensor for name, tensor in named_tensors(layer).items() if name not in gone}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     indices = {name: tensor.numpy() for name, tensor in tensors.items() if "int" in str(tensor.dtype)}
     walker = Walker(shapes, indices, attention)
-    walker.constants.update(traced.numbers)
-    for identity, name in traced.parameters.items():
-        walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
-    useful = _useful(traced)
-    for op in traced.ops:
-        walker.useful = op.index in useful
-        rules.apply(walker, op)
+    for part in both:
+        useful = _useful(part) if part is traced.evaluating else set()
+        walker.constants.update(part.numbers)
+        walker.strangers |= part.strangers
+        for identity, name in part.parameters.items():
+            if name in shapes:
+                walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
+        for op in part.ops:
+            walker.useful = op.index in useful
+            rules.apply(walker, op)
+    walker.list_lost()
     walker.settle_grids()
-    for value in traced.outputs:
-        walker.fix(value, "feeds an output of the model", foremost=True)
+    for part, reason in reversed([*zip(both, FEEDS_OUTPUT, strict=False)]):
+        for value in part.outputs:
+            walker.fix(value, reason, foremost=True)
     return walker
+
+
+def _normalized(traced: Traces) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for part in (traced.evaluating, traced.training):
+        for name, values in ({} if part is None else part.normalized).items():
+            found.setdefault(name, []).extend(values)
+    return found
 
 
 def _useful(traced: Trace) -> set[int]:
@@ -153,7 +179,9 @@ def _group(
     elif len(units) == 1 or {(unit,) for unit in free} <= set(limits):
         why = ALONE
     blurred = next((inexact[unit] for unit in free if unit in inexact), None)
-    return Group("", free, len(units), limits, why, None if why else blurred)
+    stay = tuple(unit for unit in units if unit in fixed)
+    why_stay = fixed[stay[0]] if stay else None
+    return Group("", free, len(units), limits, why, None if why else blurred, stay, why_stay)
 
 
 def _named(groups: Sequence[Group], producers: Sequence[Axis]) -> Iterator[Group]:

@@ -97,6 +97,8 @@ class Group:
         limits: sets of its units, of each of which one must stay: what lies along an axis that would else be empty.
         protected: why the group may not be pruned; None if it may.
         inexact: why a masked channel of it isn't a missing one, so that it is measured shrunk; None if it is.
+        stay: the units that can't be removed, whatever is asked.
+        why_stay: why the first of them can't.
     """
 
     name: str
@@ -105,6 +107,8 @@ class Group:
     limits: tuple[tuple[int, ...], ...] = ()
     protected: str | None = None
     inexact: str | None = None
+    stay: tuple[int, ...] = ()
+    why_stay: str | None = None
 
     @property
     def size(self) -> int:
@@ -165,6 +169,8 @@ class ChannelGraph:
         widths: attributes of layers that count units.
         quiet: units that are read without weights too, so that masking silences what makes them as well.
         uncounted: kinds of operations that were not counted, though they compute.
+        trains: whether the network's own code does something else in training, which a cut must survive, too.
+        untraced: why that training forward can't be followed; None if it can.
     """
 
     inputs: tuple[Any, ...]
@@ -178,6 +184,8 @@ class ChannelGraph:
     widths: tuple[Width, ...] = ()
     quiet: frozenset[int] = frozenset()
     uncounted: frozenset[str] = frozenset()
+    trains: bool = False
+    untraced: str | None = None
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.

@@ -9,6 +9,13 @@ from paddle import Tensor, nn
 from paddleprune.interfaces import Array
 
 
+def unwrapped(layer: nn.Layer) -> nn.Layer:
+    """The layer itself, of one that `paddle.DataParallel` wraps: names and widths are its own."""
+    while isinstance(layer, paddle.DataParallel):
+        layer = layer._layers
+    return layer
+
+
 def named_tensors(layer: nn.Layer) -> dict[str, Tensor]:
     """Every parameter and buffer once, by its structured name (`features.3.conv.0.weight`)."""
     return dict(layer.named_parameters()) | dict(layer.named_buffers())
@@ -28,6 +35,16 @@ def not_finite(layer: nn.Layer) -> str | None:
         if wrong.any():
             return f"{name} holds {int(wrong.sum()):,} NaN or infinite values among its {array.size:,}"
     return None
+
+
+def saved_tensors(layer: nn.Layer) -> dict[str, Tensor]:
+    """Those that `state_dict()` has: not the buffers that aren't persistable."""
+    left_out = {
+        f"{name}.{buffer}".removeprefix(".")
+        for name, sub in layer.named_sublayers(include_self=True)
+        for buffer in sub._non_persistable_buffer_names_set
+    }
+    return {name: tensor for name, tensor in named_tensors(layer).items() if name not in left_out}
 
 
 def overwrite(tensor: Tensor, array: Array) -> None:

@@ -22,10 +22,13 @@ from paddle.nn.layer import layers as paddle_layers
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.graph.inputs import input_specs, leaves, random_inputs, read_inputs
+from paddleprune.graph.kept import kept_activations
+from paddleprune.graph.modes import Mode, evaluating, switches, training
+from paddleprune.graph.state import undisturbed
 from paddleprune.graph.tensors import named_tensors
 
 _PADDLE_INTERNALS = tuple(f"/paddle/{part}" for part in ("nn/", "tensor/", "utils/", "base/", "pir/", "jit/", "_"))
-_OWN = "/paddleprune/graph/"
+_OWN = tuple(f"/paddleprune/{part}/" for part in ("graph", "api", "pruning", "sensitivity", "testing"))
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Value:
 class Op:
     """An operation of the traced program. Absent optional inputs and null results are None.
 
-    What the blocks of a control flow operation read stands behind its own inputs.
+    What the blocks of a control flow operation read stands behind its own inputs; `blocks` holds what they do.
     """
 
     name: str
@@ -48,13 +51,14 @@ class Op:
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value | None, ...]
     attrs: Mapping[str, Any]
+    blocks: tuple[tuple[Op, ...], ...] = ()
     _callstack: Sequence[str] = field(default=(), repr=False)
 
     @cached_property
     def where(self) -> str:
         """The line of the network's source that runs this operation: `mobilenetv2.py:120`."""
         lines = [line.strip() for line in self._callstack if line.strip().startswith("File ")]
-        own = [line for line in lines if not any(part in line for part in (*_PADDLE_INTERNALS, _OWN))]
+        own = [line for line in lines if not any(part in line for part in (*_PADDLE_INTERNALS, *_OWN))]
         if not own:
             return "an unknown line"
         path, line = own[-1].split(", ")[:2]
@@ -70,6 +74,8 @@ class Trace:
         ops: without those that only declare parameters.
         parameters: value id -> structured name, e.g. `features.3.conv.0.weight`.
         outputs: what the network returns, flattened.
+        strangers: value ids of parameters that the layer doesn't list.
+        overwritten: buffers that the forward overwrites and nobody saves: they aren't state.
         numbers: value id -> integers that the forward computed from shapes alone.
         normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
     """
@@ -79,6 +85,23 @@ class Trace:
     outputs: tuple[Value, ...]
     numbers: Mapping[str, list[int]]
     normalized: Mapping[str, list[str]]
+    strangers: frozenset[str]
+    overwritten: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a layer computes in both modes.
+
+    Attributes:
+        evaluating: its forward in evaluation mode.
+        training: its forward as its own code has it in training mode, where that is something else.
+        untraced: why that can't be traced; None if it can.
+    """
+
+    evaluating: Trace
+    training: Trace | None = None
+    untraced: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +113,8 @@ class Capture:
         outputs: PIR values that the network returns.
         names: Paddle's name of a parameter or buffer -> its structured name.
         program: what owns them all.
-        normalized: as a trace's.
+        normalized, overwritten: as a trace's.
+        asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
     """
 
     ops: list[Any]
@@ -98,6 +122,8 @@ class Capture:
     names: Mapping[str, str]
     program: Any
     normalized: Mapping[str, list[str]]
+    overwritten: frozenset[str]
+    asked: bool
 
     def parameter(self, raw: Any) -> str | None:
         """The structured name of the parameter that an operation declares; None for any other operation."""
@@ -125,43 +151,50 @@ class _Plain(_Rewritten):
         return self.layer(*inputs)
 
 
-def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None) -> Capture:
-    """Run a layer's forward through Paddle's tracer in evaluation mode; the layer is left as it was.
+def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *, train: bool = False) -> Capture:
+    """Run a layer's forward through Paddle's tracer; the layer is left as it was.
 
     Args:
         layer: any layer.
         inputs: an entry for each argument of its forward, as `read_inputs` takes them.
         batch: another size of the batch axis than they have.
+        train: what the layer's own code does in training mode; in evaluation mode otherwise.
 
     Raises:
         GraphError: the forward can't be traced (wrong shapes, data-dependent Python, …).
     """
     wanted = read_inputs(inputs)
-    was_training = layer.training
-    layer.eval()
     try:
-        return _first_that_works(layer, input_specs(wanted, batch))
+        with (training if train else evaluating)(layer) as mode:
+            return _first_that_works(layer, input_specs(wanted, batch), mode)
     except Exception as error:
         shapes = [leaf.shape for leaf in leaves(wanted)]
         raise GraphError(f"cannot trace {type(layer).__name__} for input shapes {shapes}: {said_by(error)}") from error
-    finally:
-        layer.train() if was_training else layer.eval()
 
 
-def _first_that_works(layer: nn.Layer, specs: Any) -> Capture:
+def _first_that_works(layer: nn.Layer, specs: Any, mode: Mode) -> Capture:
     try:
-        return _capture(_Plain(layer), specs)
+        return _capture(_Plain(layer), specs, mode)
     except Exception:
-        return _capture(_Rewritten(layer), specs)
+        return _capture(_Rewritten(layer), specs, mode)
 
 
-def _capture(wrapper: _Rewritten, specs: Any) -> Capture:
+def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
+    layer = wrapper.layer
+    tensors = named_tensors(layer)
     wrapper.eval()
     traced = paddle.jit.to_static(wrapper, input_spec=[specs], full_graph=True)
-    with _without_debug_names(), _norms_noted(wrapper.layer) as normalized:
+    with (
+        undisturbed(layer),
+        kept_activations(layer) as overwritten,
+        _without_debug_names(),
+        _norms_noted(layer) as normalized,
+    ):
         program, outputs = traced.forward.main_program, list(traced.forward.outputs)
-    names = {tensor.name: name for name, tensor in named_tensors(wrapper.layer).items()}
-    return Capture(list(program.global_block().ops), outputs, names, program, normalized)
+    names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
+    asked = mode.asked or switches(layer)
+    ops = list(program.global_block().ops)
+    return Capture(ops, outputs, names, program, normalized, frozenset(overwritten), asked)
 
 
 @contextmanager
@@ -198,20 +231,43 @@ def _norms_noted(layer: nn.Layer) -> Iterator[dict[str, list[str]]]:
             hook.remove()
 
 
-def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Trace:
-    """Capture a layer and describe its operations; arguments and errors as for `capture`."""
+def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
+    """Capture a layer and describe its operations; arguments and errors as for `capture`.
+
+    Where the layer's own code asks whether it trains, what it does then is traced, too.
+    """
     captured = capture(layer, inputs)
+    evaluated = _described(captured, layer, inputs)
+    if not captured.asked:
+        return Traces(evaluated)
+    try:
+        trained = capture(layer, inputs, train=True)  # the first one is still there, so that no value's id comes twice
+    except GraphError as error:
+        return Traces(evaluated, untraced=said_by(error.__cause__ or error))
+    if _gist(trained) == _gist(captured):
+        return Traces(evaluated)
+    return Traces(evaluated, _described(trained, layer, inputs))
+
+
+def _gist(captured: Capture) -> tuple[Any, ...]:
+    """What tells one forward from another: its operations, the parameters that it uses, how much it returns."""
+    return [(raw.name(), captured.parameter(raw)) for raw in captured.ops], len(captured.outputs)
+
+
+def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Trace:
     shapes, numbers = _computed(captured, layer, inputs)
-    ops, parameters = [], {}
+    ops, parameters, strangers = [], {}, set()
     for index, raw in enumerate(captured.ops):
         name = captured.parameter(raw)
         if name is not None:
-            parameters[raw.results()[0].id] = name
-        elif raw.name() != "builtin.parameter":
+            parameters[str(raw.results()[0].id)] = name
+        elif raw.name() == "builtin.parameter":
+            strangers.add(str(raw.results()[0].id))
+        else:
             ops.append(_op(raw, index, shapes))
     outputs = tuple(value for value in (_value(raw, shapes) for raw in captured.outputs) if value is not None)
     return Trace(
-        tuple(ops), {str(key): name for key, name in parameters.items()}, outputs, numbers, captured.normalized
+        tuple(ops), parameters, outputs, numbers, captured.normalized, frozenset(strangers), captured.overwritten
     )
 
 
@@ -226,7 +282,8 @@ def _op(raw: Any, index: int, shapes: Mapping[str, tuple[int, ...]]) -> Op:
     read = [*raw.operands_source(), *_read_inside(raw)]
     inputs = tuple(_value(v, shapes) for v in read)
     outputs = tuple(_value(v, shapes) for v in raw.results())
-    return Op(raw.name().removeprefix("pd_op."), index, inputs, outputs, attrs, callstack)
+    blocks = tuple(tuple(_op(inner, index, shapes) for inner in block.ops) for block in raw.blocks())
+    return Op(raw.name().removeprefix("pd_op."), index, inputs, outputs, attrs, blocks, callstack)
 
 
 def _value(raw: Any, shapes: Mapping[str, tuple[int, ...]]) -> Value | None:
@@ -287,7 +344,11 @@ def _computed(
 
 def _run(captured: Capture, layer: nn.Layer, inputs: Sequence[Any], wanted: list[Any]) -> list[Any]:
     tensors = named_tensors(layer)
-    weights = {name: tensors[structured].numpy() for name, structured in captured.names.items()}
+    weights = {
+        raw.attrs()["parameter_name"]: _content(captured.parameter(raw), raw, tensors)
+        for raw in captured.ops
+        if raw.name() == "builtin.parameter"
+    }
     arrays = leaves(list(random_inputs(read_inputs(inputs))))
     paddle.enable_static()
     try:
@@ -300,3 +361,11 @@ def _run(captured: Capture, layer: nn.Layer, inputs: Sequence[Any], wanted: list
             return list(executor.run(captured.program, feed=feed, fetch_list=wanted))
     finally:
         paddle.disable_static()
+
+
+def _content(name: str | None, raw: Any, tensors: Mapping[str, Any]) -> Any:
+    """The content of a parameter; zeros for one that the layer doesn't list, since sizes hardly depend on it."""
+    if name is not None:
+        return tensors[name].numpy()
+    value = raw.results()[0]
+    return np.zeros(value.shape, str(value.dtype).removeprefix("paddle.").lower())

@@ -66,6 +66,10 @@ class Walker:
         uses: parameter -> FLOPs of its operations per number in it.
         products: products of activations.
         uncounted: kinds of operations that have no rule.
+        counted: FLOPs of operations whose weights are no parameters.
+        makers: value id -> the operation that made it.
+        strangers: value ids of parameters that the network doesn't list.
+        lost: parameters that a layer's weight may be, though it isn't followed -> why.
         useful: whether the operation at hand has a part in an output. What hasn't (heads that only training uses) is
             dropped by inference, so that its FLOPs don't count and nobody needs to mask what it reads.
     """
@@ -89,6 +93,10 @@ class Walker:
     uses: dict[str, int] = field(default_factory=dict)
     products: list[Product] = field(default_factory=list)
     uncounted: set[str] = field(default_factory=set)
+    counted: int = 0
+    makers: dict[str, Op] = field(default_factory=dict)
+    strangers: frozenset[str] = frozenset()
+    lost: dict[str, str] = field(default_factory=dict)
     useful: bool = True
 
     # -- values ---------------------------------------------------------------------------------
@@ -231,6 +239,34 @@ class Walker:
         """Count the FLOPs of a product of activations."""
         if self.useful:
             self.products.append(product)
+
+    def count(self, flops: int) -> None:
+        """Count FLOPs that no cut changes."""
+        if self.useful:
+            self.counted += flops
+
+    def lose(self, name: str, reason: str) -> None:
+        """Say why a parameter can't be followed: it is listed if it looks like a layer's weight.
+
+        It is protected, unless a layer that is followed uses it, too: then what it gives is.
+        """
+        self.lost.setdefault(name, reason)
+        roles = {role for axis in range(len(self.shapes[name])) for role in self._roles(name, axis)}
+        if roles.isdisjoint(("own", "read")):
+            self._fix_parameter(name, reason)
+
+    def _roles(self, name: str, axis: int) -> set[Role]:
+        known = self.axes.get((name, axis))
+        return known.roles if known else set()
+
+    def list_lost(self) -> None:
+        """Let the weights that aren't followed own their filters, so that they are groups, with the reason."""
+        for name in self.lost:
+            shape = self.shapes[name]
+            axis = 1 if len(shape) == 2 else 0
+            owned = any("own" in self._roles(name, i) for i in range(len(shape)))
+            if len(shape) > 1 and shape[axis] > 1 and not owned:
+                self.axes[name, axis].roles.add("own")
 
     def regular(self, grid: Atoms, axis: int) -> Atoms:
         """Tie a grid of atoms so that it varies along one axis only: that axis, as a vector."""

@@ -38,12 +38,16 @@ def flatten(outputs: Any) -> tuple[Any, ...]:
 
 
 def eager_forward(layer: nn.Layer) -> Forward:
-    """The layer itself in evaluation mode, without gradients. The layer is left in evaluation mode."""
+    """The layer itself in evaluation mode, without gradients. The layer is left in evaluation mode.
+
+    What it returns beside its tensors is left out.
+    """
 
     def forward(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         layer.eval()
         with paddle.no_grad():
-            outputs = flatten(layer(*map_leaves(paddle.to_tensor, list(inputs))))
+            leaves = flatten(layer(*map_leaves(paddle.to_tensor, list(inputs))))
+        outputs = [leaf for leaf in leaves if isinstance(leaf, paddle.Tensor)]
         return tuple(np.asarray(y.astype("float32") if y.dtype == paddle.bfloat16 else y) for y in outputs)
 
     return forward

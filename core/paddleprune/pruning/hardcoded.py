@@ -1,8 +1,9 @@
 """Widths that a network's forward hard-codes: found before anything is cut, and named.
 
-All prunable groups are shrunk together, by different shares, and the network runs on a probe. If it fails or
-its outputs aren't the masked network's, halves of the groups are tried until the culprits stand alone. Where an
-attribute of the network's own layers turns out to be the width (`x.split([self.c, self.c])`), it is kept true.
+All prunable groups are shrunk together, by different shares, and the network runs on a probe, in training mode too
+if it does something else then. If it fails or its outputs aren't the masked network's, halves of the groups are
+tried until the culprits stand alone. Where an attribute of the network's own layers turns out to be the width
+(`x.split([self.c, self.c])`), it is kept true. A network that fails as it is is no matter of widths: it says why.
 """
 
 from __future__ import annotations
@@ -14,63 +15,66 @@ from typing import Any
 import numpy as np
 from paddle import nn
 
-from paddleprune.errors import CertificateError, GraphError, said_by
+from paddleprune.errors import GraphError, said_by
 from paddleprune.graph import ChannelGraph, Group, random_inputs
 from paddleprune.graph.channels import Width
 from paddleprune.graph.inputs import leaves
-from paddleprune.measure.evaluation import eager_forward
-from paddleprune.pruning.certificate import shrink_and_compare
+from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
+from paddleprune.pruning.forwards import ForwardError, noise, run
 
 _ROUNDING = 1e-2
 """Random images may amplify rounding beyond a certificate's tolerance; a wrong width changes outputs by far more."""
 
 
-def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: tuple[Any, ...] | None = None) -> ChannelGraph:
+def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any] | None = None) -> ChannelGraph:
     """Protect the groups that the network doesn't survive the loss of, each with what Paddle said.
 
     Args:
         layer: the dense network that the graph was built from; left as it was.
         graph: its channel graph.
-        probe: inputs of the layer to try it on; random ones by default.
+        probe: inputs of the layer; random ones if None.
 
     Returns:
         The graph, with more groups protected or the same, and with the attributes that count a group's channels.
+        Where the training forward doesn't run on the probe, it isn't looked at, and `untraced` says so.
 
     Raises:
-        GraphError: the dense layer itself doesn't run on the probe.
+        GraphError: the dense network doesn't run on the probe.
     """
-    probe = random_inputs(graph.inputs) if probe is None else probe
-    was_training = layer.training
+    inputs = random_inputs(graph.inputs) if probe is None else tuple(probe)
+    trial = _Trial(layer, inputs)
+    if graph.prunable and trial.problem(graph, graph.prunable) is None:
+        return graph
     try:
-        _check_runs(layer, probe)
-        culprits = _culprits(layer, graph, graph.prunable, probe)
-        counted = _with_counting(layer, graph, [graph[name] for name in culprits], probe)
-        if counted is not graph:
-            graph, culprits = counted, _culprits(layer, counted, counted.prunable, probe)
-        return graph.protecting(culprits)
-    finally:
-        layer.train() if was_training else layer.eval()
+        run(layer, inputs, graph.trains)
+    except ForwardError as error:
+        if error.trains:
+            return protect_hard_coded(layer, replace(graph, trains=False, untraced=str(error)), probe)
+        raise GraphError(_does_not_run(layer, inputs, error)) from error
+    trial.know_noise(graph)
+    culprits = trial.culprits(graph, graph.prunable)
+    counted = _with_counting(layer, graph, [graph[name] for name in culprits], trial)
+    if counted is not graph:
+        graph, culprits = counted, trial.culprits(counted, counted.prunable)
+    return graph.protecting(culprits)
 
 
-def _check_runs(layer: nn.Layer, probe: tuple[Any, ...]) -> None:
-    try:
-        eager_forward(layer)(probe)
-    except Exception as error:
-        shapes = [leaf.shape for leaf in leaves(list(probe))]
-        raise GraphError(
-            f"{type(layer).__name__} doesn't run on inputs of the shapes {shapes}: {said_by(error)}"
-        ) from error
+def _does_not_run(layer: nn.Layer, inputs: Sequence[Any], error: ForwardError) -> str:
+    arrays = leaves(list(inputs))
+    own = next((str(p.dtype).removeprefix("paddle.") for p in layer.parameters()), "float32")
+    wrong = [a.dtype.name for a in arrays if a.dtype.kind == "f" and a.dtype.name != own]
+    way_out = f"the example is {wrong[0]} and the weights are {own}: cast it" if wrong else "give examples that do"
+    shapes = [a.shape for a in arrays]
+    return f"{type(layer).__name__} doesn't run on inputs of shapes {shapes}: {error}; {way_out}"
 
 
-def _with_counting(
-    layer: nn.Layer, graph: ChannelGraph, culprits: Sequence[Group], probe: tuple[Any, ...]
-) -> ChannelGraph:
+def _with_counting(layer: nn.Layer, graph: ChannelGraph, culprits: Sequence[Group], trial: _Trial) -> ChannelGraph:
     """The graph with the attributes that let culprits go, one for each at most."""
     for group in culprits:
         for width in _candidates(layer, graph, group):
-            trial = replace(graph, widths=(*graph.widths, width))
-            if _problem(layer, trial, [group], probe) is None:
-                graph = trial
+            wider = replace(graph, widths=(*graph.widths, width))
+            if trial.problem(wider, [group]) is None:
+                graph = wider
                 break
     return graph
 
@@ -89,8 +93,10 @@ def _candidates(layer: nn.Layer, graph: ChannelGraph, group: Group) -> Iterator[
         if type(sublayers[name]).__module__.startswith("paddle."):
             continue
         for attribute, value in vars(sublayers[name]).items():
-            if type(value) is int and value > 0 and value % group.size == 0 and (name, attribute) not in known:
-                yield Width(name, attribute, np.repeat(np.array(group.units), value // group.size))
+            if not _is_count(value) or (name, attribute) in known:
+                continue
+            if value > 0 and value % group.size == 0:
+                yield Width(name, attribute, np.repeat(np.array(group.units), int(value) // group.size))
 
 
 def _around(parameter: str) -> Iterator[str]:
@@ -99,30 +105,57 @@ def _around(parameter: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(len(parts) + 1))
 
 
-def _culprits(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> dict[str, str]:
-    problem = _problem(layer, graph, groups, probe)
-    if problem is None:
-        return {}
-    if len(groups) == 1:
-        return {groups[0].name: f"the forward hard-codes its width ({problem})"}
-    middle = len(groups) // 2
-    halves = (groups[:middle], groups[middle:])
-    found = {name: why for half in halves for name, why in _culprits(layer, graph, half, probe).items()}
-    if found:
-        return found
-    return {group.name: f"the forward relates its width to another group's ({problem})" for group in groups}
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _problem(layer: nn.Layer, graph: ChannelGraph, groups: Sequence[Group], probe: tuple[Any, ...]) -> str | None:
-    """What goes wrong when each group loses a different share of its units; None if nothing does."""
-    counts = (max(1, group.count(0.2 + 0.1 * (i % 5))) for i, group in enumerate(groups))
-    gone = [unit for group, count in zip(groups, counts, strict=False) for unit in group.removable()[:count]]
-    if not gone:
-        return None
-    try:
-        undo, certificate = shrink_and_compare(layer, graph, gone, probe)
-    except CertificateError as error:
-        return said_by(error.__cause__ or error)
-    undo(layer)
-    same = certificate.max_difference <= _ROUNDING * certificate.scale
-    return None if same else "its outputs change"
+class _Trial:
+    """Cuts on trial, on one probe."""
+
+    def __init__(self, layer: nn.Layer, inputs: tuple[Any, ...]) -> None:
+        self._layer, self._inputs = layer, inputs
+        self._chance, self._ignored = False, frozenset[int]()
+
+    def know_noise(self, graph: ChannelGraph) -> None:
+        """Find out what of the outputs random numbers decide."""
+        self._chance, self._ignored = noise(self._layer, self._inputs, graph.trains)
+
+    def culprits(self, graph: ChannelGraph, groups: Sequence[Group]) -> dict[str, str]:
+        """The groups that can't be cut, with the reasons."""
+        problem = self.problem(graph, groups)
+        if problem is None:
+            return {}
+        if len(groups) == 1:
+            return {groups[0].name: problem}
+        middle = len(groups) // 2
+        halves = (groups[:middle], groups[middle:])
+        found = {name: why for half in halves for name, why in self.culprits(graph, half).items()}
+        if found:
+            return found
+        return {
+            group.name: problem.replace("hard-codes its width", "relates its width to another group's", 1)
+            for group in groups
+        }
+
+    def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
+        """What goes wrong when each group loses a different share of its units; None if nothing does."""
+        shares = [(group, max(1, group.count(0.2 + 0.1 * (i % 5)))) for i, group in enumerate(groups)]
+        gone = [unit for group, count in shares for unit in group.removable()[:count]]
+        if not gone:
+            return None
+        try:
+            undo, certificate = shrink_and_compare(
+                self._layer, graph, gone, self._inputs, ignored=self._ignored, strict=False
+            )
+        except Beside as error:
+            return str(error)
+        except (ForwardError, Unlike) as error:
+            return f"the forward hard-codes its width ({error})"
+        except Exception as error:  # the surgery's own, which is no fault of the forward
+            return f"paddleprune fails to cut it ({said_by(error)})"
+        undo(self._layer)
+        if certificate.max_difference <= _ROUNDING * certificate.scale:
+            return None
+        if self._chance:
+            return "the forward draws random numbers in evaluation mode, so that its cut can't be proved"
+        return "the forward hard-codes its width (its outputs change)"

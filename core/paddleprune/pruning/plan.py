@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
+from paddleprune.interfaces import Array
 from paddleprune.settings import EngineName, likely
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -61,6 +63,9 @@ class Certificate(Contract):
         tolerance: the largest share of `scale` that passes.
         batch: samples in the probe batch.
         inexact: groups that can't be masked, so that both sides of the comparison lack their units already.
+        training: whether the training forward, which does something else, is among the outputs.
+        moved: largest absolute difference between the dense model's outputs and the masked one's; None where it
+            wasn't measured. A mask that moves nothing proves nothing.
     """
 
     max_difference: float
@@ -68,6 +73,8 @@ class Certificate(Contract):
     tolerance: float
     batch: int
     inexact: tuple[str, ...] = ()
+    training: bool = False
+    moved: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -77,10 +84,52 @@ class Certificate(Contract):
     def describe(self) -> str:
         """One line: masked and shrunk give the same outputs, to which precision."""
         besides = f"; {len(self.inexact)} groups can't be masked and were measured shrunk" if self.inexact else ""
+        moved = "" if self.moved is None else f"; the mask moved them by up to {self.moved:.2g}"
+        hardly = ", which is too little to prove much" if self.moves_too_little else ""
+        training = ", those of training mode too" if self.training else ""
         return (
-            f"masked and shrunk outputs differ by at most {self.max_difference:.1e} "
-            f"(they reach {self.scale:.3g}; {self.batch} samples{besides})"
+            f"masked and shrunk outputs{training} differ by at most {self.max_difference:.1e} "
+            f"(they reach {self.scale:.3g}{moved}{hardly}; {self.batch} samples{besides})"
         )
+
+    @property
+    def moves_too_little(self) -> bool:
+        """Does the mask move the outputs by no more than passes as rounding?"""
+        return self.moved is not None and self.moved <= self.tolerance * self.scale
+
+
+class Buffer(Contract):
+    """The content of a buffer that `state_dict()` leaves out, though a cut may change it.
+
+    Attributes:
+        shape: its shape after the cut.
+        dtype: NumPy's name of its type.
+        content: its numbers' bytes, in base64.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64))$")
+    content: str
+
+    @classmethod
+    def of(cls, array: Array) -> Buffer:
+        """The buffer that holds an array."""
+        content = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+        return cls(shape=array.shape, dtype=array.dtype.name, content=content)
+
+    def array(self) -> Array:
+        """The content.
+
+        Raises:
+            ValueError: it isn't of that shape.
+        """
+        found = np.frombuffer(base64.b64decode(self.content, validate=True), self.dtype)
+        return found.reshape(self.shape).copy()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Buffer:
+        self.array()
+        return self
 
 
 class Plan(Signed):
@@ -96,6 +145,7 @@ class Plan(Signed):
         after: the shrunk model.
         attributes: layer -> attribute -> value, where shrinking changed what the shapes don't tell: `_groups` of
             depthwise convolutions, `num_heads`.
+        buffers: those that a cut may change and that no weights file holds, once the plan has been carried out.
         certificate: set when the plan has been carried out.
     """
 
@@ -111,6 +161,7 @@ class Plan(Signed):
     before: Counts
     after: Counts
     attributes: dict[str, dict[str, Annotated[int, Field(ge=1)]]] = Field(default_factory=dict)
+    buffers: dict[str, Buffer] = Field(default_factory=dict)
     certificate: Certificate | None = None
 
     def check_model(self, digest: str) -> None:
@@ -149,6 +200,10 @@ class Plan(Signed):
                 )
             gone.extend(mine)
         return gone
+
+    def contents(self) -> dict[str, Array]:
+        """The buffers that no weights file holds, by name."""
+        return {name: buffer.array() for name, buffer in self.buffers.items()}
 
     def summary(self) -> str:
         """One line: what goes, and of which groups less than was asked for."""

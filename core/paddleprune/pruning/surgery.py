@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from paddle import nn
 
+from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
@@ -62,18 +63,23 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph))
     counts, grouped = _counts(graph, removed), _grouped(layer, graph)
     changed.update(_keep_attention_scale(layer, changed, counts))
-    for name, array in changed.items():
-        overwrite(tensors[name], array)
-        tensors[name].clear_gradient(set_to_zero=False)
-    _refit(layer)
-    _set_attributes(layer, grouped)
-    _set_attributes(layer, counts)
+    try:
+        for name, array in changed.items():
+            overwrite(tensors[name], array)
+            tensors[name].clear_gradient(set_to_zero=False)
+        _refit(layer)
+        _set_attributes(layer, grouped)
+        _set_attributes(layer, counts)
+    except BaseException:
+        undo(layer)
+        raise
     return undo
 
 
 def snapshot(layer: nn.Layer, graph: ChannelGraph) -> Undo:
     """What restores the layer bit for bit, whatever is cut from it meanwhile."""
-    return Undo({name: tensor.numpy() for name, tensor in named_tensors(layer).items()}, _widths(layer, graph))
+    tensors = named_tensors(layer)
+    return Undo({name: tensors[name].numpy() for name in graph.shapes}, _widths(layer, graph))
 
 
 def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
@@ -81,29 +87,40 @@ def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, i
     found: dict[str, dict[str, int]] = {}
     for name, sub in layer.named_sublayers(include_self=True):
         for attribute in ("_groups", "_num_groups"):
-            if isinstance(vars(sub).get(attribute), int):
-                found.setdefault(name, {})[attribute] = vars(sub)[attribute]
+            if isinstance(vars(sub).get(attribute), (int, np.integer)):
+                found.setdefault(name, {})[attribute] = int(vars(sub)[attribute])
     for width in graph.widths:
         found.setdefault(width.layer, {})[width.attribute] = len(width.units)
     return found
 
 
-def resize(layer: nn.Layer, shapes: Mapping[str, tuple[int, ...]], attributes: Attributes | None = None) -> None:
+def resize(
+    layer: nn.Layer,
+    shapes: Mapping[str, tuple[int, ...]],
+    attributes: Attributes | None = None,
+    buffers: Mapping[str, Array] | None = None,
+) -> None:
     """Give parameters and buffers other shapes (their contents become zeros), as a pruned checkpoint needs.
 
     Args:
         layer: a freshly built dense network, changed in place.
         shapes: structured name -> shape.
         attributes: what the shapes don't tell, where it isn't what the dense network has.
+        buffers: the contents of those that no weights file holds, where a cut may have changed them.
 
     Raises:
-        PlanError: an attribute isn't a width of the network, or can't be what is left of it; nothing was changed.
+        PlanError: an attribute isn't a width of the network, or can't be what is left of it (nothing was changed), or
+            the layer has no such buffer.
     """
     tensors = named_tensors(layer)
     check_attributes(layer, {name: tuple(shape) for name, shape in shapes.items()}, attributes or {})
     for name, shape in shapes.items():
         if name in tensors and tuple(tensors[name].shape) != tuple(shape):
             overwrite(tensors[name], np.zeros(shape, tensors[name].numpy().dtype))
+    for name, array in (buffers or {}).items():
+        if name not in tensors or str(tensors[name].dtype).removeprefix("paddle.") != array.dtype.name:
+            raise PlanError(f"the plan holds a buffer {name!r} of type {array.dtype.name}, which the layer lacks")
+        overwrite(tensors[name], array)
     _refit(layer)
     _set_attributes(layer, attributes or {})
 

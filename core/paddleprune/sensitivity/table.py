@@ -11,7 +11,7 @@ from paddle import nn
 from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
-from paddleprune.graph.tensors import named_tensors
+from paddleprune.graph.tensors import saved_tensors
 from paddleprune.settings import EngineName, Estimate
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -179,9 +179,9 @@ def _between(below: float, above: float, share: float) -> float:
 
 
 def model_digest(layer: nn.Layer) -> str:
-    """A hash of every parameter and buffer: which model this is, to the bit."""
+    """A hash of every parameter and buffer that is saved: which model this is, to the bit."""
     total = hashlib.sha256()
-    for name, tensor in sorted(named_tensors(layer).items()):
+    for name, tensor in sorted(saved_tensors(layer).items()):
         array = tensor.numpy()
         total.update(f"{name}{array.dtype}{array.shape}".encode())
         total.update(array.tobytes())

@@ -109,7 +109,7 @@ class FamilyConformance:
             count = group.count(float(generator.uniform(0.1, 0.9)))
             gone.extend(group.removable(generator.permutation(group.units).tolist())[:count])
         with _of("random shares of all groups; each group alone passes or fails in another test"):
-            check_exact(layer, graph, gone, probe)
+            check_exact(layer, graph, gone, probe, moves=True)
 
     def test_a_pruned_model_is_like_any_other(
         self, registry: Registry, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...], tmp_path: Path

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from paddleprune.graph import ChannelGraph
-from paddleprune.graph.atoms import FIXED
-
-FEEDS_OUTPUT = "feeds an output of the model"
+from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph.build import FEEDS_OUTPUT
 
 
 @dataclass(frozen=True)
@@ -31,30 +29,20 @@ def coverage(graph: ChannelGraph) -> Coverage:
     Filters that stay, in a group of which others can go, count as missed even if they feed an output.
     """
     missed, total = {}, 0
-    for group, filters in zip(graph.groups, _filters(graph), strict=True):
-        if group.protected == FEEDS_OUTPUT or filters == 1:  # without a lone filter nothing would be left
+    for group in graph.groups:
+        filters = _filters(graph, group)
+        if group.protected in FEEDS_OUTPUT or filters == 1:  # without a lone filter nothing would be left
             continue
         total += filters
         if group.protected:
             missed[group.name] = group.protected
         elif filters > graph.filters([group]):
-            missed[group.name] = f"{group.width - len(group.units)} of its {group.width} channels can't be removed"
+            missed[group.name] = (
+                f"{group.width - len(group.units)} of its {group.width} channels can't be removed: {group.why_stay}"
+            )
     return Coverage(total, graph.filters(graph.prunable), missed)
 
 
-def _filters(graph: ChannelGraph) -> list[int]:
-    """How many filters make each group's channels, in the order of the groups; those that stay are counted too.
-
-    A protected group has no units, so groups are made again from the producers that share any, in their order.
-    """
-    group_of: dict[int, int] = {}
-    filters: dict[int, int] = {}
-    for index, axis in enumerate(axis for axis in graph.axes if axis.role == "own"):
-        units = set(axis.units.tolist()) - {FIXED}
-        met = sorted({group_of[unit] for unit in units & group_of.keys()})
-        home = met[0] if met else index
-        filters[home] = axis.units.size + sum(filters.pop(group) for group in met)
-        group_of.update(dict.fromkeys(units, home))
-        if len(met) > 1:
-            group_of.update({unit: home for unit, group in group_of.items() if group in met})
-    return [filters[home] for home in sorted(filters)]
+def _filters(graph: ChannelGraph, group: Group) -> int:
+    """How many filters make a group's channels, those that stay included."""
+    return graph.filters([replace(group, units=(*group.units, *group.stay))])

@@ -53,7 +53,7 @@ def restore_weights(layer: nn.Layer, checkpoint: Checkpoint) -> None:
     _check_names(layer, checkpoint)
     if checkpoint.plan is not None:
         shapes = {name: array.shape for name, array in checkpoint.weights.items()}
-        resize(layer, shapes, checkpoint.plan.attributes)
+        resize(layer, shapes, checkpoint.plan.attributes, checkpoint.plan.contents())
     wrong = misfits(layer, checkpoint.weights)
     if wrong:
         raise CheckpointError(

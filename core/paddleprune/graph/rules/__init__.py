@@ -14,6 +14,31 @@ from paddleprune.graph.rules.common import NotCovered, Rule, unknown
 from paddleprune.graph.trace import Op
 from paddleprune.graph.walker import Walker
 
+
+def branches(walker: Walker, op: Op) -> None:
+    """`if` and `while` on data: what is inside is listed, and counted once, but what it reads can't be cut."""
+    inner = [part for block in op.blocks for part in block]
+    where = next((part.where for part in inner if "unknown" not in part.where), op.where)
+    before, kept, dearest = dict(walker.uses), list(walker.reads), walker.counted
+    uses: list[dict[str, int]] = []
+    for block in op.blocks:
+        walker.uses, started = dict(before), walker.counted
+        for part in block:
+            sizes = [n for value in (*part.inputs, *part.outputs) if value is not None for n in value.shape or ()]
+            if min(sizes, default=0) < 0:  # only the data know them
+                unknown(walker, part)
+            else:
+                apply(walker, part)
+        uses.append(walker.uses)
+        dearest, walker.counted = max(dearest, walker.counted), started
+    walker.uses = {name: max(each.get(name, 0) for each in uses) for name in dict.fromkeys(n for u in uses for n in u)}
+    walker.reads, walker.counted = kept, dearest
+    for part in (op, *inner):
+        for value in (*part.inputs, *part.outputs):
+            if value is not None:
+                walker.fix(value, f"{op.name} at {where} runs it or not, as the data say")
+
+
 EFFECTS: tuple[tuple[Rule, str], ...] = (
     # own and read: parameters that make channels out of channels
     (produce.convolution, "conv2d conv3d depthwise_conv2d"),
@@ -98,6 +123,8 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (follow.uniform, "full full_ full_int_array"),
     (follow.uniform_like, "full_like"),
     (follow.assigned, "assign_value assign_value_"),
+    (branches, "if while"),
+    (follow.ignore, "cf.yield cf.tuple_push cf.tuple_pop cf.stack_create cf.has_elements"),
     (follow.ignore, "data fetch builtin.shadow_output shape shape64 numel arange linspace eye meshgrid"),
     (follow.ignore, "gaussian uniform randint randperm tril_indices triu_indices full_batch_size_like"),
 )
@@ -106,6 +133,9 @@ RULES: dict[str, Rule] = {name: rule for rule, names in EFFECTS for name in name
 
 def apply(walker: Walker, op: Op) -> None:
     """Apply the rule of an operation, or protect what it touches."""
+    for value in op.outputs:
+        if value is not None:
+            walker.makers[value.id] = op
     try:
         RULES.get(op.name, unknown)(walker, op)
     except NotCovered:

@@ -22,7 +22,11 @@ def unknown(walker: Walker, op: Op) -> None:
     """No rule: everything that goes in is protected, and the outputs can't be cut."""
     for value in op.inputs:
         if value is not None and walker.touches(value):
-            walker.fix(value, f"no rule for the operation {op.name} at {op.where}")
+            reason = f"no rule for the operation {op.name} at {op.where}"
+            for part in walker.lists.get(value.id, [value]):
+                if walker.is_parameter(part):
+                    walker.lose(walker.views[part.id].name, reason)
+            walker.fix(value, reason)
             walker.uncounted.add(op.name)
 
 

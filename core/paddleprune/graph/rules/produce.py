@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from paddleprune.graph.atoms import Track
-from paddleprune.graph.rules.common import NotCovered, channel_axis, only_along, present, shape_of, unknown
+from paddleprune.graph.rules.common import NotCovered, channel_axis, only_along, present, shape_of
+from paddleprune.graph.rules.computed import computed
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
 
@@ -30,9 +31,10 @@ def deformable(walker: Walker, op: Op) -> None:
 
 
 def _convolve(walker: Walker, op: Op, x: Value, weight: Value, y: Value, groups: int) -> None:
-    if not walker.is_parameter(weight):
-        return unknown(walker, op)
     transposed, channel = "transpose" in op.name, channel_axis(op, x)
+    positions = math.prod(n for i, n in enumerate(shape_of(x if transposed else y)) if i not in (0, channel))
+    if not walker.is_parameter(weight):
+        return computed(walker, op, weight, positions)
     read, _ = walker.vector(x, channel, op)
     pointwise = _is_pointwise(op, weight)
     allowed = range(len(shape_of(x))) if pointwise else (0, channel)
@@ -54,7 +56,6 @@ def _convolve(walker: Walker, op: Op, x: Value, weight: Value, y: Value, groups:
         else:
             walker.note(weight, 0 if transposed else 1, "read", read.atoms.reshape(groups, -1)[0])
             walker.note(weight, 1 if transposed else 0, "own", made)
-    positions = math.prod(n for i, n in enumerate(shape_of(x if transposed else y)) if i not in (0, channel))
     walker.use(weight, positions)
     return walker.put_along(y, channel, made, [Track(t.atoms, t.zero and pointwise) for t in rest])
 

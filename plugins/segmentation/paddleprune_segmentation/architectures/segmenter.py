@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F  # noqa: N812
 
@@ -31,12 +30,9 @@ class Segmenter(nn.Layer):
         """The class scores."""
         maps = self.body(x)
         scores = resized(self.head(maps[0]), x)
-        # A trace sees the auxiliary heads too, though their scores go nowhere: what is removed from the maps is then
-        # removed from them as well, and the pruned network trains on.
-        if len(self.auxiliary) == 0 or (not self.training and paddle.in_dynamic_mode()):
+        if len(self.auxiliary) == 0 or not self.training:
             return scores
-        others = [resized(head(maps[1 + i]), x) for i, head in enumerate(self.auxiliary)]
-        return [scores, *others] if self.training else scores
+        return [scores, *(resized(head(maps[1 + i]), x) for i, head in enumerate(self.auxiliary))]
 
 
 def score_head(inputs: int, width: int, num_classes: int, dropout: float = 0.1) -> nn.Layer:
