@@ -13,6 +13,7 @@ from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
 from paddleprune.graph.inputs import read_inputs
+from paddleprune.graph.shifts import find_shifts
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import Trace, trace
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
@@ -52,6 +53,7 @@ def build_graph(
         widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
         quiet=frozenset(int(unit) for atoms in walker.quiet for unit in find(atoms)),
         uncounted=frozenset(walker.uncounted),
+        shifts=find_shifts(traced),
     )
 
 

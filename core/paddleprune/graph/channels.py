@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -143,6 +143,7 @@ class ChannelGraph:
         widths: attributes of layers that count units.
         quiet: units that are read without weights too, so that masking silences what makes them as well.
         uncounted: kinds of operations that were not counted, though they compute.
+        shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
     """
 
     inputs: tuple[Any, ...]
@@ -156,6 +157,7 @@ class ChannelGraph:
     widths: tuple[Width, ...] = ()
     quiet: frozenset[int] = frozenset()
     uncounted: frozenset[str] = frozenset()
+    shifts: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.

@@ -69,6 +69,49 @@ class Certificate(Contract):
         )
 
 
+class LayerRepair(Contract):
+    """How well a refit of one layer did.
+
+    Attributes:
+        before: the square of what the cut layer's output lacked of the dense one's, as a share of its variance; on
+            samples that the refit wasn't made from, where there are such.
+        after: the same of the refitted layer.
+        refitted: whether the refit was kept: it wasn't where it made things worse.
+    """
+
+    before: float
+    after: float
+    refitted: bool
+
+
+class Repair(Contract):
+    """What was done to what a cut left, so that the network works at once.
+
+    Attributes:
+        samples: how many samples it was made from; their labels had no part in it.
+        ridge: how strongly weights were pulled towards those of the cut network.
+        layers: the layers that were refitted.
+        left: layers and parameters that lost channels and were left as cut, with the reason.
+    """
+
+    samples: int
+    ridge: float
+    layers: dict[str, LayerRepair]
+    left: dict[str, str] = Field(default_factory=dict)
+
+    def describe(self) -> str:
+        """One line: how much was refitted, and how well."""
+        done = [layer for layer in self.layers.values() if layer.refitted]
+        before, after = (
+            float(np.median([getattr(layer, word) for layer in done] or [0.0])) for word in ("before", "after")
+        )
+        rest = len(self.layers) - len(done) + len(self.left)
+        return (
+            f"{len(done)} layers refitted from {self.samples} samples; what the median one's output lacks of the dense "
+            f"one's went from {before:.1%} to {after:.1%} of its variance; {rest} left as cut"
+        )
+
+
 class Plan(Contract):
     """Group -> the units that stay, with what was asked for and what it gives.
 
@@ -82,6 +125,7 @@ class Plan(Contract):
         attributes: layer -> attribute -> value, where shrinking changed what the shapes don't tell: `_groups` of
             depthwise convolutions, `num_heads`.
         certificate: set when the plan has been carried out.
+        repair: set when what was left has been repaired.
     """
 
     schema_version: int = 1
@@ -93,6 +137,7 @@ class Plan(Contract):
     after: Counts
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
     certificate: Certificate | None = None
+    repair: Repair | None = None
 
     def removed(self, graph: ChannelGraph) -> list[int]:
         """The units that go, as the graph numbers them.
