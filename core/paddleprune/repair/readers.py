@@ -56,8 +56,18 @@ def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Arra
 
 def outputs_at(layer: nn.Layer, output: Array, rows: Array) -> Array:
     """The layer's output at some rows: [rows, channels]."""
+    return by_channel(layer, output)[rows]
+
+
+def by_channel(layer: nn.Layer, output: Array) -> Array:
+    """All rows of the layer's output: [rows, channels]."""
     channels = _channels(layer, output)
-    return np.moveaxis(output, channels, -1).reshape(-1, output.shape[channels])[rows]
+    return np.moveaxis(output, channels, -1).reshape(-1, output.shape[channels])
+
+
+def taps_of(layer: nn.Layer) -> int:
+    """How many places of its input the layer reads for one of its output."""
+    return 1 if isinstance(layer, nn.Linear) else math.prod(layer.weight.shape[2:])
 
 
 def matrices(layer: nn.Layer) -> Array:

@@ -63,7 +63,7 @@ class Record:
     @property
     def samples(self) -> int:
         """How many samples there are."""
-        return sum(_size(batch) for batch in self.batches)
+        return sum(size_of(batch) for batch in self.batches)
 
 
 def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) -> Record:
@@ -80,12 +80,12 @@ def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) 
     """
     budget = int(free_memory() * _SHARE) if memory is None else memory
     found = Record(_batches(layer, inputs, budget // 2))
-    wanted = {name: _rows_for(sub) for name, sub in readable(layer)}
+    wanted = {name: rows_for(sub) for name, sub in readable(layer)}
     fits = min(1.0, budget / 8 / max(sum(wanted[name] * _channels(sub) for name, sub in readable(layer)), 1))
     generator = np.random.default_rng(0)
     with progress("record the dense network", len(found.batches)) as bar:
         for batch in found.batches:
-            size, seen = _size(batch), dict[str, list[Seen]]()
+            size, seen = size_of(batch), dict[str, list[Seen]]()
 
             def note(name: str, sub: nn.Layer, value: Array, output: Array | None, n: int = size) -> None:
                 assert output is not None
@@ -144,18 +144,22 @@ def run(layer: nn.Layer, batch: tuple[Any, ...]) -> None:
             part.training = training
 
 
-def _rows_for(layer: nn.Layer) -> int:
+def rows_for(layer: nn.Layer) -> int:
     """How many rows of a layer's output are wanted over all samples."""
     wide = int(matrices(layer).shape[1])
     return min(ROWS, max(_FEWEST, _FOR_EACH * wide))
 
 
+def draw_rows(layer: nn.Layer, output: Array, wanted: float, generator: np.random.Generator) -> Array:
+    """Numbers of about so many rows of an output, one at least, ascending."""
+    total = positions_of(layer, output)
+    return np.sort(generator.choice(total, min(total, max(round(wanted), 1)), replace=False))
+
+
 def _look(layer: nn.Layer, output: Array, samples: int, wanted: float, generator: np.random.Generator) -> Seen:
-    """Draw rows of an output, at least one for each sample."""
+    rows = draw_rows(layer, output, max(wanted, samples), generator)
     total = positions_of(layer, output)
     held_from = total - total // samples * (samples // 8) if total % samples == 0 else total
-    count = min(total, max(round(wanted), samples))
-    rows = np.sort(generator.choice(total, count, replace=False))
     return Seen(rows, outputs_at(layer, output, rows), output.shape, int((rows >= held_from).sum()))
 
 
@@ -181,15 +185,15 @@ def _channels(layer: nn.Layer) -> int:
 
 def _batches(layer: nn.Layer, inputs: tuple[Any, ...], budget: int) -> list[tuple[Any, ...]]:
     """The samples in batches whose activations fit: all at once, where they do."""
-    count = _size(inputs)
+    count = size_of(inputs)
     size = max(1, min(count, budget // max(_activations(layer, inputs), 1)))
     step = -(-count // -(-count // size))
-    return [_part(inputs, start, start + step) for start in range(0, count, step)]
+    return [part_of(inputs, start, start + step) for start in range(0, count, step)]
 
 
 def _activations(layer: nn.Layer, inputs: tuple[Any, ...]) -> int:
     """Bytes of what the layers give for one sample, all together: more than is there at any one time."""
-    first = _part(inputs, 0, 1)
+    first = part_of(inputs, 0, 1)
     taken = [sum(leaf.nbytes for leaf in leaves(list(first)))]
 
     def count(name: str, sub: nn.Layer, value: Array, output: Array | None) -> None:
@@ -200,9 +204,11 @@ def _activations(layer: nn.Layer, inputs: tuple[Any, ...]) -> int:
     return sum(taken)
 
 
-def _part(inputs: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
+def part_of(inputs: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
+    """Some of the samples."""
     return tuple(map_leaves(lambda array: array[start:stop], list(inputs)))
 
 
-def _size(inputs: Sequence[Any]) -> int:
+def size_of(inputs: Sequence[Any]) -> int:
+    """How many samples there are."""
     return int(leaves(list(inputs))[0].shape[0])
