@@ -53,6 +53,13 @@ class Dataset(ABC):
             DataError: naming the file and the line of the list that named it.
         """
 
+    def label_at(self, index: int) -> int | None:
+        """The class of a sample, where it is known without decoding it; None, the default, where there is none.
+
+        Samples that calibrate a repair are drawn evenly from the classes.
+        """
+        return None
+
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Called before each pass over the training split."""
         self.seed, self.epoch = seed, epoch

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
+from paddleprune.repair import Cut
 from paddleprune.sensitivity import Prunable
 from paddleprune.sensitivity.evaluators import Evaluator
 from paddleprune.settings import EngineName
@@ -78,4 +79,11 @@ class Engine(Protocol):
             PlanError: the plan doesn't fit the network.
             CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored
                 bit for bit.
+        """
+
+    def cut(self, plan: Plan) -> Cut:
+        """What carrying a plan out does to the network's parameters; for what repairs it.
+
+        Raises:
+            PlanError: the plan doesn't fit the network.
         """

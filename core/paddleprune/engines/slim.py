@@ -21,6 +21,7 @@ from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
+from paddleprune.repair import Cut
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
 from paddleprune.settings import Criterion, EngineName
 
@@ -144,6 +145,15 @@ class SlimEngine:
         after = attributes_of(self._layer, self._graph)
         changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
         return plan.model_copy(update={"certificate": certificate, "attributes": changed})
+
+    def cut(self, plan: Plan) -> Cut:
+        """What carrying a plan out does to the network's parameters."""
+        kept = self._pruner.plan(self._planned(plan)).kept
+        keeps = {
+            name: {axis: np.flatnonzero(keep) for axis, keep in axes.items() if not keep.all()}
+            for name, axes in kept.items()
+        }
+        return Cut.of(self._graph, {name: axes for name, axes in keeps.items() if axes})
 
     def _group(self, name: str) -> SlimGroup:
         """A group by name.

@@ -112,6 +112,39 @@ class Repair(Contract):
         )
 
 
+class JointLoss(Contract):
+    """What the whole plan costs: metric losses, measured on the network itself.
+
+    Attributes:
+        asked: the most that the plan might cost; None where a tolerance of each group alone made it.
+        expected: the sum of the losses of single groups that the table expects; None without a table.
+        cut: after the cut.
+        repaired: after the cut and the repair.
+        error: the standard error of `repaired`, from the differences to the dense network sample by sample.
+        samples: evaluation samples that these losses are from; no search has seen them.
+        tried: how many plans a search measured, on the other samples.
+    """
+
+    asked: float | None = None
+    expected: float | None = None
+    cut: float
+    repaired: float
+    error: float | None = None
+    samples: int
+    tried: int = 0
+
+    def describe(self) -> str:
+        """One line: asked, expected, cut, repaired."""
+        asked = "" if self.asked is None else f"asked: at most {self.asked:g}; "
+        expected = "" if self.expected is None else f"the table's losses add up to {self.expected:.4f}; "
+        error = "" if self.error is None else f" ± {self.error:.4f}"
+        unseen = f" that none of the {self.tried} plans tried had seen" if self.tried else ""
+        return (
+            f"{asked}{expected}metric loss of the whole plan: cut {self.cut:.4f}, repaired {self.repaired:.4f}{error} "
+            f"({self.samples} samples{unseen})"
+        )
+
+
 class Plan(Contract):
     """Group -> the units that stay, with what was asked for and what it gives.
 
@@ -126,6 +159,7 @@ class Plan(Contract):
             depthwise convolutions, `num_heads`.
         certificate: set when the plan has been carried out.
         repair: set when what was left has been repaired.
+        joint: set when the whole plan's loss has been measured.
     """
 
     schema_version: int = 1
@@ -138,6 +172,7 @@ class Plan(Contract):
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
     certificate: Certificate | None = None
     repair: Repair | None = None
+    joint: JointLoss | None = None
 
     def removed(self, graph: ChannelGraph) -> list[int]:
         """The units that go, as the graph numbers them.

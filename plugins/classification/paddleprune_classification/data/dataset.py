@@ -34,6 +34,10 @@ class ImageDataset(Dataset):
     def __len__(self) -> int:
         return len(self.items)
 
+    def label_at(self, index: int) -> int:
+        """The class of an image."""
+        return self.items[index].label
+
     def __getitem__(self, index: int) -> Sample:
         """Decode and preprocess one image.
 
