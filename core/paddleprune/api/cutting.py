@@ -116,7 +116,7 @@ def carry_out(
         cut=after_cut.loss,
         repaired=repaired.loss,
         error=repaired.error,
-        samples=repaired.samples or 0,
+        samples=repaired.samples,
         tried=tried,
     )
     if plan.repair is not None:

@@ -28,7 +28,8 @@ def flop_slopes(graph: ChannelGraph, removed: Collection[int] = ()) -> Array:
     def add(units: Atoms, flops: int) -> None:
         np.add.at(found, units[~np.isin(units, gone)], flops)
 
-    for axis in graph.axes:
+    once = {(axis.parameter, axis.axis): axis for axis in graph.axes}  # an axis may stand there in two roles
+    for axis in once.values():
         positions = graph.uses.get(axis.parameter, 0)
         if positions:
             others = (size for number, size in enumerate(shapes[axis.parameter]) if number != axis.axis)

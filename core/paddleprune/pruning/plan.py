@@ -121,7 +121,8 @@ class JointLoss(Contract):
         cut: after the cut.
         repaired: after the cut and the repair.
         error: the standard error of `repaired`, from the differences to the dense network sample by sample.
-        samples: evaluation samples that these losses are from; no search has seen them.
+        samples: evaluation samples that these losses are from, which no search has seen; None where they are the
+            user's own, and the search has.
         tried: how many plans a search measured, on the other samples.
     """
 
@@ -130,7 +131,7 @@ class JointLoss(Contract):
     cut: float
     repaired: float
     error: float | None = None
-    samples: int
+    samples: int | None
     tried: int = 0
 
     def describe(self) -> str:
@@ -139,10 +140,9 @@ class JointLoss(Contract):
         expected = "" if self.expected is None else f"the table's losses add up to {self.expected:.4f}; "
         error = "" if self.error is None else f" ± {self.error:.4f}"
         unseen = f" that none of the {self.tried} plans tried had seen" if self.tried else ""
-        return (
-            f"{asked}{expected}metric loss of the whole plan: cut {self.cut:.4f}, repaired {self.repaired:.4f}{error} "
-            f"({self.samples} samples{unseen})"
-        )
+        on = "" if self.samples is None else f" ({self.samples} samples{unseen})"
+        losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
+        return f"{asked}{expected}metric loss of the whole plan: {losses}{on}"
 
 
 class Plan(Contract):

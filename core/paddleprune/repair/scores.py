@@ -110,6 +110,8 @@ def readers(layer: nn.Layer, graph: ChannelGraph, record: Record) -> list[Reader
         if found is not None and name not in record.unread and (found != FIXED).any():
             none = np.full(graph.shapes[weight][outputs], FIXED)
             chosen[name] = found, units.get((weight, outputs), none)
+    if not chosen:
+        return []
     known = _statistics(layer, record, frozenset(chosen))
     return [part for name, sub in readable(layer) if name in known for part in known[name].split(sub, *chosen[name])]
 
