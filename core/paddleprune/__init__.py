@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from paddleprune.api.layer_plans import load_shrunk as load_shrunk
     from paddleprune.api.layer_plans import plan as plan
     from paddleprune.api.layer_plans import shrink as shrink
+    from paddleprune.api.layer_prune import prune_layer as prune_layer
     from paddleprune.api.layers import LayerGraph as LayerGraph
     from paddleprune.api.layers import analyze_layer as analyze_layer
     from paddleprune.api.layers import trace as trace
     from paddleprune.api.predict import predict as predict
+    from paddleprune.api.prune import PruneResult as PruneResult
+    from paddleprune.api.prune import prune as prune
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
     from paddleprune.errors import PaddlePruneError as PaddlePruneError
@@ -46,14 +49,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export", "predict")},
-    **{name: f"api.{name}" for name in ("import_table", "train", "visualize")},
+    **{name: f"api.{name}" for name in ("import_table", "prune", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(
         ("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "ImageOptions", "TaskInfo"), "specs"
     ),
     **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
+    "prune_layer": "api.layer_prune",
     **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "plan", "shrink"), "api.layer_plans"),
+    "PruneResult": "api.prune",
     "op_rule": "graph.rules",
     "PaddlePruneError": "errors",
     "hookimpl": "hookspecs",

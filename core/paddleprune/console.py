@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from rich.console import Console
@@ -43,9 +44,9 @@ def say(message: str) -> None:
 class Task:
     """A piece of long work with a known number of steps; made by `progress`."""
 
-    def __init__(self, title: str, total: int, bar: Progress | None) -> None:
+    def __init__(self, title: str, total: int, bar: Progress | None, quiet: bool = False) -> None:
         self.title, self.total, self.done = title, total, 0
-        self._bar = bar
+        self._bar, self._quiet = bar, quiet
         self._id = bar.add_task(title, total=total, note="") if bar else None
         self._start = self._last = time.monotonic()
 
@@ -54,6 +55,8 @@ class Task:
         self.done += steps
         if self._bar is not None and self._id is not None:
             self._bar.update(self._id, advance=steps, note=note)
+            return
+        if self._quiet:
             return
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_LINES or self.done == self.total:
@@ -67,9 +70,28 @@ class Task:
         say(message)
 
 
+_showing: ContextVar[bool] = ContextVar("showing", default=False)
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Task]:
-    """A bar with ETA on a terminal; elsewhere a line every ten seconds and at the end."""
+    """A bar with ETA on a terminal; elsewhere a line every ten seconds and at the end.
+
+    Work that is part of other work whose progress is shown already shows none of its own.
+    """
+    if _showing.get():
+        yield Task(title, total, None, quiet=True)
+        return
+    token = _showing.set(True)
+    try:
+        with _shown(title, total) as task:
+            yield task
+    finally:
+        _showing.reset(token)
+
+
+@contextmanager
+def _shown(title: str, total: int) -> Iterator[Task]:
     out = console()
     if not out.is_terminal:
         yield Task(title, total, None)

@@ -21,6 +21,9 @@ ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The shares of a group's units that a sweep removes, unless the user says otherwise."""
 
+Order: TypeAlias = Literal["obs", "l1", "l2", "fpgm"]
+"""What puts units in order where no table does: Optimal Brain Surgeon, or a criterion at one ratio for all groups."""
+
 Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
 
@@ -116,6 +119,35 @@ class AnalyzeSettings(Contract):
     workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
     memory: ByteSize | None = Field(None, description="decoded samples to keep, such as 2GB; a quarter of what is free")
     batch_size: int = Field(64, ge=1, description="samples a forward pass, at most; changes the speed, not the result")
+    device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+
+class RepairSettings(Contract):
+    """How what a cut left is repaired."""
+
+    samples: int = Field(256, ge=1, description="samples that the repair is made from; their labels have no part in it")
+    ridge: float = Field(
+        1e-2, gt=0, allow_inf_nan=False, description="how strongly the repair keeps to the weights that the cut left"
+    )
+    memory: ByteSize | None = Field(None, description="memory for the repair, such as 2GB; a quarter of what is free")
+
+
+class PruneSettings(RepairSettings):
+    """How much is cut at once, and how it is repaired."""
+
+    max_loss: Tolerance | None = Field(
+        None, description="share of the metric that the cut and repaired model may lose, measured"
+    )
+    eval_metric_loss: Tolerance | None = Field(
+        None, description="with a table: share of the metric that each group alone may lose"
+    )
+    criterion: Order = Field(
+        "obs", description="without a table, which units go first: obs (what a repair can do without), l1, l2, fpgm"
+    )
+    round_to: int = Field(
+        1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
+    )
+    batch_size: int = Field(64, ge=1, description="samples a forward pass of the evaluation")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 

@@ -39,20 +39,43 @@ def open_dataset(
     """
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, (str, Path)):
-        config = registry.task(task).dataset.from_directory(_folder(data), split)
-    elif isinstance(data, DatasetConfig):
-        config = data
-    elif isinstance(data, Mapping):
-        config = registry.dataset_config(task, data)
-    else:
-        raise ConfigError(
-            f"the {split} dataset must be a folder, the fields of a {task} dataset or a Dataset, "
-            f"got {type(data).__name__}"
-        )
+    config = _config(registry, task, data, split)
     if transforms and config.transforms is None:
-        config = registry.dataset_config(task, {**config.model_dump(exclude_unset=True), "transforms": transforms})
+        config = _with_transforms(registry, task, config, transforms)
     return registry.build_dataset(task, config, split, options)
+
+
+def open_plain(
+    registry: Registry, task: str, data: Data, options: FamilyOptions, transforms: Sequence[Mapping[str, Any]]
+) -> Dataset:
+    """Open training data without its augmentation: preprocessed as a checkpoint's evaluation is.
+
+    Args and errors are those of `open_dataset`; an open dataset is taken as it is.
+    """
+    if isinstance(data, Dataset):
+        return data
+    config = _with_transforms(registry, task, _config(registry, task, data, "train"), transforms)
+    return registry.build_dataset(task, config, "eval", options)
+
+
+def _with_transforms(
+    registry: Registry, task: str, config: DatasetConfig, transforms: Sequence[Mapping[str, Any]]
+) -> DatasetConfig:
+    return registry.dataset_config(
+        task, {**config.model_dump(exclude_unset=True), "transforms": transforms if transforms else None}
+    )
+
+
+def _config(registry: Registry, task: str, data: Data, split: Split) -> DatasetConfig:
+    if isinstance(data, (str, Path)):
+        return registry.task(task).dataset.from_directory(_folder(data), split)
+    if isinstance(data, DatasetConfig):
+        return data
+    if isinstance(data, Mapping):
+        return registry.dataset_config(task, data)
+    raise ConfigError(
+        f"the {split} dataset must be a folder, the fields of a {task} dataset or a Dataset, got {type(data).__name__}"
+    )
 
 
 def _folder(data: str | Path) -> Path:

@@ -20,10 +20,13 @@ from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan, resize, solve
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
+from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.settings import Criterion, EngineName
 
 _TOLERANCE = 0.05
+_NOT_DONE: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}, "repair": None, "joint": None}
+"""What a plan says that hasn't been carried out."""
 
 
 class LayerPlan:
@@ -76,7 +79,7 @@ class LayerPlan:
         for tensor in layer.parameters():
             tensor.clear_gradient(set_to_zero=False)
         self._undo = None
-        self.plan = self.plan.model_copy(update={"certificate": None, "attributes": {}, "buffers": {}})
+        self.plan = self.plan.model_copy(update=_NOT_DONE)
 
 
 def plan(
@@ -166,7 +169,7 @@ def load_plan(graph: LayerGraph, path: str | Path, *, edited: bool = False) -> L
     read, channels = Plan.load(user_path(path), edited=edited), graph.channels
     units = read.removed(channels) if read.engine == "native" else []
     read.check_model(model_digest(graph.layer))
-    fresh: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}}
+    fresh: dict[str, Any] = dict(_NOT_DONE)
     if read.engine == "native":
         left = channels.cost(units)
         fresh["after"] = Counts(parameters=left.parameters, flops=left.flops)
@@ -174,19 +177,32 @@ def load_plan(graph: LayerGraph, path: str | Path, *, edited: bool = False) -> L
     return LayerPlan(graph, read.model_copy(update=fresh), chosen)
 
 
-def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
+def shrink(
+    layer: nn.Layer,
+    plan: LayerPlan,
+    probe: Any = None,
+    *,
+    calibration: Any = None,
+    ridge: float = RIDGE,
+    memory: int | None = None,
+) -> Certificate:
     """Really remove a plan's units from the layer, in place, and prove that masking them computes the same.
 
-    Parameters stay the same objects; make optimizers afterwards, since theirs have other shapes.
+    With `calibration` what is left is then repaired, in closed form, so that it works at once. Parameters stay the
+    same objects; make optimizers afterwards, since theirs have other shapes.
 
     Args:
         layer: the layer that was traced.
         plan: what goes; it remembers the dense weights, so that it can undo this.
         probe: inputs of the layer for the proof, an example for each argument of its forward; by default those of
             the trace.
+        calibration: real inputs of the layer, [N, ...] for each argument of its forward (200 suffice), to repair it
+            with; what that gave is in `plan.plan.repair`.
+        ridge: how strongly the repair keeps to the weights that the cut left.
+        memory: bytes that the repair may take; by default a quarter of what is free.
 
     Returns:
-        The proof, which the plan has too.
+        The proof, of the cut before its repair; the plan has it too.
 
     Raises:
         PlanError: the plan is for another layer, or was carried out already.
@@ -202,8 +218,11 @@ def shrink(layer: nn.Layer, plan: LayerPlan, probe: Any = None) -> Certificate:
         raise PlanError("the layer was shrunk with this plan already; plan.undo(layer) restores it")
     graph, inputs = plan.graph, plan.graph.probe if probe is None else read_probe(probe)
     graph.check_current()
-    undo = snapshot(layer, graph.channels)
+    seen = None if calibration is None else record(layer, read_probe(calibration), memory)
+    undo, cut = snapshot(layer, graph.channels), plan.engine.cut(plan.plan)
     done = plan.engine.prune(plan.plan, inputs)
+    if seen is not None:
+        done = done.model_copy(update={"repair": repair(layer, seen, cut, ridge=ridge)})
     plan.plan = done.model_copy(update={"attributes": _all_attributes(layer, graph, done)})
     plan._undo, plan._left = undo, _shapes(layer)
     return cast(Certificate, done.certificate)
@@ -218,6 +237,14 @@ def _all_attributes(layer: nn.Layer, graph: LayerGraph, done: Plan) -> dict[str,
     """What the shrunk layer's shapes don't tell; unchanged values too, since an earlier plan may have changed them."""
     said = attributes_of(layer, graph.channels)
     return {name: {**own, **done.attributes.get(name, {})} for name, own in said.items()}
+
+
+def adopt(graph: LayerGraph, done: Plan, engine: Engine, undo: Undo) -> LayerPlan:
+    """A plan that has been carried out on a graph's layer, with what undoes it."""
+    said = {"attributes": _all_attributes(graph.layer, graph, done)}
+    found = LayerPlan(graph, done.model_copy(update=said), engine)
+    found._undo = undo
+    return found
 
 
 def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[str, Any]) -> None:

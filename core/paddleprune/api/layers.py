@@ -222,10 +222,15 @@ class _Called:
     def _value(self, shares: Mapping[str, float]) -> float:
         self._layer.eval()
         with self._engine.removing(shares):
-            return _number(self._evaluate(self._layer))
+            return as_number(self._evaluate(self._layer))
 
 
-def _number(value: Any) -> float:
+def as_number(value: Any) -> float:
+    """What a user's `evaluate` returned, as a number.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         return float(value)
     except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, Device, Tolerance, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Device, PruneSettings, Tolerance, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
@@ -54,6 +54,24 @@ class AnalyzeRun(AnalyzeSettings, _DataRun):
     """`paddleprune analyze`."""
 
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
+
+
+class PruneRun(PruneSettings, _DataRun):
+    """`paddleprune prune`."""
+
+    train_dataset: Path | dict[str, Any] | None = Field(
+        None, description=f"what the repair's samples are drawn from: {_DATASET}"
+    )
+    calibration: Path | dict[str, Any] | None = Field(
+        None, description="other samples for the repair: a folder, or the fields of the task's dataset"
+    )
+    sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut along its tolerances")
+    save_dir: Path = Field(Path("output/pruned"), description="folder for best_model and plan.json")
+    overwrite: bool = Field(False, description="replace a model that save_dir holds")
+
+    def train_data(self) -> Any:
+        """What the repair's samples are drawn from: `train_dataset`, or `data`."""
+        return self.data if self.train_dataset is None else self.train_dataset
 
 
 class EvaluateRun(_DataRun):

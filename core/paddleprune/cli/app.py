@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import paddleprune
-from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, TrainRun
+from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, PruneRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.cli.interrupts import Interruptible
@@ -70,6 +70,17 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     (data,) = _required(eval_dataset=run.eval_data())
     table = paddleprune.analyze(checkpoint, eval_dataset=data, save_file=run.save_file, **said)
     show.analyzed(table, run.save_file)
+
+
+@app.command()
+@takes(PruneRun)
+def prune(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Cut a checkpoint and repair it, without training: it works at once, within --max-loss."""
+    run = resolve(PruneRun, values, "prune")
+    said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
+    data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
+    result = paddleprune.prune(checkpoint, eval_dataset=data, train_dataset=training, save_dir=run.save_dir, **said)
+    show.pruned(result)
 
 
 @app.command()

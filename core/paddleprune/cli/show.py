@@ -17,6 +17,7 @@ from paddleprune.specs import FamilyOptions
 
 if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
+    from paddleprune.api.prune import PruneResult
     from paddleprune.graph import Explanation
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.sensitivity.imported import ImportedTable
@@ -51,6 +52,15 @@ def values(metrics: Mapping[str, float]) -> None:
 def trained(result: TrainResult) -> None:
     """Where the model is, and how good."""
     typer.echo(f"best model: {result.best_model} (epoch {result.best_epoch})")
+    values(result.metrics)
+
+
+def pruned(result: PruneResult) -> None:
+    """Where the model is, what went, and what that costs."""
+    typer.echo(f"pruned model: {result.best_model}")
+    typer.echo(result.plan.summary())
+    if result.plan.joint is not None:
+        typer.echo(result.plan.joint.describe())
     values(result.metrics)
 
 

@@ -10,6 +10,7 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
+from paddleprune.repair import Cut
 from paddleprune.sensitivity import Prunable
 from paddleprune.sensitivity.evaluators import Evaluator
 from paddleprune.settings import EngineName
@@ -84,6 +85,13 @@ class Engine(Protocol):
             PlanError: the plan doesn't fit the network.
             CertificateError: the outputs differ, or the shrunk network doesn't run; the layer is restored
                 bit for bit.
+        """
+
+    def cut(self, plan: Plan) -> Cut:
+        """What carrying a plan out does to the network's parameters; for what repairs it.
+
+        Raises:
+            PlanError: the plan doesn't fit the network.
         """
 
 

@@ -14,6 +14,7 @@ from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.interfaces import Reduction, Scorer
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
+from paddleprune.repair import Cut
 from paddleprune.sensitivity import criterion_name, rank
 from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
@@ -114,3 +115,7 @@ class NativeEngine:
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
         """Carry a plan out, in place, and prove it on a probe batch."""
         return prune(self._layer, self.graph, plan, probe)
+
+    def cut(self, plan: Plan) -> Cut:
+        """What carrying a plan out does to the network's parameters."""
+        return Cut.of(self.graph, self.graph.keeps(plan.removed(self.graph)))

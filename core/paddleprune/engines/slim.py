@@ -22,6 +22,7 @@ from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.forwards import noise, run
 from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
+from paddleprune.repair import Cut
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
 from paddleprune.settings import Criterion, EngineName, likely
@@ -144,6 +145,15 @@ class SlimEngine:
         after = attributes_of(self._layer, self.graph)
         changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
         return plan.model_copy(update={"model": model, "certificate": certificate, "attributes": changed})
+
+    def cut(self, plan: Plan) -> Cut:
+        """What carrying a plan out does to the network's parameters."""
+        kept = self._pruner.plan(self._planned(plan)).kept
+        keeps = {
+            name: {axis: np.flatnonzero(keep) for axis, keep in axes.items() if not keep.all()}
+            for name, axes in kept.items()
+        }
+        return Cut.of(self.graph, {name: axes for name, axes in keeps.items() if axes})
 
     def _group(self, name: str) -> SlimGroup:
         """A group by name.

@@ -13,6 +13,7 @@ from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
 from paddleprune.graph.inputs import read_inputs
+from paddleprune.graph.shifts import find_shifts
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import Trace, Traces, trace
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
@@ -60,6 +61,7 @@ def build_graph(
         uncounted=frozenset(walker.uncounted),
         trains=traced.training is not None or traced.untraced is not None,
         untraced=traced.untraced,
+        shifts=find_shifts(traced.evaluating),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -86,6 +86,31 @@ class Product:
     axes: tuple[Atoms, ...]
 
 
+class Limits:
+    """Sets of units, of each of which one must stay.
+
+    Args:
+        limits: the sets.
+    """
+
+    def __init__(self, limits: Iterable[tuple[int, ...]]) -> None:
+        self._left: list[int] = []
+        self._of: dict[int, list[int]] = {}
+        for number, limit in enumerate(limits):
+            self._left.append(len(limit))
+            for unit in limit:
+                self._of.setdefault(unit, []).append(number)
+
+    def let_go(self, unit: int) -> bool:
+        """Whether a unit may go after those that went before; if so, it does."""
+        mine = self._of.get(unit, ())
+        if any(self._left[number] <= 1 for number in mine):
+            return False
+        for number in mine:
+            self._left[number] -= 1
+        return True
+
+
 @dataclass(frozen=True)
 class Group:
     """The units that one decision ranks against each other.
@@ -127,19 +152,8 @@ class Group:
         Args:
             order: its units, those first that should go first; by default the order of the producer's channels.
         """
-        left = [len(limit) for limit in self.limits]
-        limits_of: dict[int, list[int]] = {}
-        for number, limit in enumerate(self.limits):
-            for unit in limit:
-                limits_of.setdefault(unit, []).append(number)
-        found: list[int] = []
-        for unit in self.units if order is None else order:
-            mine = limits_of.get(unit, ())
-            if all(left[number] > 1 for number in mine):
-                found.append(unit)
-                for number in mine:
-                    left[number] -= 1
-        return found
+        limits = Limits(self.limits)
+        return [unit for unit in (self.units if order is None else order) if limits.let_go(unit)]
 
 
 @dataclass(frozen=True)
@@ -171,6 +185,7 @@ class ChannelGraph:
         uncounted: kinds of operations that were not counted, though they compute.
         trains: whether the network's own code does something else in training, which a cut must survive, too.
         untraced: why that training forward can't be followed; None if it can.
+        shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
     """
 
     inputs: tuple[Any, ...]
@@ -186,6 +201,7 @@ class ChannelGraph:
     uncounted: frozenset[str] = frozenset()
     trains: bool = False
     untraced: str | None = None
+    shifts: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.interfaces import Array
+from paddleprune.pruning.outcome import JointLoss, Repair
 from paddleprune.settings import EngineName, likely
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -147,6 +148,8 @@ class Plan(Signed):
             depthwise convolutions, `num_heads`.
         buffers: those that a cut may change and that no weights file holds, once the plan has been carried out.
         certificate: set when the plan has been carried out.
+        repair: set when what was left has been repaired.
+        joint: set when the whole plan's loss has been measured.
     """
 
     signed_since: ClassVar[int] = 2
@@ -163,6 +166,8 @@ class Plan(Signed):
     attributes: dict[str, dict[str, Annotated[int, Field(ge=1)]]] = Field(default_factory=dict)
     buffers: dict[str, Buffer] = Field(default_factory=dict)
     certificate: Certificate | None = None
+    repair: Repair | None = None
+    joint: JointLoss | None = None
 
     def check_model(self, digest: str) -> None:
         """Refuse a plan for other weights, by their hash: they rank their units otherwise.

@@ -1,0 +1,194 @@
+"""A repair beside what else could be done to a cut network, at equal FLOPs and on the same samples.
+
+Without training: the cut alone, its batch norms recalibrated, and repaired; units chosen by this project's criterion,
+by filters' norms at one ratio for all groups, and by PaddleSlim. With `--epochs`: retrained from the cut and from the
+repaired network. The last line is JSON; losses are shares of the dense metric.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+from trained import TASKS, Opened, Trained, opened, trained
+
+import paddleprune
+from paddleprune.api.meter import Meter
+from paddleprune.engines import Engine, open_engine
+from paddleprune.errors import PaddlePruneError
+from paddleprune.graph.inputs import map_leaves
+from paddleprune.pruning import Plan
+from paddleprune.pruning.surgery import snapshot
+from paddleprune.repair import Path as PlanPath
+from paddleprune.repair import Record, UniformPath, UnitPath, order_units, record, repair
+from paddleprune.training import save_checkpoint
+
+SHARES = (0.3, 0.5, 0.7, 0.85)
+"""Of the dense network's FLOPs that go."""
+_PROBE = 4
+_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
+
+
+def main() -> None:
+    """Compare, print, and end with a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
+    parser.add_argument("--folder", type=Path, default=Path("output/bench-repair"), help="keeps the dense networks")
+    parser.add_argument("--samples", type=int, default=256, help="that a repair is made from")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the FLOPs that go")
+    parser.add_argument("--epochs", type=int, default=0, help="of retraining, from the cut and from the repaired")
+    parser.add_argument("--seeds", type=int, default=3, help="of the retraining")
+    parser.add_argument("--full", action="store_true", help="all of Fashion-MNIST")
+    asked = parser.parse_args()
+    found = {}
+    for name in asked.networks:
+        network = trained(name, asked.folder, asked.full)
+        found[name] = _compare(network, opened(network, asked.samples), asked)
+    print(json.dumps(found))
+
+
+def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[str, Any]:
+    layer, metric = work.loaded.layer, work.evaluation.metric
+    meter = Meter(layer, metric, work.evaluation.dataset, 64, "evaluate")
+    dense, started = meter.last, time.perf_counter()
+    seen = record(layer, work.samples)
+    native = open_engine("native", layer, work.graph, "l1")
+    ours = UnitPath(work.graph, order_units(layer, work.graph, seen))
+    chosen = time.perf_counter() - started
+    print(f"{network.name}: dense {metric.primary} {dense:.4f}, units ordered in {chosen:.1f} s")
+    rows: dict[str, Any] = {}
+    others = _others(layer, work)
+    for share in asked.shares:
+        plan = _at(ours, work.graph.cost().flops * (1 - share))
+        row = {"dense": dense, "order_seconds": round(chosen, 1)} | _without_training(work, native, plan, seen, meter)
+        for name, (engine, path) in others.items():
+            plan_there = _at(path, work.graph.cost().flops * (1 - share))
+            there = _without_training(work, engine, plan_there, seen, meter)
+            row |= {f"{name}_cut": there["cut"], f"{name}_repaired": there["repaired"]}
+        if asked.epochs:
+            row |= _with_training(network, work, native, plan, seen, asked.epochs, asked.seeds)
+        rows[f"{share:g}"] = row
+        print(f"  -{share:.0%}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+    return rows
+
+
+def _others(layer: nn.Layer, work: Opened) -> dict[str, tuple[Engine, PlanPath]]:
+    """One ratio for all groups: by this project's criteria, and by PaddleSlim's."""
+    found: dict[str, tuple[Engine, PlanPath]] = {}
+    for name, engine_name, criterion in (
+        ("l1", "native", "l1"),
+        ("fpgm", "native", "fpgm"),
+        ("paddleslim_l1", "paddleslim", "l1"),
+        ("paddleslim_fpgm", "paddleslim", "fpgm"),
+    ):
+        try:
+            engine = open_engine(engine_name, layer, work.graph, criterion)  # type: ignore[arg-type]
+        except PaddlePruneError as error:
+            print(f"  {name}: {error}")
+            continue
+        found[name] = (engine, UniformPath(engine))
+    return found
+
+
+def _at(path: PlanPath, flops: float) -> Plan:
+    """The first plan of a path that leaves at most so many FLOPs; the last one, if none does."""
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if path.plan(middle).after.flops <= flops else (middle, high)
+    return path.plan(high)
+
+
+def _without_training(work: Opened, engine: Engine, plan: Plan, seen: Record, meter: Meter) -> dict[str, float]:
+    layer, found = work.loaded.layer, {}
+    restore = snapshot(layer, work.graph)
+    probe = tuple(part[:_PROBE] for part in work.samples)
+    cut = engine.cut(plan)
+    try:
+        engine.prune(plan, probe)
+        found["flops"] = 1 - plan.after.flops / plan.before.flops
+        found["cut"] = meter().metric
+        kept = {name: tensor.numpy() for name, tensor in layer.state_dict().items()}
+        _recalibrate(layer, seen)
+        found["recalibrated"] = meter().metric
+        layer.set_state_dict(kept)
+        started = time.perf_counter()
+        repair(layer, seen, cut)
+        found["seconds"] = round(time.perf_counter() - started, 2)
+        score = meter()
+        found["repaired"], found["loss"], found["error"] = score.metric, score.loss, score.error or 0.0
+    finally:
+        restore(layer)
+    return found
+
+
+def _recalibrate(layer: nn.Layer, seen: Record) -> None:
+    """Batch norms take their statistics anew, from the same samples."""
+    norms = [sub for sub in layer.sublayers() if isinstance(sub, _NORMS)]
+    momenta = [norm._momentum for norm in norms]
+    layer.eval()
+    for number, batch in enumerate(seen.batches):
+        for norm in norms:
+            norm.train()
+            norm._momentum = number / (number + 1)
+        with paddle.no_grad():
+            layer(*map_leaves(paddle.to_tensor, list(batch)))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm._momentum = momentum
+    layer.eval()
+
+
+def _with_training(
+    network: Trained, work: Opened, engine: Engine, plan: Plan, seen: Record, epochs: int, seeds: int
+) -> dict[str, float]:
+    """The metric after each epoch, from the cut and from the repaired network: means over seeds and their errors."""
+    layer, found = work.loaded.layer, dict[str, float]()
+    restore, cut = snapshot(layer, work.graph), engine.cut(plan)
+    try:
+        done = engine.prune(plan, tuple(part[:_PROBE] for part in work.samples))
+        starts: Mapping[str, tuple[Callable[[], Any], float]] = {
+            "cut": (lambda: None, 1.0),
+            "repaired": (lambda: repair(layer, seen, cut, ridge=0.1), 0.25),
+        }
+        for name, (prepare, rate) in starts.items():
+            prepare()
+            with tempfile.TemporaryDirectory() as folder:
+                save_checkpoint(Path(folder) / "start", layer, work.loaded.info, done)
+                curves = [_retrain(network, Path(folder), epochs, rate, seed) for seed in range(seeds)]
+            for epoch in sorted({1, epochs}):
+                values = [curve[epoch - 1] for curve in curves]
+                found[f"{name}_epoch_{epoch}"] = float(np.mean(values))
+                found[f"{name}_epoch_{epoch}_error"] = (
+                    float(np.std(values, ddof=1) / len(values) ** 0.5) if seeds > 1 else 0.0
+                )
+    finally:
+        restore(layer)
+    return found
+
+
+def _retrain(network: Trained, folder: Path, epochs: int, rate: float, seed: int) -> Sequence[float]:
+    settings = dict(network.settings)
+    settings |= {
+        "num_epochs": epochs,
+        "learning_rate": settings["learning_rate"] * rate,
+        "warmup_start_lr": settings.get("warmup_start_lr", 0.0) * rate,
+        "seed": seed,
+    }
+    result = paddleprune.train(
+        network.task, pretrain_weights=folder / "start", save_dir=folder / f"seed_{seed}", **network.data, **settings
+    )
+    history = json.loads((folder / f"seed_{seed}" / "history.json").read_text())
+    primary = next(iter(result.metrics))
+    return [record["metrics"][primary] for record in history]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""How much worse than the dense network a network is, on some samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.console import progress
+from paddleprune.errors import DataError, TableError
+from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
+from paddleprune.measure.evaluation import Batches, eager_forward
+from paddleprune.sensitivity.scores import Baseline, Score, Tally
+
+
+class Meter:
+    """Measures the losses of one network against what it gives now.
+
+    Args:
+        layer: the network, dense.
+        metric: its primary value counts.
+        dataset: the samples.
+        batch_size: samples a forward pass.
+        what: the work's name on the progress bar.
+
+    Attributes:
+        last: the primary metric that was measured last.
+
+    Raises:
+        TableError: the metric is 0 or not finite, so that no share of it can be lost.
+    """
+
+    def __init__(self, layer: nn.Layer, metric: Metric, dataset: Dataset, batch_size: int, what: str) -> None:
+        self._layer, self._metric, self._what = layer, metric, what
+        self._batches = Batches(dataset, batch_size)
+        tally = self._tally(None)
+        value = tally.value()
+        if not np.isfinite(value) or value == 0:
+            raise TableError(
+                f"the model's {metric.primary} is {value:g} on {len(dataset)} evaluation samples, so that no share of "
+                "it can be lost; train it first, or check the labels"
+            )
+        self.last = value
+        self._baseline = Baseline(value, tally.scores, len(dataset), metric.higher_is_better)
+
+    def __call__(self) -> Score:
+        """The network's metric as it stands, and the loss."""
+        score = self._baseline.score(self._tally(self._baseline.scores))
+        self.last = score.metric
+        return score
+
+    def _tally(self, dense: Mapping[int, Array] | None) -> Tally:
+        tally, forward, size = Tally(self._metric, dense), eager_forward(self._layer), self._batches.batch_size
+        with progress(self._what, len(self._batches)) as bar:
+            for start in range(0, len(self._batches.dataset), size):
+                inputs, targets = self._batches.take(start, start + size)
+                tally.update(start, forward(inputs), targets)
+                bar.advance()
+        return tally
+
+
+class Part(Dataset):
+    """Some samples of a dataset."""
+
+    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+        self._whole, self._indices = whole, indices
+        self.labels, self.transforms = whole.labels, whole.transforms
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._whole[self._indices[index]]
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        """As the whole dataset does."""
+        return self._whole.collate(samples)
+
+
+def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """A dataset's samples in two halves, drawn at random and always the same ones: to search with, and to judge with.
+
+    Raises:
+        DataError: there are fewer than two.
+    """
+    if len(dataset) < 2:
+        raise DataError(f"max_loss needs two evaluation samples, one of them to judge with; got {len(dataset)}")
+    order = np.random.default_rng(0).permutation(len(dataset)).tolist()
+    middle = len(order) // 2
+    return Part(dataset, sorted(order[:middle])), Part(dataset, sorted(order[middle:]))

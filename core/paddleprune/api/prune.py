@@ -1,0 +1,95 @@
+"""Cut a trained model and repair it: it works at once, without training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paddleprune.api.calibration import open_calibration
+from paddleprune.api.data import Data
+from paddleprune.api.loading import as_path, evaluation_of, open_model
+from paddleprune.api.repairing import cut_and_repair
+from paddleprune.errors import ConfigError
+from paddleprune.files import user_path
+from paddleprune.locks import locked
+from paddleprune.pruning import Plan
+from paddleprune.registry import Registry
+from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.settings import PruneSettings
+from paddleprune.training import save_checkpoint, select_device
+from paddleprune.training.folder import existing
+from paddleprune.training.places import BEST
+from paddleprune.validation import SETTING, validated
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """What pruning gave.
+
+    Attributes:
+        best_model: the checkpoint of the cut and repaired model.
+        plan: what went, with its certificate, repair and joint loss.
+        metrics: the primary metric on the samples that the joint loss is from.
+    """
+
+    best_model: Path
+    plan: Plan
+    metrics: dict[str, float]
+
+
+def prune(
+    checkpoint: str | Path,
+    *,
+    eval_dataset: Data,
+    save_dir: str | Path,
+    train_dataset: Data | None = None,
+    calibration: Data | None = None,
+    sensitivities_file: str | Path | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> PruneResult:
+    """Cut a trained model to a budget and repair it in closed form; no training, no labels of training data.
+
+    With `max_loss` the largest cut is searched whose joint loss, measured on half of the evaluation samples after the
+    repair, is within it by one standard error; the other half gives the figures that are reported.
+
+    Args:
+        checkpoint: a checkpoint folder.
+        eval_dataset: measures: a folder in the task's layout, the fields of its dataset config, or a Dataset.
+        save_dir: gets `best_model/` and `plan.json`.
+        train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation; by default the training
+            split of `eval_dataset`, if that is a folder.
+        calibration: other samples for the repair, instead; without labels is fine.
+        sensitivities_file: the table that `analyze` measured of the checkpoint; its ratios are then the path along
+            which the cut grows. Without it, units go in the order of what a repair can do without.
+        overwrite: replace a model that `save_dir` holds, once the new one is there.
+        **settings: any field of `PruneSettings`: max_loss, eval_metric_loss, criterion, samples, ridge, memory,
+            round_to, batch_size, device.
+
+    Raises:
+        ConfigError: an argument can't be used, or no budget is given.
+        DataError, CheckpointError, TableError: what was given can't be used.
+        PlanError: no cut is within the budget.
+        CertificateError: the cut model doesn't compute what the masked one does.
+    """
+    chosen = validated(PruneSettings, settings, "prune", SETTING)
+    if chosen.max_loss is None and sensitivities_file is None:
+        raise ConfigError("say how much may be lost: max_loss, such as 0.02, or a table and its eval_metric_loss")
+    select_device(chosen.device)
+    registry = Registry.discover()
+    folder, best = user_path(save_dir), user_path(save_dir) / BEST
+    with locked(folder / ".lock", folder, "choose another save_dir"):
+        if existing(best).exists() and not overwrite:
+            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or overwrite to replace it")
+        loaded = open_model(registry, as_path(checkpoint))
+        evaluation = evaluation_of(registry, loaded, eval_dataset)
+        samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
+        table = None if sensitivities_file is None else SensitivityTable.load(as_path(sensitivities_file))
+        if table is not None:
+            table.check_model(model_digest(loaded.layer), str(sensitivities_file))
+        plan, value = cut_and_repair(registry, loaded, evaluation, samples, table, chosen)
+        metrics = {evaluation.metric.primary: value}
+        save_checkpoint(best, loaded.layer, loaded.info.model_copy(update={"metrics": metrics}), plan)
+        plan.save(folder / "plan.json")
+    return PruneResult(best, plan, metrics)

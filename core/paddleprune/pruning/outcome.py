@@ -1,0 +1,84 @@
+"""What a plan says of what became of it: how well its cut was repaired, and what all of it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from paddleprune.specs import Contract
+
+
+class LayerRepair(Contract):
+    """How well a refit of one layer did.
+
+    Attributes:
+        before: the square of what the cut layer's output lacked of the dense one's, as a share of its variance; on
+            samples that the refit wasn't made from, where there are such.
+        after: the same of the refitted layer.
+        refitted: whether the refit was kept: it wasn't where it made things worse.
+    """
+
+    before: float
+    after: float
+    refitted: bool
+
+
+class Repair(Contract):
+    """What was done to what a cut left, so that the network works at once.
+
+    Attributes:
+        samples: how many samples it was made from; their labels had no part in it.
+        ridge: how strongly weights were pulled towards those of the cut network.
+        layers: the layers that were refitted.
+        left: layers and parameters that lost channels and were left as cut, with the reason.
+    """
+
+    samples: int
+    ridge: float
+    layers: dict[str, LayerRepair]
+    left: dict[str, str] = Field(default_factory=dict)
+
+    def describe(self) -> str:
+        """One line: how much was refitted, and how well."""
+        done = [layer for layer in self.layers.values() if layer.refitted]
+        before, after = (
+            float(np.median([getattr(layer, word) for layer in done] or [0.0])) for word in ("before", "after")
+        )
+        rest = len(self.layers) - len(done) + len(self.left)
+        return (
+            f"{len(done)} layers refitted from {self.samples} samples; what the median one's output lacks of the dense "
+            f"one's went from {before:.1%} to {after:.1%} of its variance; {rest} left as cut"
+        )
+
+
+class JointLoss(Contract):
+    """What the whole plan costs: metric losses, measured on the network itself.
+
+    Attributes:
+        asked: the most that the plan might cost; None where a tolerance of each group alone made it.
+        expected: the sum of the losses of single groups that the table expects; None without a table.
+        cut: after the cut.
+        repaired: after the cut and the repair.
+        error: the standard error of `repaired`, from the differences to the dense network sample by sample.
+        samples: evaluation samples that these losses are from, which no search has seen; None where they are the
+            user's own, and the search has.
+        tried: how many plans a search measured, on the other samples.
+    """
+
+    asked: float | None = None
+    expected: float | None = None
+    cut: float
+    repaired: float
+    error: float | None = None
+    samples: int | None
+    tried: int = 0
+
+    def describe(self) -> str:
+        """One line: asked, expected, cut, repaired."""
+        asked = "" if self.asked is None else f"asked: at most {self.asked:g}; "
+        expected = "" if self.expected is None else f"the table's losses add up to {self.expected:.4f}; "
+        error = "" if self.error is None else f" ± {self.error:.4f}"
+        unseen = f" that none of the {self.tried} plans tried had seen" if self.tried else ""
+        on = "" if self.samples is None else f" ({self.samples} samples{unseen})"
+        losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
+        return f"{asked}{expected}metric loss of the whole plan: {losses}{on}"

@@ -1,0 +1,101 @@
+"""Cut and repaired at once, by the command line and for any layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from command import run
+from paddle import nn
+from test_bad_input import refused
+
+import paddleprune
+from paddleprune.errors import ConfigError, PlanError
+from paddleprune.graph.tensors import named_tensors
+
+
+@pytest.fixture(scope="module")
+def cut(data: Path, work: Path, dense: Path) -> Path:
+    words = ("--data", data, "--max-loss", 0.3, "--samples", 48, "--save-dir", work / "cut")
+    done = run("prune", dense, *words)
+    assert "certificate: masked and shrunk outputs differ by at most" in done.stderr
+    assert "repair: " in done.stderr
+    assert f"pruned model: {work / 'cut' / 'best_model'}" in done.stdout
+    assert "asked: at most 0.3; metric loss of the whole plan: cut " in done.stdout
+    assert "(12 samples that none of the 8 plans tried had seen)" in done.stdout
+    return work / "cut" / "best_model"
+
+
+def test_the_cut_model_is_smaller_says_what_it_lost_and_works_at_once(cut: Path, data: Path) -> None:
+    plan = json.loads((cut.parent / "plan.json").read_text())
+    assert plan["after"]["flops"] < 0.9 * plan["before"]["flops"]
+    assert plan["criterion"] == "obs"
+    assert plan["joint"]["asked"] == 0.3
+    assert plan["repair"]["samples"] == 48
+    assert all(layer["after"] <= layer["before"] for layer in plan["repair"]["layers"].values())
+    values = dict(line.split() for line in run("evaluate", cut, "--data", data).stdout.splitlines())
+    judged = json.loads((cut / "checkpoint.json").read_text())["metrics"]["acc1"] * 12
+    searched = float(values["acc1"]) * 24 - judged
+    assert judged == pytest.approx(round(judged))
+    assert searched == pytest.approx(round(searched), abs=1e-3)
+    assert 12 * (1 - 0.3) * 0.5 <= searched <= 12
+
+
+def test_a_table_is_a_path_too_and_a_tolerance_needs_no_search(
+    data: Path, work: Path, dense: Path, table: Path
+) -> None:
+    words = ("--data", data, "--sensitivities-file", table)
+    done = run("prune", dense, *words, "--max-loss", 0.3, "--save-dir", work / "cut by table")
+    assert "the table's losses add up to" in done.stdout
+    done = run("prune", dense, *words, "--eval-metric-loss", 0.2, "--save-dir", work / "cut by tolerance")
+    assert "asked" not in done.stdout
+    assert "(24 samples)" in done.stdout
+
+
+def test_budgets_that_cannot_be(data: Path, tmp_path: Path, dense: Path) -> None:
+    there = ("--data", data, "--save-dir", tmp_path / "out")
+    assert "max_loss" in refused("prune", dense, *there).replace("--max-loss", "max_loss")
+    assert "5" in refused("prune", dense, *there, "--max-loss", 5)
+    fields = tmp_path / "run.yaml"
+    fields.write_text(json.dumps({"eval_dataset": {"data_dir": str(data / "val")}, "max_loss": 0.1}))
+    message = refused("prune", dense, "--config", fields, "--save-dir", tmp_path / "out")
+    assert "calibration" in message
+    assert not (tmp_path / "out" / "best_model").exists()
+
+
+def layer_and_metric() -> tuple[nn.Layer, paddle.Tensor]:
+    paddle.seed(0)
+    layer = nn.Sequential(
+        *(nn.Conv2D(1, 16, 3), nn.ReLU(), nn.Conv2D(16, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(256, 2))
+    )
+    return layer, paddle.randn([96, 1, 8, 8])
+
+
+def test_any_layer_within_a_loss() -> None:
+    layer, images = layer_and_metric()
+    before = {name: tensor.numpy().copy() for name, tensor in named_tensors(layer).items()}
+    given = layer(images)
+    wanted = given[64:].argmax(1)
+
+    def agreement(layer: nn.Layer) -> float:
+        return float((layer(images[64:]).argmax(1) == wanted).astype("float32").mean())
+
+    graph = paddleprune.trace(layer, images[:1])
+    plan = paddleprune.prune_layer(graph, agreement, calibration=images[:64], max_loss=0.1)
+    assert agreement(layer) >= 0.9
+    assert plan.plan.joint.repaired == pytest.approx(1 - agreement(layer))
+    assert plan.plan.after.flops < plan.plan.before.flops
+    assert plan.certificate.passed
+    plan.undo(layer)
+    for name, tensor in named_tensors(layer).items():
+        np.testing.assert_array_equal(tensor.numpy(), before[name])
+    with pytest.raises(PlanError, match="no cut within max_loss 0 was found"):
+        paddleprune.prune_layer(
+            graph, lambda layer: 1 - float(((layer(images) - given) ** 2).sum()), calibration=images[:64], max_loss=0
+        )
+    with pytest.raises(ConfigError, match="0 for the dense layer"):
+        paddleprune.prune_layer(graph, lambda layer: 0.0, calibration=images[:64], max_loss=0.1)
+    np.testing.assert_array_equal(layer[0].weight.numpy(), before["0.weight"])
