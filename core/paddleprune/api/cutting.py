@@ -28,6 +28,7 @@ class Cutter:
         record: what the dense network gave for the calibration samples; None where nothing is repaired.
         ridge: of the repair.
         probe: inputs that prove each cut.
+        leave: layers that are never refitted.
 
     Attributes:
         restore: what makes the network dense again, bit for bit.
@@ -41,8 +42,10 @@ class Cutter:
         record: Record | None,
         ridge: float,
         probe: Sequence[Any],
+        leave: frozenset[str] = frozenset(),
     ) -> None:
         self._layer, self._engine, self._record, self._ridge, self._probe = layer, engine, record, ridge, probe
+        self._leave = leave
         self.restore = snapshot(layer, graph)
         self._cut: Cut | None = None
 
@@ -55,7 +58,7 @@ class Cutter:
         """Repair what the cut left; the plan says how well."""
         if self._record is None or self._cut is None or not plan.groups:
             return plan
-        done = repair(self._layer, self._record, self._cut, ridge=self._ridge)
+        done = repair(self._layer, self._record, self._cut, ridge=self._ridge, leave=self._leave)
         return plan.model_copy(update={"repair": done})
 
     def undo(self) -> None:

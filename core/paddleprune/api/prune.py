@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
-from paddleprune.api.repairing import cut_and_repair
+from paddleprune.api.pruning import Wish, cut_and_repair
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
+from paddleprune.interfaces import Scorer
 from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import SensitivityTable, model_digest
 from paddleprune.settings import PruneSettings
 from paddleprune.training import save_checkpoint, select_device
 from paddleprune.training.folder import existing
@@ -46,6 +47,8 @@ def prune(
     train_dataset: Data | None = None,
     calibration: Data | None = None,
     sensitivities_file: str | Path | None = None,
+    exclude: str | Sequence[str] = (),
+    scorer: Scorer | None = None,
     overwrite: bool = False,
     **settings: Any,
 ) -> PruneResult:
@@ -63,6 +66,8 @@ def prune(
         calibration: other samples for the repair, instead; without labels is fine.
         sensitivities_file: the table that `analyze` measured of the checkpoint; its ratios are then the path along
             which the cut grows. Without it, units go in the order of what a repair can do without.
+        exclude: groups that stay whole, by name or by glob (`features.0.*`).
+        scorer: the function that ranked the table's units, where it was one of your own.
         overwrite: replace a model that `save_dir` holds, once the new one is there.
         **settings: any field of `PruneSettings`: max_loss, eval_metric_loss, criterion, samples, ridge, memory,
             round_to, batch_size, device.
@@ -85,10 +90,8 @@ def prune(
         loaded = open_model(registry, as_path(checkpoint))
         evaluation = evaluation_of(registry, loaded, eval_dataset)
         samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
-        table = None if sensitivities_file is None else SensitivityTable.load(as_path(sensitivities_file))
-        if table is not None:
-            table.check_model(model_digest(loaded.layer), str(sensitivities_file))
-        plan, value = cut_and_repair(registry, loaded, evaluation, samples, table, chosen)
+        table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
+        plan, value = cut_and_repair(registry, loaded, evaluation, Wish(chosen, table, exclude, scorer, samples))
         metrics = {evaluation.metric.primary: value}
         save_checkpoint(best, loaded.layer, loaded.info.model_copy(update={"metrics": metrics}), plan)
         plan.save(folder / "plan.json")

@@ -1,34 +1,55 @@
-"""Shrinking an analyzed model as its table and a tolerance say."""
+"""A trained model, a budget and samples -> the model, cut in place, and repaired."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from paddleprune.api.loading import check_labels, graph_of_loaded, open_model
+from paddleprune.api.calibration import calibration_inputs
+from paddleprune.api.cutting import Cutter, carry_out, largest_cut
+from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
+from paddleprune.api.meter import Meter, halves
 from paddleprune.console import say
-from paddleprune.engines import left_whole, open_engine
+from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError
+from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Dataset, Scorer, read_sample
 from paddleprune.pruning import Plan, solve
 from paddleprune.registry import Registry
+from paddleprune.repair import Path as PlanPath
+from paddleprune.repair import Record, TablePath, UniformPath, UnitPath, heads_of, order_units, record
 from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
+from paddleprune.settings import PruneSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel
 
 PROBE = 8
-"""Images in the probe batch of a certificate, at most."""
+"""Samples in the probe batch of a certificate, at most."""
+TOLERANCE = 0.05
+"""What each group alone may lose, where a table is given and nothing is said."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How to prune; as the arguments of `train`."""
+    """How to prune.
 
-    eval_metric_loss: float
-    round_to: int
-    exclude: str | Sequence[str]
-    criterion: Scorer | None
+    Attributes:
+        settings: the budget, and how to repair.
+        table_file: the sensitivity table; None to order the units otherwise, within a `max_loss`.
+        exclude: groups that stay whole, by name or glob.
+        criterion: the function that ranked the table's units, where it was one of the user's own.
+        calibration: what the repair's samples are drawn from; None for no repair.
+        heads: whether the layers that give the outputs are refitted, too. Training that follows fits them better.
+    """
+
+    settings: PruneSettings
+    table_file: Path | None = None
+    exclude: str | Sequence[str] = ()
+    criterion: Scorer | None = None
+    calibration: Dataset | None = None
+    heads: bool = True
 
 
 def open_analyzed(registry: Registry, weights: str | Path, options: FamilyOptions, evaluation: Dataset) -> LoadedModel:
@@ -46,43 +67,90 @@ def open_analyzed(registry: Registry, weights: str | Path, options: FamilyOption
     return loaded
 
 
-def prune_with_table(
-    registry: Registry,
-    loaded: LoadedModel,
-    table_file: Path,
-    wish: Wish,
-    evaluation: Dataset,
-) -> Plan:
-    """Shrink the analyzed network, in place, as its table and the tolerance say, with a certificate.
+def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> tuple[Plan, float]:
+    """Cut a checkpoint's network to a budget, in place, repair it, and measure what that costs.
 
     Args:
-        registry: knows what the network's plugin protects.
-        loaded: the network, as `open_analyzed` gives it.
-        table_file: its table.
+        registry: knows its plugin.
+        loaded: the dense model; its network is changed.
+        evaluation: what measures.
         wish: how to prune.
-        evaluation: gives the probe of the certificate.
+
+    Returns:
+        The plan, and the primary metric of what is left, on the samples that the plan's joint loss is from.
 
     Raises:
-        TableError: the table belongs to another model.
-        CertificateError: the shrunk network doesn't compute what the masked one does.
+        DataError, TableError: a sample can't be decoded, the metric is 0, or the table is another model's.
+        PlanError: no cut is within the budget.
+        CertificateError: the cut network doesn't compute what the masked one does.
     """
-    table = SensitivityTable.load(table_file)
-    table.check_model(model_digest(loaded.layer), str(table_file))
-    identity = table.identity
-    ranking = criterion_of(identity.criterion, wish.criterion)
-    engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), ranking)
+    layer, graph, asked = loaded.layer, graph_of_loaded(registry, loaded), wish.settings
+    table = _table(loaded, wish)
+    engine = _engine(loaded, graph, table, wish)
     whole = left_whole(engine, wish.exclude)
-    plan = solve(engine, table, wish.eval_metric_loss, wish.round_to, whole)
-    groups = [group for group in engine.groups if group.name not in whole]
-    _say_what_is_estimated(table, groups, wish.eval_metric_loss, table_file)
-    samples = [read_sample(evaluation, i) for i in range(min(PROBE, len(evaluation)))]
-    plan = engine.prune(plan, evaluation.collate(samples)[0])
+    seen = None
+    if wish.calibration is not None:
+        seen = record(layer, calibration_inputs(wish.calibration, asked.samples), asked.memory)
+    leave = frozenset() if wish.heads else heads_of(graph)
+    cutter = Cutter(layer, graph, engine, seen, asked.ridge, _probe(evaluation.dataset), leave)
+    search, judge = (None, evaluation.dataset) if asked.max_loss is None else halves(evaluation.dataset)
+    meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
+    tried = 0
+    if search is not None and asked.max_loss is not None:
+        searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
+        path = _path(engine, loaded, graph, seen, table, asked, whole)
+        plan, tried = largest_cut(cutter, path, searching, asked.max_loss)
+    else:
+        assert table is not None
+        assert wish.table_file is not None
+        tolerance = TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
+        plan = solve(engine, table, tolerance, asked.round_to, whole)
+        groups = [group for group in engine.groups if group.name not in whole]
+        _say_what_is_estimated(table, groups, tolerance, wish.table_file)
+    plan = carry_out(cutter, plan, meter, asked=asked.max_loss, tried=tried)
     before = loaded.plan.attributes if loaded.plan else {}
-    plan = plan.model_copy(update={"attributes": {**before, **plan.attributes}})
-    say(plan.summary())
-    if plan.certificate is not None:
-        say(f"certificate: {plan.certificate.describe()}")
-    return plan
+    return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last
+
+
+def _table(loaded: LoadedModel, wish: Wish) -> SensitivityTable | None:
+    if wish.table_file is None:
+        return None
+    table = SensitivityTable.load(wish.table_file)
+    table.check_model(model_digest(loaded.layer), str(wish.table_file))
+    return table
+
+
+def _engine(loaded: LoadedModel, graph: ChannelGraph, table: SensitivityTable | None, wish: Wish) -> Engine:
+    if table is not None:
+        ranking = criterion_of(table.identity.criterion, wish.criterion)
+        return open_engine(table.identity.engine, loaded.layer, graph, ranking)
+    order = wish.settings.criterion
+    return open_engine("native", loaded.layer, graph, "l1" if order == "obs" else order)
+
+
+def _path(
+    engine: Engine,
+    loaded: LoadedModel,
+    graph: ChannelGraph,
+    seen: Record | None,
+    table: SensitivityTable | None,
+    asked: PruneSettings,
+    whole: frozenset[str],
+) -> PlanPath:
+    """Along what the cut grows: a table's tolerances, the units' own order, or one ratio for all groups."""
+    if table is not None:
+        return TablePath(engine, table, asked.round_to, whole)
+    if asked.criterion != "obs" or seen is None:
+        return UniformPath(engine, asked.round_to, whole)
+    order = order_units(loaded.layer, graph, seen, whole)
+    if order.unscored:
+        say(f"stay whole, since no layer that can be refitted reads them: {', '.join(order.unscored)}")
+    return UnitPath(graph, order, asked.round_to)
+
+
+def _probe(dataset: Dataset) -> Sequence[Any]:
+    samples = [read_sample(dataset, i) for i in range(min(PROBE, len(dataset)))]
+    return dataset.collate(samples)[0]
 
 
 def _say_what_is_estimated(

@@ -30,6 +30,10 @@ class _ModelRun(_DataRun):
     pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
     sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")
     eval_metric_loss: Tolerance = Field(0.05, description="share of the metric that each group alone may lose")
+    max_loss: Tolerance | None = Field(
+        None, description="share of the metric that the whole plan may lose, measured after its repair"
+    )
+    repair: bool = Field(True, description="repair the cut network before training goes on from it")
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
@@ -67,6 +71,9 @@ class PruneRun(PruneSettings, _DataRun):
     )
     sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut along its tolerances")
     save_dir: Path = Field(Path("output/pruned"), description="folder for best_model and plan.json")
+    exclude: tuple[str, ...] = Field(
+        (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
+    )
     overwrite: bool = Field(False, description="replace a model that save_dir holds")
 
     def train_data(self) -> Any:

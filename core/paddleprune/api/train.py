@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
-from paddleprune.api.loading import as_path, check_labels, options_for
-from paddleprune.api.pruning import Wish, open_analyzed, prune_with_table
+from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
+from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed
 from paddleprune.api.starting import start_from
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
@@ -18,7 +19,7 @@ from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.settings import TrainSettings, check_tolerance
+from paddleprune.settings import PruneSettings, TrainSettings, check_tolerance
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -36,6 +37,11 @@ from paddleprune.training import (
 from paddleprune.training.folder import existing
 from paddleprune.validation import SETTING, validated
 
+_RIDGE = 0.1
+"""How strongly a repair keeps to the cut weights where training follows."""
+_RATE = 0.25
+"""What the usual learning rate is multiplied by where training goes on from a repaired network."""
+
 
 def train(
     task: str,
@@ -51,6 +57,8 @@ def train(
     round_to: int = 1,
     exclude: str | Sequence[str] = (),
     criterion: Scorer | None = None,
+    max_loss: float | None = None,
+    repair: bool = True,
     resume_checkpoint: str | Path | None = None,
     overwrite: bool = False,
     loss: Mapping[str, Any] | None = None,
@@ -76,6 +84,10 @@ def train(
             one, works in blocks of 8 or 16.
         exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
         criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
+        max_loss: instead of a tolerance for each group: what the whole plan may lose, measured after its repair on
+            half of the evaluation samples.
+        repair: whether the cut network is repaired before training goes on from it; then a learning rate that isn't
+            given is a quarter of the usual one, since more would undo the repair.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
             another epoch than the last, or for more epochs.
         overwrite: remove an earlier run in `save_dir`, and start again.
@@ -92,6 +104,10 @@ def train(
     """
     chosen = validated(TrainSettings, settings, "training", SETTING)
     check_tolerance(eval_metric_loss, "eval_metric_loss")
+    budget = {"max_loss": max_loss, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
+    how = validated(PruneSettings, {**budget, "ridge": _RIDGE, "batch_size": chosen.eval_batch_size}, "prune", SETTING)
+    if sensitivities_file is not None and repair and "learning_rate" not in settings:
+        chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * _RATE})
     if (exclude or criterion) and sensitivities_file is None:
         raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
     select_device(chosen.device)
@@ -133,6 +149,8 @@ def train(
         sensitivities_file=None if table is None else Source.of(table, table),
         eval_metric_loss=None if table is None else eval_metric_loss,
         round_to=None if table is None else round_to,
+        max_loss=None if table is None else max_loss,
+        repair=None if table is None else repair,
         exclude=() if table is None else ((exclude,) if isinstance(exclude, str) else tuple(exclude)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
@@ -156,10 +174,11 @@ def train(
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
         elif table is not None and start is not None:
-            wish = Wish(eval_metric_loss, round_to, exclude, criterion)
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
+            samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
+            wish = Wish(how, table, exclude, criterion, samples, heads=False)
             layer = loaded.layer
-            plan = prune_with_table(registry, loaded, table, wish, evaluation)
+            plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
             plan.save(folder / "plan.json")
         elif start is not None:
             layer, plan = start_from(registry, start, chosen_options)

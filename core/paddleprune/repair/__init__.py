@@ -4,6 +4,7 @@ from paddleprune.repair.joint import Found as Found
 from paddleprune.repair.joint import search as search
 from paddleprune.repair.network import RIDGE as RIDGE
 from paddleprune.repair.network import Cut as Cut
+from paddleprune.repair.network import heads_of as heads_of
 from paddleprune.repair.network import repair as repair
 from paddleprune.repair.order import order_units as order_units
 from paddleprune.repair.path import Path as Path

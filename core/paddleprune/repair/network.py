@@ -75,6 +75,11 @@ def repair(
     return Repair(samples=record.samples, ridge=ridge, layers=layers, left=left)
 
 
+def heads_of(graph: ChannelGraph) -> frozenset[str]:
+    """The layers that give a network's outputs."""
+    return frozenset(group.name for group in graph.groups if (group.protected or "").startswith("feeds an output"))
+
+
 class _Pass:
     """One forward pass: hands each call of a layer what the same call gave in the dense network."""
 

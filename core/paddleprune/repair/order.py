@@ -43,7 +43,7 @@ class Order:
         return list(self.units[:low])
 
 
-def order_units(layer: nn.Layer, graph: ChannelGraph, record: Record) -> Order:
+def order_units(layer: nn.Layer, graph: ChannelGraph, record: Record, whole: frozenset[str] = frozenset()) -> Order:
     """Put everything that may go in order.
 
     After each step what is left is refitted, as far as the dense network's samples tell, and scored anew.
@@ -52,19 +52,20 @@ def order_units(layer: nn.Layer, graph: ChannelGraph, record: Record) -> Order:
         layer: the dense network that the graph was built from.
         graph: its channel graph.
         record: what the dense network gave for some samples.
+        whole: groups that stay whole.
 
     Raises:
         PlanError: the network has no outputs that could be differentiated.
     """
-    return _Greedy(graph, readers(layer, graph, record)).order()
+    return _Greedy(graph, readers(layer, graph, record), whole).order()
 
 
 class _Greedy:
-    def __init__(self, graph: ChannelGraph, parts: list[Reader]) -> None:
+    def __init__(self, graph: ChannelGraph, parts: list[Reader], whole: frozenset[str]) -> None:
         self._graph, self._parts = graph, parts
         read = self._read()
         self._unscored = tuple(g.name for g in graph.prunable if not read[list(g.units)].any())
-        groups = [group for group in graph.prunable if group.name not in self._unscored]
+        groups = [group for group in graph.prunable if group.name not in {*self._unscored, *whole}]
         self._units = np.array([unit for group in groups for unit in group.units], np.int64)
         self._limits = Limits(limit for group in groups for limit in group.limits)
         self._alive = read[self._units] if len(self._units) else np.zeros(0, bool)

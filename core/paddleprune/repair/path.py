@@ -56,15 +56,17 @@ class UniformPath:
     Args:
         planner: the engine of the network; its criterion ranks the units.
         round_to: channels of every pruned convolution stay a multiple of this.
+        whole: groups that stay whole.
     """
 
-    def __init__(self, planner: Planner, round_to: int = 1) -> None:
-        self._planner, self._round_to = planner, round_to
+    def __init__(self, planner: Planner, round_to: int = 1, whole: frozenset[str] = frozenset()) -> None:
+        self._planner, self._round_to, self._whole = planner, round_to, whole
 
     def plan(self, place: float) -> Plan:
         """The plan at a place."""
         ratio = min(place, _ALMOST)
-        return self._planner.plan({group.name: ratio for group in self._planner.groups}, round_to=self._round_to)
+        ratios = {group.name: ratio for group in self._planner.groups if group.name not in self._whole}
+        return self._planner.plan(ratios, round_to=self._round_to)
 
 
 class TablePath:
@@ -74,10 +76,13 @@ class TablePath:
         planner: the engine of the network, with the table's criterion.
         table: its sensitivity table.
         round_to: channels of every pruned convolution stay a multiple of this.
+        whole: groups that stay whole.
     """
 
-    def __init__(self, planner: Planner, table: SensitivityTable, round_to: int = 1) -> None:
-        self._planner, self._table, self._round_to = planner, table, round_to
+    def __init__(
+        self, planner: Planner, table: SensitivityTable, round_to: int = 1, whole: frozenset[str] = frozenset()
+    ) -> None:
+        self._planner, self._table, self._round_to, self._whole = planner, table, round_to, whole
         losses = {max(p.loss, 0.0) for points in table.groups.values() for p in points if p.loss < 1}
         self._losses = sorted(losses | {0.0})
 
@@ -86,4 +91,4 @@ class TablePath:
         at = place * (len(self._losses) - 1)
         low = self._losses[int(at)]
         high = self._losses[min(int(at) + 1, len(self._losses) - 1)]
-        return solve(self._planner, self._table, low + (at - int(at)) * (high - low), self._round_to)
+        return solve(self._planner, self._table, low + (at - int(at)) * (high - low), self._round_to, self._whole)

@@ -44,7 +44,7 @@ class Asked(Contract):
         train_transforms, eval_transforms: the preprocessing, resolved.
         pretrain_weights: where the run starts; None from scratch.
         sensitivities_file: the table that it prunes with.
-        eval_metric_loss, round_to, exclude: how, if it prunes.
+        eval_metric_loss, max_loss, repair, round_to, exclude: how, if it prunes.
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
@@ -63,6 +63,8 @@ class Asked(Contract):
     pretrain_weights: Source | None = None
     sensitivities_file: Source | None = None
     eval_metric_loss: float | None = None
+    max_loss: float | None = None
+    repair: bool | None = None
     round_to: int | None = None
     exclude: tuple[str, ...] = ()
     resumed: Source | None = None
@@ -108,7 +110,8 @@ class Asked(Contract):
 
 _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
-    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "round_to", "exclude", "resumed"),
+    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "max_loss", "repair"),
+    *("round_to", "exclude", "resumed"),
 )
 _FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers"})
 """Settings that change neither weights nor which of them are the best."""

@@ -13,7 +13,7 @@ from paddleprune.training.checkpoint import INFO, PLAN, read_state
 from paddleprune.training.folder import existing
 from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epochs
 
-_START = ("pretrain_weights", "sensitivities_file", "eval_metric_loss", "round_to", "resumed")
+_START = ("pretrain_weights", "sensitivities_file", "eval_metric_loss", "max_loss", "repair", "round_to", "resumed")
 """What a run that is resumed by name need not be told again."""
 
 
