@@ -122,6 +122,10 @@ class AnalyzeSettings(Contract):
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
+REPAIRED_RATE = 0.25
+"""What the usual learning rate is multiplied by where training goes on from a repaired network."""
+
+
 class RepairSettings(Contract):
     """How what a cut left is repaired."""
 

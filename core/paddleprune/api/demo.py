@@ -14,6 +14,7 @@ from paddleprune.api.analyze import analyze
 from paddleprune.api.background import BackgroundTraining
 from paddleprune.api.compare import compare
 from paddleprune.api.predict import predict
+from paddleprune.api.prune import prune
 from paddleprune.api.train import train
 from paddleprune.api.visualize import visualize
 from paddleprune.console import say
@@ -22,6 +23,7 @@ from paddleprune.files import user_path, write_bytes, write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison
+from paddleprune.settings import REPAIRED_RATE
 from paddleprune.specs import Contract, Demo
 from paddleprune.training import read_info
 
@@ -29,6 +31,9 @@ POINT = 0.01
 """How far below the dense control the pruned model may stay."""
 LEAST = 0.1
 """The share of the FLOPs or of the parameters that must go: who cuts nothing, loses nothing."""
+_FOLDERS = ("", "_repaired", "_prune", "_control")
+"""What is added to the family's name: the dense model, the cut and repaired one, the retrained one, the control."""
+_RATES = ("learning_rate", "warmup_start_lr")
 _MARK = ".paddleprune-demo"
 _WIDEST = 1024
 """Pixels that a picture is enlarged to, at most."""
@@ -38,7 +43,7 @@ class DemoResult(Contract):
     """What a demo gave.
 
     Attributes:
-        comparison: the dense model, the dense control of equal epochs and the pruned model.
+        comparison: the dense model, the dense control of equal epochs, the cut and repaired model, the retrained one.
         summary: what goes, the certificate, and the verdict.
         passed: whether the pruned model is at most one point below the control, and really smaller.
     """
@@ -71,36 +76,45 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     registry.task(task)
     _clear(folder)
     recipe = registry.demo(task, folder / "data")
-    dense, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in ("", "_prune", "_control"))
+    dense, repaired, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in _FOLDERS)
     epochs, more = recipe.settings["num_epochs"], recipe.retrain_settings["num_epochs"]
 
-    say(f"[1/4] train {recipe.family} for {epochs} epochs")
+    say(f"[1/5] train {recipe.family} for {epochs} epochs")
     train(**_training(task, recipe, dense, recipe.settings), model=recipe.family, options=recipe.options)
     start = dense / "best_model"
     again, log = {**recipe.settings, **recipe.retrain_settings}, folder / "control.log"
     say(f"      from here on a control trains beside: the dense model, for {more} more epochs too ({log})")
     with BackgroundTraining(log, **_training(task, recipe, control, again), pretrain_weights=start) as background:
-        say("[2/4] analyze: the metric without each group, at every ratio")
+        say("[2/5] analyze: the metric without each group, at every ratio")
         table = folder / "sensitivities.json"
         analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
         visualize(table, model=start)
-        say(f"[3/4] prune with eval_metric_loss={recipe.eval_metric_loss:g} and retrain for {more} epochs")
-        train(
-            **_training(task, recipe, pruned, again),
-            pretrain_weights=start,
+        say(f"[3/5] cut with eval_metric_loss={recipe.eval_metric_loss:g}, and repair: no training")
+        done = prune(
+            start,
+            eval_dataset=recipe.eval_dataset,
+            train_dataset=recipe.train_dataset,
+            save_dir=repaired,
             sensitivities_file=table,
             eval_metric_loss=recipe.eval_metric_loss,
         )
+        say(f"[4/5] retrain the repaired model for {more} epochs")
+        train(**_training(task, recipe, pruned, _gently(again)), pretrain_weights=done.best_model)
         say("      the pruned model is done; the control goes on")
         background.wait()
-    plan = Plan.load(pruned / "plan.json")
-    plan.save(folder / "plan.json")
-    say("[4/4] compare")
-    models = [place / "best_model" for place in (dense, control, pruned)]
+    done.plan.save(folder / "plan.json")
+    say("[5/5] compare")
+    models = [place / "best_model" for place in (dense, control, repaired, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
-        draw_both(models[0], models[2], recipe.examples, folder / "examples")
-    return _verdict(comparison, plan, read_info(models[0]).higher_is_better)
+        draw_both(models[0], models[-1], recipe.examples, folder / "examples")
+    return _verdict(comparison, done.plan, read_info(models[0]).higher_is_better)
+
+
+def _gently(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same training at lower rates: what goes on from a repaired network needs less, and more would undo it."""
+    rates: dict[str, Any] = {name: settings[name] * REPAIRED_RATE for name in _RATES if name in settings}
+    return {**settings, **rates}
 
 
 def _training(task: str, recipe: Demo, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +137,7 @@ def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
 
 
 def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:
-    control, pruned = (row.metric for row in comparison.rows[1:])
+    control, pruned = comparison.rows[1].metric, comparison.rows[-1].metric
     behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
     before, after = plan.before, plan.after
     gone = max(1 - after.parameters / before.parameters, 1 - after.flops / max(before.flops, 1))
@@ -133,7 +147,8 @@ def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> Demo
     certificate = plan.certificate.describe() if plan.certificate else "none"
     verdict = f"failed: {'; '.join(problems)}" if problems else "passed"
     values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
-    summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
+    joint = f"\nbefore any retraining: {plan.joint.describe()}" if plan.joint else ""
+    summary = f"{plan.summary()}\ncertificate: {certificate}{joint}\n{pruned.name}: {values}: {verdict}"
     return DemoResult(comparison=comparison, summary=summary, passed=not problems)
 
 

@@ -19,7 +19,7 @@ from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.settings import PruneSettings, TrainSettings, check_tolerance
+from paddleprune.settings import REPAIRED_RATE, PruneSettings, TrainSettings, check_tolerance
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -39,8 +39,6 @@ from paddleprune.validation import SETTING, validated
 
 _RIDGE = 0.1
 """How strongly a repair keeps to the cut weights where training follows."""
-_RATE = 0.25
-"""What the usual learning rate is multiplied by where training goes on from a repaired network."""
 
 
 def train(
@@ -107,7 +105,7 @@ def train(
     budget = {"max_loss": max_loss, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
     how = validated(PruneSettings, {**budget, "ridge": _RIDGE, "batch_size": chosen.eval_batch_size}, "prune", SETTING)
     if sensitivities_file is not None and repair and "learning_rate" not in settings:
-        chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * _RATE})
+        chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
     if (exclude or criterion) and sensitivities_file is None:
         raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
     select_device(chosen.device)
