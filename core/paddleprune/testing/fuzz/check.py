@@ -19,6 +19,7 @@ from paddleprune.sensitivity.evaluators import first_disagreement
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.testing.fuzz.network import Network, example, sample_shapes
 from paddleprune.testing.fuzz.program import Program
+from paddleprune.testing.mending import check_order, check_repair
 
 _HARD_CODING = {"divide_axis", "channel_shuffle", "windows", "to_image", "expand"}
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
@@ -103,6 +104,9 @@ def check(
     cuts = [_some(generator, [group]) for group in chosen[:_ALONE]] + [_some(generator, chosen)]
     for cut in filter(None, cuts):
         check_exact(network, graph, cut, inputs)
+    if cuts[-1]:
+        check_repair(network, graph, cuts[-1], inputs, None)
+        check_order(network, graph, inputs)
     masks = [mask for mask in (_maskable(graph, cut) for cut in cuts) if mask]
     compiled = compiled and bool(masks)
     agreed = compiled and check_compiled(network, graph, masks[-1], inputs)
