@@ -26,7 +26,8 @@ from paddleprune.sensitivity.table import Point
 from paddleprune.sensitivity.unpickle import read_losses
 from paddleprune.settings import TrainSettings
 from paddleprune.specs import FamilyOptions
-from paddleprune.training import CheckpointInfo, load_model, read_checkpoint, save_checkpoint
+from paddleprune.training import Asked, CheckpointInfo, load_model, read_checkpoint, save_checkpoint
+from paddleprune.training.asked import RUN
 from paddleprune.training.checkpoint import INFO, OPTIMIZER, PLAN, STATE, WEIGHTS, read_state
 from paddleprune.training.state import Best, EpochRecord, TrainState
 from paddleprune.validation import validated
@@ -94,16 +95,31 @@ def _own(folder: Path, registry: Registry) -> list[Target]:
     )  # fmt: skip
     checkpoint = folder / "epoch_1"
     save_checkpoint(checkpoint, layer, info, made.plan, state, {"velocity": np.ones(9, np.float32)})
+    _asked(info).save(folder)
     again = paddleprune.trace(dense, (1, 1, SIDE, SIDE))
     return [
         Target("plan", plan, lambda: Plan.load(plan).model_dump_json(), True),
         Target("edited plan", edited, lambda: paddleprune.load_plan(again, edited, edited=True).plan),
         Target("table", table, lambda: SensitivityTable.load(table).model_dump_json(), True),
+        Target("run", folder / RUN, lambda: _run(folder), True),
         *(
             Target(name, checkpoint / name, lambda: _checkpoint(checkpoint), True)
             for name in (INFO, PLAN, WEIGHTS, STATE, OPTIMIZER)
         ),
     ]  # fmt: skip
+
+
+def _asked(info: CheckpointInfo) -> Asked:
+    return Asked(
+        task=info.task, family=info.family, options=info.options, loss={}, metric={}, training_samples=9,
+        evaluation_samples=3, labels=info.labels, train_transforms=({"name": "Resize"},), eval_transforms=(),
+        settings=TrainSettings(),
+    )  # fmt: skip
+
+
+def _run(folder: Path) -> str:
+    found = Asked.of(folder)
+    return "" if found is None else found.model_dump_json()
 
 
 def _table(groups: Any, model: str) -> SensitivityTable:

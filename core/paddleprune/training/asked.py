@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from paddleprune.errors import CheckpointError
-from paddleprune.files import read_json, write_json
 from paddleprune.settings import TrainSettings
+from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
 
 RUN = "run.json"
@@ -34,7 +34,7 @@ class Source(Contract):
             raise CheckpointError(f"cannot read {file}: {error.strerror}") from error
 
 
-class Asked(Contract):
+class Asked(Signed):
     """What `run.json` holds: all that decides about a run's weights and its best model.
 
     Attributes:
@@ -48,6 +48,9 @@ class Asked(Contract):
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
+
+    signed_since: ClassVar[int] = 1
+    way_out: ClassVar[str] = "start the run again with overwrite, or in another save_dir"
 
     schema_version: int = 1
     task: str
@@ -86,7 +89,7 @@ class Asked(Contract):
 
     def save(self, save_dir: Path) -> None:
         """Write it into a run's folder."""
-        write_json(save_dir / RUN, self)
+        write_signed(save_dir / RUN, self)
 
     @classmethod
     def of(cls, save_dir: Path) -> Asked | None:
@@ -95,7 +98,7 @@ class Asked(Contract):
         Raises:
             CheckpointError: the file can't be read.
         """
-        return read_json(save_dir / RUN, cls, CheckpointError) if (save_dir / RUN).exists() else None
+        return read_signed(save_dir / RUN, cls, CheckpointError) if (save_dir / RUN).exists() else None
 
     def _flat(self) -> Iterator[tuple[str, Any]]:
         """Name -> value, with a name for every option and setting."""
