@@ -25,7 +25,7 @@ from paddleprune.sensitivity import Identity, SensitivityTable
 from paddleprune.sensitivity.table import Point
 from paddleprune.sensitivity.unpickle import read_losses
 from paddleprune.settings import TrainSettings
-from paddleprune.specs import FamilyOptions
+from paddleprune.specs import ImageOptions
 from paddleprune.training import Asked, CheckpointInfo, load_model, read_checkpoint, save_checkpoint
 from paddleprune.training.asked import RUN
 from paddleprune.training.checkpoint import INFO, OPTIMIZER, PLAN, STATE, WEIGHTS, read_state
@@ -177,7 +177,7 @@ def _lists(folder: Path, registry: Registry) -> list[Target]:
     lists = {"data_dir": folder / "data", "label_list": labels}
 
     def opened(task: str, values: Any) -> object:
-        dataset = open_dataset(registry, task, values, "train", FamilyOptions(num_classes=2, input_size=(SIDE, SIDE)))
+        dataset = open_dataset(registry, task, values, "train", ImageOptions(num_classes=2, input_size=(SIDE, SIDE)))
         return len(dataset), dataset[0]
 
     def run() -> object:
