@@ -56,13 +56,13 @@ _RATIO = "a share of a group's units, between 0 and 1"
 
 def _tolerance(value: float) -> float:
     if not 0 <= value < 1:
-        raise ValueError(f"must be {_TOLERANCE}{likely(value)}")
+        raise ValueError(f"must be {_TOLERANCE}, not {value:g}{likely(value)}")
     return value
 
 
 def _ratio(value: float) -> float:
     if not 0 < value < 1:
-        raise ValueError(f"must be {_RATIO}{likely(value)}")
+        raise ValueError(f"must be {_RATIO}, not {value:g}{likely(value)}")
     return value
 
 

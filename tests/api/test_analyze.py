@@ -79,23 +79,23 @@ def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: 
     what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
     words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
     done = run("train", "classification", *words, *what)
-    assert "wasn't measured for eval_metric_loss 0.4: the shares of 1 groups are estimates" in done.stderr
+    assert "wasn't measured for --eval-metric-loss 0.4: the shares of 1 groups are estimates" in done.stderr
     assert "`paddleprune analyze --tolerance 0.4` with this file measures them" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--tolerance", "-0.1"), "must be a share of the metric, from 0 to below 1"),
-        (("--tolerance", "0.05, 5"), "must be a share of the metric, from 0 to below 1; 5% is 0.05"),
-        (("--until-loss", "30"), "must be a share of the metric, from 0 to below 1; 30% is 0.3"),
-        (("--ratios", "0.5,1"), "must be a share of a group's units, between 0 and 1; 1 would be all of it"),
-        (("--time-budget", "soon"), "time_budget"),
-        (("--time-budget", "0m"), "time_budget"),
-        (("--workers", "0"), "workers: Input should be greater than or equal to 1 (got 0)"),
+        (("--tolerance", "-0.1"), "must be a share of the metric, from 0 to below 1, not -0.1"),
+        (("--tolerance", "0.05, 5"), "must be a share of the metric, from 0 to below 1, not 5; 5% is 0.05"),
+        (("--until-loss", "30"), "must be a share of the metric, from 0 to below 1, not 30; 30% is 0.3"),
+        (("--ratios", "0.5,1"), "must be a share of a group's units, between 0 and 1, not 1; 1 would be all of it"),
+        (("--time-budget", "soon"), "--time-budget must be a time such as 90s, 10m or 2h, not 'soon'"),
+        (("--time-budget", "0m"), "--time-budget must be above 0, not '0m'"),
+        (("--workers", "0"), "--workers must be at least 1, not 0"),
         (("--memory", "much"), "memory"),
-        (("--estimate", "guess"), "estimate: Input should be 'taylor' (got 'guess')"),
-        (("--estimate", "taylor", "--engine", "paddleslim"), "leave engine at"),
+        (("--estimate", "guess"), "--estimate must be 'taylor', not 'guess'"),
+        (("--estimate", "taylor", "--engine", "paddleslim"), "leave --engine out (got 'paddleslim')"),
     ],
 )
 def test_settings_that_cannot_be_are_named(

@@ -206,7 +206,7 @@ def test_options_that_contradict_the_data_or_the_weights(data: Path, dense: Path
 def test_an_earlier_result_is_never_overwritten(data: Path, dense: Path) -> None:
     before = (dense / "weights.safetensors").read_bytes()
     message = refused("train", "classification", *NET, "--data", data, "--save-dir", dense.parent, *SHORT)
-    assert "already holds another run: num_epochs is 10, but was 3" in message
+    assert "already holds another run: --num-epochs is 10, but was 3" in message
     assert (dense / "weights.safetensors").read_bytes() == before
 
 

@@ -20,6 +20,7 @@ from paddleprune.api.starting import start_from
 from paddleprune.engines import open_engine
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.registry import Registry
+from paddleprune.signed import digest_of
 from paddleprune.training import CheckpointInfo, read_checkpoint, save_checkpoint
 from paddleprune.training.weights import weights_of
 
@@ -123,8 +124,8 @@ def test_loss_and_metric_are_inherited_and_compared(data: Path, dense: Path, tab
     base = tmp_path / "base"
     shutil.copytree(dense, base)
     file = base / "checkpoint.json"
-    content = json.loads(file.read_text())
-    file.write_text(json.dumps({**content, "loss": {"label_smoothing": 0.2}, "metric": {"top_k": 2}}))
+    content = {**json.loads(file.read_text()), "loss": {"label_smoothing": 0.2}, "metric": {"top_k": 2}}
+    file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
     what = ("--pretrain-weights", base, "--sensitivities-file", table, "--eval-metric-loss", 0.3)
     words = ("train", "classification", "--data", data, "--save-dir", tmp_path / "out", *SHORT, "--num-epochs", 1)
     done = run(*words, *what)
@@ -133,7 +134,7 @@ def test_loss_and_metric_are_inherited_and_compared(data: Path, dense: Path, tab
     assert (out["loss"], out["metric"]) == ({"label_smoothing": 0.2}, {"top_k": 2})
     assert "nothing left to train" in run(*words, *what).stderr
     done = run(*words, *what, "--learning-rate", 0.01, code=2)
-    assert "learning_rate is 0.01, but was 0.05" in done.stderr
+    assert "--learning-rate is 0.01, but was 0.05" in done.stderr
     with pytest.raises(ConfigError, match=r"metric top_k is 5 in .* and 2 in .*out.*--metric top_k=5"):
         paddleprune.compare([dense, tmp_path / "out" / "best_model"], eval_dataset=data)
 

@@ -79,7 +79,7 @@ def test_a_broken_evaluation_image_costs_no_epoch(data: Path, tmp_path: Path) ->
 
 
 def test_targets_and_ratios_are_checked_before_anything_is_measured(dense: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"a ratio must lie between 0 and 1, got 1\.5"):
+    with pytest.raises(ConfigError, match=r"a share of a group's units, between 0 and 1, not 1\.5; 1\.5% is 0\.015"):
         paddleprune.analyze(dense, eval_dataset=tmp_path / "nowhere", save_file=tmp_path / "t", ratios=(0.5, 1.5))
     with pytest.raises(SaveError, match="it is a folder"):
         paddleprune.analyze(dense, eval_dataset=tmp_path / "nowhere", save_file=tmp_path)

@@ -16,7 +16,7 @@ from paddleprune.cli import main
 from paddleprune.cli.app import app
 
 COMMANDS = (
-    *("train", "analyze", "import-table", "visualize", "compare", "evaluate", "predict", "explain", "export"),
+    *("train", "analyze", "prune", "import-table", "visualize", "compare", "evaluate", "predict", "explain", "export"),
     *("demo", "tasks", "families", "plugins", "doctor"),
 )
 

@@ -68,7 +68,7 @@ def test_a_missing_paddleslim_is_one_line_with_the_way_out(
     file = tmp_path / "table.json"
     done = run("analyze", dense, "--data", data, "--save-file", file, "--engine", "paddleslim", code=2)
     assert done.stderr.strip().splitlines()[-1] == (
-        "error: engine='paddleslim' needs PaddleSlim 2.6.0, but the module 'paddleslim' is not installed: "
+        "error: --engine paddleslim needs PaddleSlim 2.6.0, but the module 'paddleslim' is not installed: "
         "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'"
     )
     assert not file.exists()

@@ -112,7 +112,7 @@ def test_a_plan_that_empties_a_layer_is_refused(layer: Inception, tmp_path: Path
     edited["groups"]["stem"]["keep"] = list(range(16))  # nothing of `b` and `c`
     file.write_text(json.dumps(edited))
     with pytest.raises(PlanError, match="leaves a layer without channels, since the units of 'stem' that it keeps"):
-        paddleprune.load_plan(graph, file)
+        paddleprune.load_plan(graph, file, edited=True)
 
 
 def test_overlapping_limits() -> None:

@@ -86,7 +86,7 @@ def prune(
     folder, best = user_path(save_dir), user_path(save_dir) / BEST
     with locked(folder / ".lock", folder, "choose another save_dir"):
         if existing(best).exists() and not overwrite:
-            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or overwrite to replace it")
+            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or `overwrite` to replace it")
         loaded = open_model(registry, as_path(checkpoint))
         evaluation = evaluation_of(registry, loaded, eval_dataset)
         samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)

@@ -80,7 +80,7 @@ def read_run_file(path: Path) -> Mapping[str, Any]:
     Raises:
         ConfigError: the file is missing, or isn't a mapping.
     """
-    content = read_yaml(path, "run file", ConfigError)
+    content = read_yaml(path, "the run file", ConfigError)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"{path} must hold fields and their values, such as `num_epochs: 10`")
     return content

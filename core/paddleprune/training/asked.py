@@ -50,7 +50,7 @@ class Asked(Signed):
     """
 
     signed_since: ClassVar[int] = 1
-    way_out: ClassVar[str] = "start the run again with overwrite, or in another save_dir"
+    way_out: ClassVar[str] = "start the run again with `overwrite`, or in another save_dir"
 
     schema_version: int = 1
     task: str

@@ -79,7 +79,7 @@ def _last(save_dir: Path, asked: Asked) -> Path | None:
     epochs, earlier = saved_epochs(save_dir), Asked.of(save_dir)
     if not epochs and not existing(save_dir / BEST).exists():
         return None
-    again = "choose another save_dir, or overwrite to start again"
+    again = "choose another save_dir, or `overwrite` to start again"
     if earlier is None:
         resume = f", or go on with resume_checkpoint={epoch_folder(save_dir, epochs[-1])}" if epochs else ""
         raise ConfigError(f"{save_dir} already holds a trained model; {again}{resume}")
