@@ -68,7 +68,7 @@ class LayerPlan:
         layer = unwrapped(layer)
         if self._undo is None or layer is not self.graph.layer:
             raise PlanError("this layer wasn't shrunk with this plan, so that there is nothing to undo")
-        now = _shapes(layer)
+        now = _shapes(self.graph)
         for name, shape in self._left.items():
             if now.get(name) != shape:
                 raise PlanError(
@@ -224,13 +224,14 @@ def shrink(
     if seen is not None:
         done = done.model_copy(update={"repair": repair(layer, seen, cut, ridge=ridge)})
     plan.plan = done.model_copy(update={"attributes": _all_attributes(layer, graph, done)})
-    plan._undo, plan._left = undo, _shapes(layer)
+    plan._undo, plan._left = undo, _shapes(graph)
     return cast(Certificate, done.certificate)
 
 
-def _shapes(layer: nn.Layer) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter and buffer."""
-    return {name: tuple(tensor.shape) for name, tensor in named_tensors(layer).items()}
+def _shapes(graph: LayerGraph) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter and buffer that the graph knows: what a forward keeps for itself is none of them."""
+    tensors = named_tensors(graph.layer)
+    return {name: tuple(tensors[name].shape) for name in graph.channels.shapes if name in tensors}
 
 
 def _all_attributes(layer: nn.Layer, graph: LayerGraph, done: Plan) -> dict[str, dict[str, int]]:
@@ -243,7 +244,7 @@ def adopt(graph: LayerGraph, done: Plan, engine: Engine, undo: Undo) -> LayerPla
     """A plan that has been carried out on a graph's layer, with what undoes it."""
     said = {"attributes": _all_attributes(graph.layer, graph, done)}
     found = LayerPlan(graph, done.model_copy(update=said), engine)
-    found._undo = undo
+    found._undo, found._left = undo, _shapes(graph)
     return found
 
 

@@ -18,7 +18,6 @@ from paddleprune.measure.export import export_model
 from paddleprune.measure.inference import create_predictor
 from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
-from paddleprune.repair import Cut, record, repair
 from paddleprune.sensitivity import rank
 from paddleprune.specs import FamilyOptions
 from paddleprune.testing.coverage import coverage
@@ -26,7 +25,7 @@ from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.testing.mending import check_repair
 from paddleprune.training import CheckpointInfo, load_model, save_checkpoint
 
-_REPAIRED = 0.25
+_REPAIRED = 0.2
 """The share of each group that goes before a repair."""
 
 
@@ -116,23 +115,19 @@ class FamilyConformance:
         with _of("random shares of all groups; each group alone passes or fails in another test"):
             check_exact(layer, graph, gone, probe, moves=True)
 
-    def test_a_repair_brings_the_outputs_nearer(self, chosen: FamilyOptions, layer: Any, graph: ChannelGraph) -> None:
-        """After a random cut of all groups, on inputs that the repair was not made from."""
+    def test_a_cut_network_can_be_repaired(self, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> None:
+        """After a random cut of all groups. (What a repair is worth only a trained network can show.)"""
         generator = np.random.default_rng(2)
         gone: list[int] = []
         for group in graph.prunable:
             gone.extend(group.removable(generator.permutation(group.units).tolist())[: group.count(_REPAIRED)])
-        samples, fresh = (
-            tuple(generator.standard_normal((count, *shape)).astype(np.float32) for shape in chosen.input_shapes())
-            for count in (24, 4)
-        )
-        check_repair(layer, graph, gone, samples, fresh)
+        check_repair(layer, graph, gone, probe)
 
     def test_a_pruned_model_is_like_any_other(
         self, registry: Registry, layer: Any, graph: ChannelGraph, probe: tuple[Array, ...], tmp_path: Path
     ) -> None:
-        """Cut and repaired, it trains a step, and gives the same outputs after saving, reloading and exporting."""
-        plan = _prune_and_repair(layer, graph, probe)
+        """It takes a training step, and gives the same outputs after saving, reloading and exporting."""
+        plan = _prune_half(layer, graph, probe)
         _training_step(layer, probe)
         expected = eager_forward(layer)(probe)
 
@@ -160,11 +155,9 @@ def _of(what: str) -> Iterator[None]:
         raise AssertionError(f"{what}: {error}") from error
 
 
-def _prune_and_repair(layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> Plan:
+def _prune_half(layer: Any, graph: ChannelGraph, probe: tuple[Array, ...]) -> Plan:
     ratios = {group.name: 0.5 for group in graph.prunable}
-    plan, seen = make_plan(graph, ratios, rank(layer, graph, "l1"), criterion="l1"), record(layer, probe)
-    done = prune(layer, graph, plan, probe)
-    return done.model_copy(update={"repair": repair(layer, seen, Cut.of(graph, graph.keeps(plan.removed(graph))))})
+    return prune(layer, graph, make_plan(graph, ratios, rank(layer, graph, "l1"), criterion="l1"), probe)
 
 
 def _training_step(layer: Any, probe: tuple[Array, ...]) -> None:

@@ -105,7 +105,7 @@ def check(
     for cut in filter(None, cuts):
         check_exact(network, graph, cut, inputs)
     if cuts[-1]:
-        check_repair(network, graph, cuts[-1], inputs, None)
+        check_repair(network, graph, cuts[-1], inputs)
         check_order(network, graph, inputs)
     masks = [mask for mask in (_maskable(graph, cut) for cut in cuts) if mask]
     compiled = compiled and bool(masks)
