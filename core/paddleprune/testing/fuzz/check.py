@@ -25,6 +25,8 @@ _HARD_CODING = {"divide_axis", "channel_shuffle", "windows", "to_image", "expand
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""
+_REPAIRED = 12
+"""One network in so many is repaired, too: that takes longer than all of the rest."""
 _LARGEST, _NOISE, _AMPLIFIED = 1e4, 1e-6, 30
 
 
@@ -104,7 +106,7 @@ def check(
     cuts = [_some(generator, [group]) for group in chosen[:_ALONE]] + [_some(generator, chosen)]
     for cut in filter(None, cuts):
         check_exact(network, graph, cut, inputs)
-    if cuts[-1]:
+    if cuts[-1] and seed % _REPAIRED == 0:
         check_repair(network, graph, cuts[-1], inputs)
         check_order(network, graph, inputs)
     masks = [mask for mask in (_maskable(graph, cut) for cut in cuts) if mask]
