@@ -44,6 +44,7 @@ def test_the_cut_model_is_smaller_says_what_it_lost_and_works_at_once(cut: Path,
     assert 0 <= round(searched) <= 12
 
 
+@pytest.mark.slow
 def test_a_table_is_a_path_too_and_a_tolerance_needs_no_search(
     data: Path, work: Path, dense: Path, table: Path
 ) -> None:

@@ -138,4 +138,4 @@ def test_the_plugin_page_s_plugin_passes_its_own_suite(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout

@@ -25,7 +25,7 @@ _HARD_CODING = {"divide_axis", "channel_shuffle", "windows", "to_image", "expand
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""
-_REPAIRED = 12
+_REPAIRED = 30
 """One network in so many is repaired, too: that takes longer than all of the rest."""
 _LARGEST, _NOISE, _AMPLIFIED = 1e4, 1e-6, 30
 
