@@ -23,7 +23,6 @@ from paddleprune.files import user_path, write_bytes, write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison
-from paddleprune.settings import REPAIRED_RATE
 from paddleprune.specs import Contract, Demo
 from paddleprune.training import read_info
 
@@ -33,7 +32,6 @@ LEAST = 0.1
 """The share of the FLOPs or of the parameters that must go: who cuts nothing, loses nothing."""
 _FOLDERS = ("", "_repaired", "_prune", "_control")
 """What is added to the family's name: the dense model, the cut and repaired one, the retrained one, the control."""
-_RATES = ("learning_rate", "warmup_start_lr")
 _MARK = ".paddleprune-demo"
 _WIDEST = 1024
 """Pixels that a picture is enlarged to, at most."""
@@ -99,7 +97,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
             eval_metric_loss=recipe.eval_metric_loss,
         )
         say(f"[4/5] retrain the repaired model for {more} epochs")
-        train(**_training(task, recipe, pruned, _gently(again)), pretrain_weights=done.best_model)
+        train(**_training(task, recipe, pruned, again), pretrain_weights=done.best_model)
         say("      the pruned model is done; the control goes on")
         background.wait()
     done.plan.save(folder / "plan.json")
@@ -109,12 +107,6 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     if recipe.examples is not None:
         draw_both(models[0], models[-1], recipe.examples, folder / "examples")
     return _verdict(comparison, done.plan, read_info(models[0]).higher_is_better)
-
-
-def _gently(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same training at lower rates: what goes on from a repaired network needs less, and more would undo it."""
-    rates: dict[str, Any] = {name: settings[name] * REPAIRED_RATE for name in _RATES if name in settings}
-    return {**settings, **rates}
 
 
 def _training(task: str, recipe: Demo, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
