@@ -122,6 +122,8 @@ class AnalyzeSettings(Contract):
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
+USUAL_TOLERANCE = 0.05
+"""What each group alone may lose, where a table is given and nothing is said."""
 REPAIRED_RATE = 0.25
 """What the usual learning rate is multiplied by where training goes on from a repaired network."""
 

@@ -19,7 +19,7 @@ NAMES = ("save_dir", "num_epochs", "workers", "model", "estimate", "engine", "ea
         ("say `model`, the model's name", "say --model, the model's name"),
         ("the model and its workers", "the model and its workers"),
         ("go on with save_dir=out/a_b, or not.", "go on with --save-dir out/a_b, or not."),
-        ("/tmp/save_dir/x and save_dir/x do not exist", "/tmp/save_dir/x and save_dir/x do not exist"),
+        ("/data/save_dir/x and save_dir/x do not exist", "/data/save_dir/x and save_dir/x do not exist"),
         (
             "unknown setting 'save_dirs'; did you mean 'save_dir'?",
             "unknown setting 'save_dirs'; did you mean 'save_dir'?",

@@ -22,9 +22,8 @@ from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
-from paddleprune.settings import Criterion, EngineName
+from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName
 
-_TOLERANCE = 0.05
 _NOT_DONE: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}, "repair": None, "joint": None}
 """What a plan says that hasn't been carried out."""
 
@@ -136,7 +135,7 @@ def _plan_of_table(
     eval_metric_loss: float | None,
     exclude: str | Sequence[str],
 ) -> LayerPlan:
-    identity, tolerance = table.identity, _TOLERANCE if eval_metric_loss is None else eval_metric_loss
+    identity, tolerance = table.identity, USUAL_TOLERANCE if eval_metric_loss is None else eval_metric_loss
     if engine not in (None, identity.engine):
         raise ConfigError(
             f"the table was measured with the engine {identity.engine!r}, not {engine!r}; leave engine out"

@@ -21,14 +21,12 @@ from paddleprune.registry import Registry
 from paddleprune.repair import Path as PlanPath
 from paddleprune.repair import Record, TablePath, UniformPath, UnitPath, heads_of, order_units, record
 from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
-from paddleprune.settings import PruneSettings
+from paddleprune.settings import USUAL_TOLERANCE, PruneSettings
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel
 
 PROBE = 8
 """Samples in the probe batch of a certificate, at most."""
-TOLERANCE = 0.05
-"""What each group alone may lose, where a table is given and nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     else:
         assert table is not None
         assert wish.table_file is not None
-        tolerance = TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
+        tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         plan = solve(engine, table, tolerance, asked.round_to, whole)
         groups = [group for group in engine.groups if group.name not in whole]
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
