@@ -151,7 +151,7 @@ def test_shufflenet_without_its_halves_computes_the_same(name: str) -> None:
             network(paddle.concat([image, image.flip(3)]))
         network.eval()
     expected, got = theirs(image).numpy(), ours(image).numpy()
-    assert np.abs(expected).max() > 1e-2
+    assert np.abs(expected).max() > 1e-3  # not all near nought
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
