@@ -36,7 +36,7 @@ def heeds_interrupts() -> None:
 
 def test_ctrl_c_says_what_is_there_and_how_to_go_on(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file = tmp_path / "table.json"
-    words = ("analyze", dense, "--data", data, "--save-file", file, "--ratios", "0.3,0.6", "--batch-size", "1")
+    words = ("analyze", dense, "--data", data, "--save-file", file, "--ratios", "0.3,0.6", "--batch-size", "4")
     command = [sys.executable, "-m", "paddleprune", *map(str, words)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_interrupts) as process:
         deadline = time.monotonic() + 60

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from paddleprune.graph.channels import ChannelGraph
 from paddleprune.testing import FamilyConformance, TaskConformance
 from paddleprune_classification.families import families
 
@@ -15,6 +16,8 @@ QUICK = {
     *("xception41",),
 }
 """One of each kind; the wider and deeper siblings are slow."""
+DEEP = {"densenet121", "xception41"}
+"""Of these, all groups together are quick; each one alone is slow."""
 SMALL = {"scale": 0.25, "width": 8}
 
 
@@ -23,6 +26,11 @@ def small_options(info: Any) -> dict[str, Any]:
     least, most = model.input_sides
     small = {key: value for key, value in SMALL.items() if key in model.model_fields}
     return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **small}
+
+
+@pytest.mark.slow
+def _every_group(self: FamilyConformance, layer: Any, graph: ChannelGraph, probe: tuple[Any, ...]) -> None:
+    FamilyConformance.test_every_group_alone_is_exact(self, layer, graph, probe)
 
 
 for _info in families():
@@ -34,6 +42,7 @@ for _info in families():
             "family": _info.name,
             "options": small_options(_info),
             "__module__": __name__,
+            **({"test_every_group_alone_is_exact": _every_group} if _info.name in DEEP else {}),
         },
     )
     globals()[_suite.__name__] = _suite if _info.name in QUICK else pytest.mark.slow(_suite)

@@ -18,14 +18,14 @@ from paddleprune.testing.fuzz.search import Failure, Told, search
 
 
 def test_random_networks_hold() -> None:
-    report = run(300, seed=0, jobs=2)
+    report = run(200, seed=0, jobs=2)
     assert not report.failures, str(report)
     tally = report.tally
-    assert tally.networks >= 290
-    assert tally.cuts > 500
-    assert tally.whole < 100
-    assert tally.compiled > 5
-    assert tally.inexact > 3
+    assert tally.networks >= 195
+    assert tally.cuts > 350
+    assert tally.whole < 70
+    assert tally.compiled > 3
+    assert tally.inexact > 2
     assert len(tally.kinds) > 60
     assert {"linear", "conv", "depthwise", "concat", "join", "attention", "again", "split_channels"} <= set(tally.kinds)
 
