@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paddleprune.measure.latency import Latency
+from paddleprune.pruning.outcome import JointLoss
 from paddleprune.report import Comparison, comparison_row, conditions
 
 
@@ -35,6 +36,7 @@ def comparison() -> Comparison:
             file_bytes=2_800_000,
             latency=pruned,
             metric=("acc1", 0.99),
+            joint=JointLoss(asked=0.02, cut=0.8, repaired=0.015, error=0.004, samples=100, tried=8),
         ),
     )
     return Comparison(conditions=conditions([dense, pruned]), rows=rows)

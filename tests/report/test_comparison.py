@@ -30,6 +30,7 @@ def test_json_is_a_list_of_rows(comparison: Comparison, tmp_path: Path) -> None:
         "latency_ms": {"onednn_on": 11.42, "onednn_off": 57.1},
         "latency_spread_ms": {"onednn_on": [10.278, 12.562], "onednn_off": [51.39, 62.81]},
         "metric": {"name": "acc1", "value": 0.92},
+        "joint": None,
     }
     assert ComparisonRow.model_validate(pruned) == comparison.rows[1]
 
@@ -47,6 +48,9 @@ def test_markdown_has_the_table_and_the_conditions(comparison: Comparison) -> No
     notes = "\n".join(lines[4:])
     for part in (cpu_name(), f"Paddle {paddle.__version__}", "50 runs", "2 threads", f"One FLOP is {FLOP}"):
         assert part in notes
+    said = "asked: at most 0.02; metric loss of the whole plan: cut 0.8000, repaired 0.0150 ± 0.0040"
+    assert f"Before any retraining, prune|best_model: {said}" in notes
+    assert "retraining, best_model" not in notes
     assert "6.48–7.92 ms with oneDNN on and 32.4–39.6 ms with oneDNN off" in notes
 
 

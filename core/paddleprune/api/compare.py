@@ -76,6 +76,7 @@ def compare(
                 file_bytes=(paths[name] / WEIGHTS).stat().st_size,
                 latency=latencies[name],
                 metric=metrics[name],
+                joint=model.plan.joint if model.plan else None,
             )
         )
     comparison = Comparison(conditions=conditions(latencies.values()), rows=tuple(rows))

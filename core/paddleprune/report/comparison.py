@@ -71,6 +71,7 @@ class Comparison(Contract):
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
+            *(f"Before any retraining, {row.name}: {row.joint.describe()}." for row in self.rows if row.joint),
             f"One FLOP is {how.flop}. One MB is a million bytes.",
         ]
 

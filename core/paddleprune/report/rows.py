@@ -9,6 +9,7 @@ import paddle
 from paddleprune.graph import FLOP
 from paddleprune.measure.latency import Latency, Mode
 from paddleprune.measure.machine import cpu_name
+from paddleprune.pruning.outcome import JointLoss
 from paddleprune.specs import Contract
 
 
@@ -30,6 +31,7 @@ class ComparisonRow(Contract):
         latency_ms: mode -> median milliseconds that one image takes on the CPU.
         latency_spread_ms: mode -> the 10th and the 90th percentile.
         metric: the primary metric.
+        joint: what the plan cost when it was carried out, before any retraining; None if that wasn't measured.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ComparisonRow(Contract):
     latency_ms: dict[Mode, float]
     latency_spread_ms: dict[Mode, tuple[float, float]]
     metric: MetricValue
+    joint: JointLoss | None = None
 
     def as_fast_as(self, other: ComparisonRow, mode: Mode) -> bool:
         """Whether two latencies differ by no more than the runs do: one's median is within the other's percentiles."""
@@ -64,6 +67,7 @@ def comparison_row(
     file_bytes: int,
     latency: Mapping[Mode, Latency],
     metric: tuple[str, float],
+    joint: JointLoss | None = None,
 ) -> ComparisonRow:
     """A row, from what was measured; arguments as the row's attributes, `metric` as (name, value)."""
     return ComparisonRow(
@@ -74,6 +78,7 @@ def comparison_row(
         latency_ms={mode: round(value.median_ms, 4) for mode, value in latency.items()},
         latency_spread_ms={mode: (round(value.p10_ms, 4), round(value.p90_ms, 4)) for mode, value in latency.items()},
         metric=MetricValue(name=metric[0], value=metric[1]),
+        joint=joint,
     )
 
 
