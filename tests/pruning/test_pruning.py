@@ -14,6 +14,7 @@ from paddleprune.errors import CertificateError, PlanError, UnknownNameError
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, resize, solve
+from paddleprune.pruning.outcome import JointLoss
 from paddleprune.sensitivity import SensitivityTable, rank
 from paddleprune.sensitivity.table import Identity, Point
 
@@ -135,3 +136,9 @@ def test_a_cut_that_is_not_exact_is_undone() -> None:
     for name, tensor in net.state_dict().items():
         np.testing.assert_array_equal(tensor.numpy(), before[name])
     assert net.a._out_channels == 8
+
+
+def test_a_joint_loss_says_when_its_samples_are_few() -> None:
+    joint = JointLoss(asked=0.02, cut=0.5, repaired=0.0, error=0.0, samples=60, tried=8)
+    assert joint.describe().endswith("; these samples are few for it, one is 1.7% of them: give more evaluation data")
+    assert joint.model_copy(update={"samples": 100}).describe().endswith("tried had seen)")

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from paddleprune.specs import Contract
 
+_ENOUGH = 2.0
+"""Samples that a loss must be worth: below, the answer to one of them decides whether it was kept."""
+
 
 class LayerRepair(Contract):
     """How well a refit of one layer did.
@@ -81,4 +84,10 @@ class JointLoss(Contract):
         unseen = f" that none of the {self.tried} plans tried had seen" if self.tried else ""
         on = "" if self.samples is None else f" ({self.samples} samples{unseen})"
         losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
-        return f"{asked}{expected}metric loss of the whole plan: {losses}{on}"
+        return f"{asked}{expected}metric loss of the whole plan: {losses}{on}{self._coarse()}"
+
+    def _coarse(self) -> str:
+        """What is to be said where the samples are too few for what was asked: one or two of them decide."""
+        if self.asked is None or self.samples is None or self.samples * self.asked >= _ENOUGH:
+            return ""
+        return f"; these samples are few for it, one is {1 / self.samples:.1%} of them: give more evaluation data"
