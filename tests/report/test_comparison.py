@@ -51,6 +51,9 @@ def test_markdown_has_the_table_and_the_conditions(comparison: Comparison) -> No
     said = "asked: at most 0.02; metric loss of the whole plan: cut 0.8000, repaired 0.0150 ± 0.0040"
     assert f"Before any retraining, prune|best_model: {said}" in notes
     assert "retraining, best_model" not in notes
+    rows = (*comparison.rows, comparison.rows[1].model_copy(update={"name": "retrained"}))
+    twice = Comparison(conditions=comparison.conditions, rows=rows).markdown()
+    assert f"Before any retraining, prune|best_model and retrained: {said}" in twice
     assert "6.48–7.92 ms with oneDNN on and 32.4–39.6 ms with oneDNN off" in notes
 
 

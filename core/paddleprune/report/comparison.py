@@ -71,9 +71,18 @@ class Comparison(Contract):
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
-            *(f"Before any retraining, {row.name}: {row.joint.describe()}." for row in self.rows if row.joint),
+            *(f"Before any retraining, {names}: {said}." for said, names in self._when_cut().items()),
             f"One FLOP is {how.flop}. One MB is a million bytes.",
         ]
+
+    def _when_cut(self) -> dict[str, str]:
+        """What a cut cost, in words -> the models that it was made for."""
+        said: dict[str, str] = {}
+        for row in self.rows:
+            if row.joint is not None:
+                line = row.joint.describe()
+                said[line] = f"{said[line]} and {row.name}" if line in said else row.name
+        return said
 
 
 def _table(lines: Sequence[Sequence[str]]) -> Table:
