@@ -23,6 +23,11 @@ def console() -> Console:
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
+def counted(number: int, word: str) -> str:
+    """A number and what it counts: 1 group, 2 groups."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 _spelling: Callable[[str], str] = str
 
 

@@ -17,7 +17,7 @@ from paddleprune.api.predict import predict
 from paddleprune.api.prune import prune
 from paddleprune.api.train import train
 from paddleprune.api.visualize import visualize
-from paddleprune.console import say
+from paddleprune.console import counted, say
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path, write_bytes, write_text
 from paddleprune.pruning import Plan
@@ -77,7 +77,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     dense, repaired, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in _FOLDERS)
     epochs, more = recipe.settings["num_epochs"], recipe.retrain_settings["num_epochs"]
 
-    say(f"[1/5] train {recipe.family} for {epochs} epochs")
+    say(f"[1/5] train {recipe.family} for {counted(epochs, 'epoch')}")
     train(**_training(task, recipe, dense, recipe.settings), model=recipe.family, options=recipe.options)
     start = dense / "best_model"
     again, log = {**recipe.settings, **recipe.retrain_settings}, folder / "control.log"
@@ -96,7 +96,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
             sensitivities_file=table,
             eval_metric_loss=recipe.eval_metric_loss,
         )
-        say(f"[4/5] retrain the repaired model for {more} epochs")
+        say(f"[4/5] retrain the repaired model for {counted(more, 'epoch')}")
         train(**_training(task, recipe, pruned, again), pretrain_weights=done.best_model)
         say("      the pruned model is done; the control goes on")
         background.wait()

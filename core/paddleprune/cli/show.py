@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paddleprune.console import counted
 from paddleprune.specs import FamilyOptions
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def pruned(result: PruneResult) -> None:
 
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:
     """Where the table is, and what the usual tolerances would leave."""
-    typer.echo(f"table: {path} ({len(sensitivities.groups)} groups, baseline {sensitivities.baseline:.4f})")
+    typer.echo(f"table: {path} ({counted(len(sensitivities.groups), 'group')}, baseline {sensitivities.baseline:.4f})")
     worst = sorted(((points[-1].loss, name) for name, points in sensitivities.groups.items() if points), reverse=True)[
         :5
     ]
@@ -80,7 +81,7 @@ def _lost(loss: float) -> str:
 def imported(result: ImportedTable, path: Path) -> None:
     """Where the table is, which parameter means which group, and what is left on either side."""
     table(("parameter", "group", "matched by"), [(name, m.group, m.by) for name, m in result.matches.items()])
-    typer.echo(f"table: {path} ({len(result.table.groups)} groups)")
+    typer.echo(f"table: {path} ({counted(len(result.table.groups), 'group')})")
     if result.unmatched:
         typer.echo(f"not matched: {', '.join(result.unmatched)}")
     if result.unmeasured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from paddleprune.console import counted
 from paddleprune.specs import Contract
 
 _ENOUGH = 2.0
@@ -49,8 +50,8 @@ class Repair(Contract):
         )
         rest = len(self.layers) - len(done) + len(self.left)
         return (
-            f"{len(done)} layers refitted from {self.samples} samples; what the median one's output lacks of the dense "
-            f"one's went from {before:.1%} to {after:.1%} of its variance; {rest} left as cut"
+            f"{counted(len(done), 'layer')} refitted from {counted(self.samples, 'sample')}; what the median one's "
+            f"output lacks of the dense one's went from {before:.1%} to {after:.1%} of its variance; {rest} left as cut"
         )
 
 
@@ -81,8 +82,8 @@ class JointLoss(Contract):
         asked = "" if self.asked is None else f"asked: at most {self.asked:g}; "
         expected = "" if self.expected is None else f"the table's losses add up to {self.expected:.4f}; "
         error = "" if self.error is None else f" ± {self.error:.4f}"
-        unseen = f" that none of the {self.tried} plans tried had seen" if self.tried else ""
-        on = "" if self.samples is None else f" ({self.samples} samples{unseen})"
+        unseen = f" that none of the {counted(self.tried, 'plan')} tried had seen" if self.tried else ""
+        on = "" if self.samples is None else f" ({counted(self.samples, 'sample')}{unseen})"
         losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
         return f"{asked}{expected}metric loss of the whole plan: {losses}{on}{self._coarse()}"
 

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
+from paddleprune.console import counted
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.interfaces import Array
@@ -84,13 +85,13 @@ class Certificate(Contract):
 
     def describe(self) -> str:
         """One line: masked and shrunk give the same outputs, to which precision."""
-        besides = f"; {len(self.inexact)} groups can't be masked and were measured shrunk" if self.inexact else ""
+        besides = f"; not masked but measured shrunk: {counted(len(self.inexact), 'group')}" if self.inexact else ""
         moved = "" if self.moved is None else f"; the mask moved them by up to {self.moved:.2g}"
         hardly = ", which is too little to prove much" if self.moves_too_little else ""
         training = ", those of training mode too" if self.training else ""
         return (
             f"masked and shrunk outputs{training} differ by at most {self.max_difference:.1e} "
-            f"(they reach {self.scale:.3g}{moved}{hardly}; {self.batch} samples{besides})"
+            f"(they reach {self.scale:.3g}{moved}{hardly}; {counted(self.batch, 'sample')}{besides})"
         )
 
     @property
@@ -214,8 +215,9 @@ class Plan(Signed):
         """One line: what goes, and of which groups less than was asked for."""
         parameters = 1 - self.after.parameters / max(self.before.parameters, 1)
         flops = 1 - self.after.flops / max(self.before.flops, 1)
+        lose = "loses" if len(self.groups) == 1 else "lose"
         return (
-            f"{len(self.groups)} groups lose units: parameters {self.before.parameters:,} -> "
+            f"{counted(len(self.groups), 'group')} {lose} units: parameters {self.before.parameters:,} -> "
             f"{self.after.parameters:,} (-{parameters:.1%}), FLOPs {self.before.flops:,} -> "
             f"{self.after.flops:,} (-{flops:.1%}){self._short()}"
         )

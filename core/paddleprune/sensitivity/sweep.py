@@ -8,7 +8,7 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Protocol
 
-from paddleprune.console import say
+from paddleprune.console import counted, say
 from paddleprune.errors import ConfigError, Interrupted, TableError
 from paddleprune.sensitivity.kept import clear, drop, folder_of
 from paddleprune.sensitivity.measuring import Known, Measurer, Scores
@@ -158,7 +158,7 @@ def left_out(
     if not open_:
         return f"{line}; those can't change the plans that were asked for"
     names = ", ".join(open_[:4]) + ", …" * (len(open_) > 4)
-    return f"{line}; the plan may still change at {len(open_)} groups ({names})"
+    return f"{line}; the plan may still change at {counted(len(open_), 'group')} ({names})"
 
 
 def checked_ratios(ratios: Sequence[float]) -> list[float]:
