@@ -79,8 +79,8 @@ def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: 
     what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
     words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
     done = run("train", "classification", *words, *what)
-    assert "wasn't measured for --eval-metric-loss 0.4: the shares of 1 groups are estimates" in done.stderr
-    assert "`paddleprune analyze --tolerance 0.4` with this file measures them" in done.stderr
+    assert "wasn't measured for --eval-metric-loss 0.4: what goes of 1 group is an estimate" in done.stderr
+    assert "`paddleprune analyze --tolerance 0.4` with this file measures it" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from paddleprune.api.calibration import calibration_inputs
 from paddleprune.api.cutting import Cutter, carry_out, largest_cut
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
 from paddleprune.api.meter import Meter, halves
-from paddleprune.console import say
+from paddleprune.console import counted, say
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
@@ -160,6 +160,7 @@ def _say_what_is_estimated(
     estimated = unsure(table, groups, Question((eval_metric_loss,)))
     if estimated:
         say(
-            f"{file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: the shares of {len(estimated)} groups "
-            f"are estimates; `paddleprune analyze --tolerance {eval_metric_loss:g}` with this file measures them"
+            f"{file} wasn't measured for eval_metric_loss {eval_metric_loss:g}: what goes of "
+            f"{counted(len(estimated), 'group')} is an estimate; `paddleprune analyze --tolerance "
+            f"{eval_metric_loss:g}` with this file measures it"
         )
