@@ -14,7 +14,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 def _seed(name: str) -> None:
     """Chance is the same in each run, whatever ran before in this process."""
-    import paddle  # after the line above
+    import paddle  # here, because it takes seconds: listing the tests needn't wait for it
 
     number = zlib.crc32(name.encode())
     random.seed(number)

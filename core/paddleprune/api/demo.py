@@ -139,8 +139,7 @@ def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> Demo
     certificate = plan.certificate.describe() if plan.certificate else "none"
     verdict = f"failed: {'; '.join(problems)}" if problems else "passed"
     values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
-    joint = f"\nbefore any retraining: {plan.joint.describe()}" if plan.joint else ""
-    summary = f"{plan.summary()}\ncertificate: {certificate}{joint}\n{pruned.name}: {values}: {verdict}"
+    summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
     return DemoResult(comparison=comparison, summary=summary, passed=not problems)
 
 

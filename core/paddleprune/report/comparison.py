@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paddleprune.console import counted
 from paddleprune.files import write_json, write_text
 from paddleprune.measure.latency import Mode
 from paddleprune.report import format as text
@@ -69,7 +70,7 @@ class Comparison(Contract):
             f"In brackets: the change against {self.rows[0].name}; of the metric, the difference; "
             f"{_SAME} where two latencies differ by no more than the runs of one model.",
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
-            f"after warm-up, {how.threads} thread{'s' if how.threads > 1 else ''}, {how.cpu}, Paddle {how.paddle}.",
+            f"after warm-up, {counted(how.threads, 'thread')}, {how.cpu}, Paddle {how.paddle}.",
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
             *(f"Before any retraining, {names}: {said}." for said, names in self._when_cut().items()),
             f"One FLOP is {how.flop}. One MB is a million bytes.",
