@@ -27,8 +27,9 @@ from paddleprune.errors import PaddlePruneError
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.pruning import Plan
 from paddleprune.pruning.surgery import snapshot
-from paddleprune.repair import Path as PlanPath
-from paddleprune.repair import Record, UniformPath, UnitPath, order_units, record, repair
+from paddleprune.repair import Record, record, repair
+from paddleprune.solver import Ceiling, Costs, UniformPath, UnitPath, order_units
+from paddleprune.solver import Path as PlanPath
 from paddleprune.training import save_checkpoint
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
@@ -61,17 +62,19 @@ def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[
     dense, started = meter.last, time.perf_counter()
     seen = record(layer, work.samples)
     native = open_engine("native", layer, work.graph, "l1")
-    ours = UnitPath(work.graph, order_units(layer, work.graph, seen))
+    costs = Costs(work.graph)
+    order = order_units(layer, work.graph, seen, costs, Ceiling({}))
+    ours = UnitPath(work.graph, order, costs, Ceiling({}))
     chosen = time.perf_counter() - started
     print(f"{network.name}: dense {metric.primary} {dense:.4f}, units ordered in {chosen:.1f} s")
     rows: dict[str, Any] = {}
-    others = _others(layer, work)
+    others = _others(layer, work, costs)
     for share in asked.shares:
-        plan = _at(ours, work.graph.cost().flops * (1 - share))
+        ceiling = Ceiling({"flops": costs.dense["flops"] * (1 - share)})
+        plan = ours.at_most(ceiling)
         row = {"dense": dense, "order_seconds": round(chosen, 1)} | _without_training(work, native, plan, seen, meter)
         for name, (engine, path) in others.items():
-            plan_there = _at(path, work.graph.cost().flops * (1 - share))
-            there = _without_training(work, engine, plan_there, seen, meter)
+            there = _without_training(work, engine, path.at_most(ceiling), seen, meter)
             row |= {f"{name}_cut": there["cut"], f"{name}_repaired": there["repaired"]}
         if asked.epochs:
             row |= _with_training(network, work, native, plan, seen, asked.epochs, asked.seeds)
@@ -80,7 +83,7 @@ def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[
     return rows
 
 
-def _others(layer: nn.Layer, work: Opened) -> dict[str, tuple[Engine, PlanPath]]:
+def _others(layer: nn.Layer, work: Opened, costs: Costs) -> dict[str, tuple[Engine, PlanPath]]:
     """One ratio for all groups: by this project's criteria, and by PaddleSlim's."""
     found: dict[str, tuple[Engine, PlanPath]] = {}
     for name, engine_name, criterion in (
@@ -94,17 +97,8 @@ def _others(layer: nn.Layer, work: Opened) -> dict[str, tuple[Engine, PlanPath]]
         except PaddlePruneError as error:
             print(f"  {name}: {error}")
             continue
-        found[name] = (engine, UniformPath(engine))
+        found[name] = (engine, UniformPath(engine, costs))
     return found
-
-
-def _at(path: PlanPath, flops: float) -> Plan:
-    """The first plan of a path that leaves at most so many FLOPs; the last one, if none does."""
-    low, high = 0.0, 1.0
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (low, middle) if path.plan(middle).after.flops <= flops else (middle, high)
-    return path.plan(high)
 
 
 def _without_training(work: Opened, engine: Engine, plan: Plan, seen: Record, meter: Meter) -> dict[str, float]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from numbers import Real
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, field_validator, model_validator
 
 from paddleprune.errors import ConfigError
 from paddleprune.specs import Contract
@@ -23,6 +23,9 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 Order: TypeAlias = Literal["obs", "l1", "l2", "fpgm"]
 """What puts units in order where no table does: Optimal Brain Surgeon, or a criterion at one ratio for all groups."""
+
+CostName: TypeAlias = Literal["flops", "params", "latency"]
+"""What a network costs: FLOPs and parameters, and milliseconds of one image on this CPU."""
 
 Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
@@ -138,15 +141,68 @@ class RepairSettings(Contract):
     memory: ByteSize | None = Field(None, description="memory for the repair, such as 2GB; a quarter of what is free")
 
 
-class PruneSettings(RepairSettings):
-    """How much is cut at once, and how it is repaired."""
+_SIZES = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 
+
+def _amount(value: Any) -> Any:
+    """A share up to 1, or a number, of words such as 0.5, 50%, 300k, 150M or 1.2G."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgbKMGB%]?)\s*", value)
+    if found is None:
+        raise ValueError(f"must be {_AMOUNT}, not {value!r}")
+    return float(found[1]) / 100 if found[2] == "%" else float(found[1]) * _SIZES[found[2].lower()]
+
+
+_AMOUNT = "a share that may stay, such as 0.5, or a number, such as 150M"
+
+
+def _positive(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"must be {_AMOUNT}, not {value:g}")
+    return value
+
+
+Amount: TypeAlias = Annotated[float, BeforeValidator(_amount), AfterValidator(_positive)]
+"""What may stay: a share of the dense model's up to 1, a number above."""
+
+
+class Budget(Contract):
+    """What a pruned model may cost, and lose: every limit that is given is met, or the request refused."""
+
+    flops: Amount | None = Field(None, description=f"FLOPs of the pruned model: {_AMOUNT}")
+    params: Amount | None = Field(None, description=f"its parameters: {_AMOUNT}")
     max_loss: Tolerance | None = Field(
         None, description="share of the metric that the cut and repaired model may lose, measured"
     )
     eval_metric_loss: Tolerance | None = Field(
-        None, description="with a table: share of the metric that each group alone may lose"
+        None, description="with a table, instead: share of the metric that each group alone may lose"
     )
+    save: Literal["flops", "params"] = Field("flops", description="with max_loss alone, what to save: flops or params")
+
+    @property
+    def limits(self) -> dict[CostName, float]:
+        """The limits of costs that are given, as they were given."""
+        given: dict[CostName, float | None] = {"flops": self.flops, "params": self.params}
+        return {name: limit for name, limit in given.items() if limit is not None}
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Every limit that is given."""
+        names = ("flops", "params", "max_loss", "eval_metric_loss")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Budget:
+        others = [name for name in self.given if name != "eval_metric_loss"]
+        if self.eval_metric_loss is not None and others:
+            raise ValueError(f"eval_metric_loss decides by itself what goes: leave it out, or {others[0]}")
+        return self
+
+
+class PruneSettings(RepairSettings, Budget):
+    """How much is cut at once, and how it is repaired."""
+
     criterion: Order = Field(
         "obs", description="without a table, which units go first: obs (what a repair can do without), l1, l2, fpgm"
     )

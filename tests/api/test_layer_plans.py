@@ -95,7 +95,7 @@ def test_rounding_keeps_multiples(layer: nn.Layer) -> None:
     graph = paddleprune.trace(layer, SPEC)
     plan = paddleprune.plan(graph, {"a.0": 0.3, "b": 0.1, "mix": 0.5}, round_to=4).plan
     assert {name: len(part.keep) for name, part in plan.groups.items()} == {"a.0": 12, "mix": 12}
-    with pytest.raises(PlanError, match="round_to must be 1 or more, got 0"):
+    with pytest.raises(ConfigError, match="`round_to` must be at least 1, not 0"):
         paddleprune.plan(graph, {"mix": 0.5}, round_to=0)
 
 
@@ -291,8 +291,8 @@ def test_a_plan_says_what_is_wrong_with_its_ratios(layer: nn.Layer) -> None:
                 use(graph, {"mix": ratio})
     with pytest.raises(PlanError, match=r"between 0 and 1, got '0\.5'"):
         paddleprune.plan(graph, {"mix": "0.5"})  # type: ignore[dict-item]
-    with pytest.raises(ConfigError, match=r"ratios are 0\.5; give a dict"):
-        paddleprune.plan(graph, 0.5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"ratios are '0\.5'; give a dict"):
+        paddleprune.plan(graph, "0.5")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="eval_metric_loss goes with a sensitivity table"):
         paddleprune.plan(graph, {"mix": 0.5}, eval_metric_loss=0.1)
     with pytest.raises(ConfigError, match=r"unknown criterion 'l3'.*choose from fpgm, l1, l2"):

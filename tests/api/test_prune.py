@@ -25,7 +25,7 @@ def cut(data: Path, work: Path, dense: Path) -> Path:
     assert "repair: " in done.stderr
     assert f"pruned model: {work / 'cut' / 'best_model'}" in done.stdout
     assert "asked: at most 0.3; metric loss of the whole plan: cut " in done.stdout
-    assert "(12 samples that none of the 8 plans tried had seen)" in done.stdout
+    assert "(12 samples that the search of 8 plans had not seen)" in done.stdout
     return work / "cut" / "best_model"
 
 
@@ -56,10 +56,23 @@ def test_a_table_is_a_path_too_and_a_tolerance_needs_no_search(
     assert "(24 samples)" in done.stdout
 
 
+def test_limits_of_costs_are_met_without_a_search(data: Path, work: Path, dense: Path) -> None:
+    words = ("--data", data, "--flops", 0.5, "--params", "60%", "--samples", 48, "--save-dir", work / "cut to half")
+    done = run("prune", dense, *words)
+    assert "plans tried" not in done.stdout
+    plan = json.loads((work / "cut to half" / "plan.json").read_text())
+    assert plan["after"]["flops"] <= 0.5 * plan["before"]["flops"]
+    assert plan["after"]["parameters"] <= 0.6 * plan["before"]["parameters"]
+    assert plan["budget"] == {"flops": 0.5, "params": 0.6}
+    assert plan["joint"]["samples"] == 24
+
+
 def test_budgets_that_cannot_be(data: Path, tmp_path: Path, dense: Path) -> None:
     there = ("--data", data, "--save-dir", tmp_path / "out")
     assert "max_loss" in refused("prune", dense, *there).replace("--max-loss", "max_loss")
     assert "5" in refused("prune", dense, *there, "--max-loss", 5)
+    assert "can't be had: when all has gone" in refused("prune", dense, *there, "--flops", 0.0001)
+    assert "give --sensitivities-file" in refused("prune", dense, *there, "--eval-metric-loss", 0.1)
     fields = tmp_path / "run.yaml"
     fields.write_text(json.dumps({"eval_dataset": {"data_dir": str(data / "val")}, "max_loss": 0.1}))
     message = refused("prune", dense, "--config", fields, "--save-dir", tmp_path / "out")
@@ -93,6 +106,9 @@ def test_any_layer_within_a_loss() -> None:
     plan.undo(layer)
     for name, tensor in named_tensors(layer).items():
         np.testing.assert_array_equal(tensor.numpy(), before[name])
+    both = r"flops 0\.05 \(.*\) costs .* after the repair, more than max_loss 0\.1; within that, flops 0\..* can be had"
+    with pytest.raises(PlanError, match=both):
+        paddleprune.prune_layer(graph, agreement, calibration=images[:64], max_loss=0.1, flops=0.05)
     with pytest.raises(PlanError, match="no cut within max_loss 0 was found"):
         paddleprune.prune_layer(
             graph, lambda layer: 1 - float(((layer(images) - given) ** 2).sum()), calibration=images[:64], max_loss=0

@@ -13,10 +13,11 @@ from paddleprune.engines import NativeEngine
 from paddleprune.errors import CertificateError, PlanError, UnknownNameError
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.pruning import Plan, make_plan, prune, resize, solve
+from paddleprune.pruning import Plan, make_plan, prune, resize
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.sensitivity import SensitivityTable, rank
 from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.solver import solve
 
 PROBE = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
 
@@ -141,4 +142,4 @@ def test_a_cut_that_is_not_exact_is_undone() -> None:
 def test_a_joint_loss_says_when_its_samples_are_few() -> None:
     joint = JointLoss(asked=0.02, cut=0.5, repaired=0.0, error=0.0, samples=60, tried=8)
     assert joint.describe().endswith("; these samples are few for it, one is 1.7% of them: give more evaluation data")
-    assert joint.model_copy(update={"samples": 100}).describe().endswith("tried had seen)")
+    assert joint.model_copy(update={"samples": 100}).describe().endswith("of 8 plans had not seen)")

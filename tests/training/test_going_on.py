@@ -80,7 +80,7 @@ def test_anything_else_is_refused_by_name_and_nothing_is_touched(
     tiny: ModuleType, asked: Asked, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     (tmp_path / "best_model").mkdir()
-    asked.save(tmp_path)
+    asked.write(tmp_path)
     before = (tmp_path / "run.json").read_bytes()
     if "settings" in changes:
         changes = {"settings": tiny.settings(**changes["settings"])}

@@ -14,8 +14,9 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.pruning.surgery import snapshot
-from paddleprune.repair import Cut, Path, Record, repair, search
+from paddleprune.repair import Cut, Record, repair
 from paddleprune.sensitivity.scores import Score
+from paddleprune.solver import Path, search
 
 
 class Cutter:
@@ -66,6 +67,15 @@ class Cutter:
         self.restore(self._layer)
 
 
+def measured(cutter: Cutter, plan: Plan, measure: Callable[[], Score]) -> Score:
+    """What a plan costs, cut and repaired; the network is dense again afterwards."""
+    try:
+        cutter.repair(cutter.cut(plan))
+        return measure()
+    finally:
+        cutter.undo()
+
+
 def largest_cut(cutter: Cutter, path: Path, measure: Callable[[], Score], max_loss: float) -> tuple[Plan, int]:
     """The plan furthest along a path whose measured joint loss is within a limit, and how many were measured.
 
@@ -73,15 +83,7 @@ def largest_cut(cutter: Cutter, path: Path, measure: Callable[[], Score], max_lo
         PlanError: not even the smallest one that was tried is.
     """
 
-    def at(place: float) -> Score:
-        plan = path.plan(place)
-        try:
-            cutter.repair(cutter.cut(plan))
-            return measure()
-        finally:
-            cutter.undo()
-
-    found = search(at, max_loss)
+    found = search(lambda place: measured(cutter, path.plan(place), measure), max_loss)
     plan = path.plan(found.place)
     if not plan.groups:
         place, score = min(found.tried.items())

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from paddle import nn
 
+from paddleprune.api.budgets import ceiling_of, path_for, within
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, left_whole, open_engine
@@ -17,12 +18,14 @@ from paddleprune.errors import CheckpointError, ConfigError, PlanError
 from paddleprune.files import user_path
 from paddleprune.graph.tensors import named_tensors, parameter_names, unwrapped
 from paddleprune.interfaces import Scorer
-from paddleprune.pruning import Plan, resize, solve
+from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
-from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName
+from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings
+from paddleprune.solver import Costs, solve
+from paddleprune.validation import SETTING, validated
 
 _NOT_DONE: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}, "repair": None, "joint": None}
 """What a plan says that hasn't been carried out."""
@@ -83,8 +86,11 @@ class LayerPlan:
 
 def plan(
     graph: LayerGraph,
-    what: Mapping[str, float] | SensitivityTable,
+    what: Mapping[str, float] | SensitivityTable | float | None = None,
     *,
+    flops: float | str | None = None,
+    params: float | str | None = None,
+    calibration: Any = None,
     criterion: Criterion | Scorer | None = None,
     round_to: int = 1,
     engine: EngineName | None = None,
@@ -95,7 +101,13 @@ def plan(
 
     Args:
         graph: the traced layer.
-        what: group name -> share of its units; or a table that `analyze_layer` measured.
+        what: group name -> share of its units; one share for every group; or a table that `analyze_layer` measured.
+            Nothing where a budget says it.
+        flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M". The units that lose least for
+            what they save go, by the table, by `calibration`, or at one ratio for all groups by the criterion.
+        params: what may stay of the parameters; likewise.
+        calibration: real inputs of the layer, [N, ...] for each argument of its forward: a budget without a table
+            then takes what a repair with the same inputs can do without.
         criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
             `paddleprune.interfaces.Scorer` says; a table brings its own, and wants the function if it was one.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
@@ -106,45 +118,86 @@ def plan(
 
     Raises:
         UnknownNameError: a name isn't a group of the layer.
-        PlanError: a group can't be pruned, or a ratio isn't from 0 to below 1.
+        PlanError: a group can't be pruned, a ratio isn't from 0 to below 1, or a budget can't be had.
         TableError: the table was measured with other weights.
         ConfigError: an argument can't be used, or doesn't go with the others.
     """
     graph.check_current()
+    given = {"flops": flops, "params": params, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
+    asked = validated(PruneSettings, given, "plan", SETTING)
     if isinstance(what, SensitivityTable):
-        return _plan_of_table(graph, what, criterion, round_to, engine, eval_metric_loss, exclude)
+        chosen = _engine_of_table(graph, what, criterion, engine)
+        whole = left_whole(chosen, exclude)
+        if asked.limits:
+            return _within(graph, chosen, asked, whole, table=what)
+        tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
+        return LayerPlan(graph, _bound(solve(chosen, what, tolerance, round_to, whole), graph), chosen)
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
-    if not isinstance(what, Mapping):
-        raise ConfigError(f"the plan's ratios are {what!r}; give a dict of group names and ratios, or a table")
-    for name, ratio in what.items():
-        if not isinstance(ratio, Real):
-            raise PlanError(f"the ratio of {name!r} must be a number between 0 and 1, got {ratio!r}")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
     whole = left_whole(chosen, exclude)
-    ratios = {name: ratio for name, ratio in what.items() if name not in whole}
+    if asked.limits:
+        if what is not None:
+            raise ConfigError(f"give ratios or a budget, not both: leave {next(iter(asked.limits))} out, or the ratios")
+        return _within(graph, chosen, asked, whole, calibration=calibration)
+    ratios = {name: ratio for name, ratio in _ratios(what, chosen).items() if name not in whole}
     return LayerPlan(graph, _bound(chosen.plan(ratios, round_to=round_to), graph), chosen)
 
 
-def _plan_of_table(
+def _ratios(what: Any, engine: Engine) -> Mapping[str, float]:
+    """Group name -> share of its units.
+
+    Raises:
+        ConfigError: it is something else.
+        PlanError: a share is no number.
+    """
+    if isinstance(what, Real) and not isinstance(what, bool):
+        return {group.name: float(what) for group in engine.groups}
+    if not isinstance(what, Mapping):
+        raise ConfigError(
+            f"the plan's ratios are {what!r}; give a dict of group names and ratios, one ratio for all, a table, or "
+            "a budget such as flops=0.5"
+        )
+    for name, ratio in what.items():
+        if not isinstance(ratio, Real):
+            raise PlanError(f"the ratio of {name!r} must be a number between 0 and 1, got {ratio!r}")
+    return what
+
+
+def _within(
     graph: LayerGraph,
-    table: SensitivityTable,
-    criterion: Criterion | Scorer | None,
-    round_to: int,
-    engine: EngineName | None,
-    eval_metric_loss: float | None,
-    exclude: str | Sequence[str],
+    engine: Engine,
+    asked: PruneSettings,
+    whole: frozenset[str],
+    *,
+    table: SensitivityTable | None = None,
+    calibration: Any = None,
 ) -> LayerPlan:
-    identity, tolerance = table.identity, USUAL_TOLERANCE if eval_metric_loss is None else eval_metric_loss
+    """The plan that meets a budget's limits."""
+    layer, channels = graph.layer, graph.channels
+    costs, seen = Costs(channels), None if calibration is None else record(layer, read_probe(calibration))
+    ceiling = ceiling_of(asked, costs)
+    path = path_for(engine, layer, channels, costs, ceiling, asked, seen=seen, table=table, whole=whole)
+    return LayerPlan(graph, _bound(within(path, channels, costs, asked), graph), engine)
+
+
+def _engine_of_table(
+    graph: LayerGraph, table: SensitivityTable, criterion: Criterion | Scorer | None, engine: EngineName | None
+) -> Engine:
+    """The engine that measured a table, with its criterion.
+
+    Raises:
+        ConfigError: the user wants another one.
+        TableError: the table was measured with other weights.
+    """
+    identity = table.identity
     if engine not in (None, identity.engine):
         raise ConfigError(
             f"the table was measured with the engine {identity.engine!r}, not {engine!r}; leave engine out"
         )
     ranking = criterion_of(identity.criterion, criterion)
     table.check_model(model_digest(graph.layer), "the table")
-    chosen = open_engine(identity.engine, graph.layer, graph.channels, ranking)
-    decided = solve(chosen, table, tolerance, round_to, left_whole(chosen, exclude))
-    return LayerPlan(graph, _bound(decided, graph), chosen)
+    return open_engine(identity.engine, graph.layer, graph.channels, ranking)
 
 
 def _bound(plan: Plan, graph: LayerGraph) -> Plan:

@@ -1,4 +1,4 @@
-"""Any layer: cut it as far as a loss allows, and repair it."""
+"""Any layer: cut it to a budget, and repair it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.cutting import Cutter, carry_out, largest_cut
+from paddleprune.api.budgets import ceiling_of, decide, path_for
+from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layer_plans import LayerPlan, adopt
 from paddleprune.api.layers import LayerGraph, as_number
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Scorer
-from paddleprune.repair import TablePath, UnitPath, order_units, record
+from paddleprune.repair import record
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.sensitivity.scores import Score, metric_loss
 from paddleprune.settings import PruneSettings
+from paddleprune.solver import Costs
 from paddleprune.validation import SETTING, validated
 
 
@@ -26,37 +28,38 @@ def prune_layer(
     evaluate: Callable[[nn.Layer], float],
     *,
     calibration: Any,
-    max_loss: float,
     judge: Callable[[nn.Layer], float] | None = None,
     table: SensitivityTable | None = None,
     criterion: Scorer | None = None,
     higher_is_better: bool = True,
     **settings: Any,
 ) -> LayerPlan:
-    """Cut a traced layer as far as a measured loss allows, in place, and repair it in closed form.
+    """Cut a traced layer to a budget, in place, and repair it in closed form.
 
     Args:
         graph: the traced layer.
         evaluate: gives the metric of the layer, which is in evaluation mode; called for every plan that is tried.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward; 200 suffice.
-        max_loss: the share of the metric that the cut and repaired layer may lose.
         judge: gives the metric on samples that `evaluate` doesn't see, for the losses that are reported; without it
             they are those that the search saw, and a little optimistic.
-        table: what `analyze_layer` measured: the cut then grows along its tolerances. Without it, units go in the
+        table: what `analyze_layer` measured: units then go in the order of its losses. Without it, they go in the
             order of what a repair can do without.
         criterion: the function that ranked the units of `table`, where it was one of your own.
         higher_is_better: the metric's direction.
-        **settings: ridge, memory and round_to, as `prune` takes them.
+        **settings: the budget and the rest, as `prune` takes them: flops, params, max_loss, save, ridge, memory,
+            round_to.
 
     Returns:
         The plan that was carried out, with its certificate, repair and joint loss; it can undo it all.
 
     Raises:
         ConfigError: an argument can't be used, or the metric is 0 or no number.
-        PlanError: no cut is within the limit.
+        PlanError: no cut is within the budget; the message says what can be had.
         CertificateError: the cut layer doesn't compute what the masked one does.
     """
-    chosen = validated(PruneSettings, {**settings, "max_loss": max_loss}, "prune", SETTING)
+    chosen = validated(PruneSettings, settings, "prune", SETTING)
+    if chosen.max_loss is None and not chosen.limits:
+        raise ConfigError("say what is wanted: max_loss, such as 0.02, or flops or params, such as 0.5")
     graph.check_current()
     layer, channels, was_training = graph.layer, graph.channels, graph.layer.training
     if table is not None:
@@ -71,12 +74,11 @@ def prune_layer(
     measure = _measured(layer, evaluate, higher_is_better)
     judged = measure if judge is None else _measured(layer, judge, higher_is_better)
     try:
-        if table is not None:
-            path: TablePath | UnitPath = TablePath(engine, table, chosen.round_to)
-        else:
-            path = UnitPath(channels, order_units(layer, channels, seen), chosen.round_to)
-        plan, tried = largest_cut(cutter, path, measure, max_loss)
-        done = carry_out(cutter, plan, judged, asked=max_loss, tried=tried)
+        costs = Costs(channels)
+        ceiling = ceiling_of(chosen, costs)
+        path = path_for(engine, layer, channels, costs, ceiling, chosen, seen=seen, table=table)
+        plan, tried = decide(cutter, path, channels, costs, chosen, measure)
+        done = carry_out(cutter, plan, judged, asked=chosen.max_loss, tried=tried)
     finally:
         layer.train() if was_training else layer.eval()
     return adopt(graph, done, engine, cutter.restore)

@@ -54,8 +54,10 @@ def prune(
 ) -> PruneResult:
     """Cut a trained model to a budget and repair it in closed form; no training, no labels of training data.
 
-    With `max_loss` the largest cut is searched whose joint loss, measured on half of the evaluation samples after the
-    repair, is within it by one standard error; the other half gives the figures that are reported.
+    With `flops` or `params` so much is cut that every limit is met, with the least expected loss. With `max_loss`
+    alone the largest cut is searched whose joint loss, measured on half of the evaluation samples after the
+    repair, is within it by one standard error; the other half gives the figures that are reported. Limits that can't
+    be had, alone or together, are refused with what can.
 
     Args:
         checkpoint: a checkpoint folder.
@@ -64,13 +66,13 @@ def prune(
         train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation; by default the training
             split of `eval_dataset`, if that is a folder.
         calibration: other samples for the repair, instead; without labels is fine.
-        sensitivities_file: the table that `analyze` measured of the checkpoint; its ratios are then the path along
-            which the cut grows. Without it, units go in the order of what a repair can do without.
+        sensitivities_file: the table that `analyze` measured of the checkpoint: units then go in the order of its
+            losses. Without it, they go in the order of what a repair can do without.
         exclude: groups that stay whole, by name or by glob (`features.0.*`).
         scorer: the function that ranked the table's units, where it was one of your own.
         overwrite: replace a model that `save_dir` holds, once the new one is there.
-        **settings: any field of `PruneSettings`: max_loss, eval_metric_loss, criterion, samples, ridge, memory,
-            round_to, batch_size, device.
+        **settings: any field of `PruneSettings`: flops, params, max_loss, save, eval_metric_loss, criterion, samples,
+            ridge, memory, round_to, batch_size, device.
 
     Raises:
         ConfigError: an argument can't be used, or no budget is given.
@@ -79,8 +81,10 @@ def prune(
         CertificateError: the cut model doesn't compute what the masked one does.
     """
     chosen = validated(PruneSettings, settings, "prune", SETTING)
-    if chosen.max_loss is None and sensitivities_file is None:
-        raise ConfigError("say how much may be lost: max_loss, such as 0.02, or a table and its eval_metric_loss")
+    if not chosen.given and sensitivities_file is None:
+        raise ConfigError("say what is wanted: max_loss, such as 0.02, flops or params, such as 0.5, or a table")
+    if chosen.eval_metric_loss is not None and sensitivities_file is None:
+        raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
     select_device(chosen.device)
     registry = Registry.discover()
     folder, best = user_path(save_dir), user_path(save_dir) / BEST

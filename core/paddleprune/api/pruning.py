@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddleprune.api.budgets import ceiling_of, decide, path_for
 from paddleprune.api.calibration import calibration_inputs
-from paddleprune.api.cutting import Cutter, carry_out, largest_cut
+from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
 from paddleprune.api.meter import Meter, halves
 from paddleprune.console import counted, say
@@ -16,12 +17,12 @@ from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Dataset, Scorer, read_sample
-from paddleprune.pruning import Plan, solve
+from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.repair import Path as PlanPath
-from paddleprune.repair import Record, TablePath, UniformPath, UnitPath, heads_of, order_units, record
+from paddleprune.repair import heads_of, record
 from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
 from paddleprune.settings import USUAL_TOLERANCE, PruneSettings
+from paddleprune.solver import Costs, solve
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel
 
@@ -35,7 +36,7 @@ class Wish:
 
     Attributes:
         settings: the budget, and how to repair.
-        table_file: the sensitivity table; None to order the units otherwise, within a `max_loss`.
+        table_file: the sensitivity table; None to order the units otherwise, within a budget.
         exclude: groups that stay whole, by name or glob.
         criterion: the function that ranked the table's units, where it was one of the user's own.
         calibration: what the repair's samples are drawn from; None for no repair.
@@ -94,17 +95,20 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     search, judge = (None, evaluation.dataset) if asked.max_loss is None else halves(evaluation.dataset)
     meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
     tried = 0
-    if search is not None and asked.max_loss is not None:
-        searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
-        path = _path(engine, loaded, graph, seen, table, asked, whole)
-        plan, tried = largest_cut(cutter, path, searching, asked.max_loss)
-    else:
-        assert table is not None
+    if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         plan = solve(engine, table, tolerance, asked.round_to, whole)
         groups = [group for group in engine.groups if group.name not in whole]
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
+    else:
+        costs = Costs(graph)
+        ceiling = ceiling_of(asked, costs)
+        path = path_for(engine, layer, graph, costs, ceiling, asked, seen=seen, table=table, whole=whole)
+        searching = None
+        if search is not None:
+            searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
+        plan, tried = decide(cutter, path, graph, costs, asked, searching)
     plan = carry_out(cutter, plan, meter, asked=asked.max_loss, tried=tried)
     before = loaded.plan.attributes if loaded.plan else {}
     return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last
@@ -124,26 +128,6 @@ def _engine(loaded: LoadedModel, graph: ChannelGraph, table: SensitivityTable | 
         return open_engine(table.identity.engine, loaded.layer, graph, ranking)
     order = wish.settings.criterion
     return open_engine("native", loaded.layer, graph, "l1" if order == "obs" else order)
-
-
-def _path(
-    engine: Engine,
-    loaded: LoadedModel,
-    graph: ChannelGraph,
-    seen: Record | None,
-    table: SensitivityTable | None,
-    asked: PruneSettings,
-    whole: frozenset[str],
-) -> PlanPath:
-    """Along what the cut grows: a table's tolerances, the units' own order, or one ratio for all groups."""
-    if table is not None:
-        return TablePath(engine, table, asked.round_to, whole)
-    if asked.criterion != "obs" or seen is None:
-        return UniformPath(engine, asked.round_to, whole)
-    order = order_units(loaded.layer, graph, seen, whole)
-    if order.unscored:
-        say(f"stay whole, since no layer that can be refitted reads them: {', '.join(order.unscored)}")
-    return UnitPath(graph, order, asked.round_to)
 
 
 def _probe(dataset: Dataset) -> Sequence[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, Device, PruneSettings, Tolerance, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Budget, Device, PruneSettings, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
@@ -22,16 +22,14 @@ class _DataRun(Contract):
         return self.data if self.eval_dataset is None else self.eval_dataset
 
 
-class _ModelRun(_DataRun):
+class _ModelRun(_DataRun, Budget):
     model: str | None = Field(None, description="a family of the task; `paddleprune families TASK` lists them")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
     train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}")
     save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
     pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
-    sensitivities_file: Path | None = Field(None, description="table of pretrain_weights: prune with it, then train")
-    eval_metric_loss: Tolerance = Field(0.05, description="share of the metric that each group alone may lose")
-    max_loss: Tolerance | None = Field(
-        None, description="share of the metric that the whole plan may lose, measured after its repair"
+    sensitivities_file: Path | None = Field(
+        None, description="table of pretrain_weights: prune with it, then train; eval_metric_loss is 0.05 if unset"
     )
     repair: bool = Field(True, description="repair the cut network before training goes on from it")
     round_to: int = Field(
@@ -69,7 +67,7 @@ class PruneRun(PruneSettings, _DataRun):
     calibration: Path | dict[str, Any] | None = Field(
         None, description="other samples for the repair: a folder, or the fields of the task's dataset"
     )
-    sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut along its tolerances")
+    sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut in the order of its losses")
     save_dir: Path = Field(Path("output/pruned"), description="folder for best_model and plan.json")
     exclude: tuple[str, ...] = Field(
         (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"

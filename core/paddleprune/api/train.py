@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
@@ -19,7 +19,7 @@ from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.settings import REPAIRED_RATE, PruneSettings, TrainSettings, check_tolerance
+from paddleprune.settings import REPAIRED_RATE, USUAL_TOLERANCE, Budget, PruneSettings, TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -51,11 +51,14 @@ def train(
     options: Mapping[str, Any] | None = None,
     pretrain_weights: str | Path | None = None,
     sensitivities_file: str | Path | None = None,
-    eval_metric_loss: float = 0.05,
+    eval_metric_loss: float | None = None,
+    flops: float | str | None = None,
+    params: float | str | None = None,
+    max_loss: float | None = None,
+    save: Literal["flops", "params"] = "flops",
     round_to: int = 1,
     exclude: str | Sequence[str] = (),
     criterion: Scorer | None = None,
-    max_loss: float | None = None,
     repair: bool = True,
     resume_checkpoint: str | Path | None = None,
     overwrite: bool = False,
@@ -63,7 +66,7 @@ def train(
     metric: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> TrainResult:
-    """Train a model; with `sensitivities_file`, prune it first.
+    """Train a model; with a table or a budget, prune it first.
 
     The same call can be made again until the run is finished: it goes on after the last epoch that was saved, exactly,
     and a finished run is left as it is. Another call with the same `save_dir` is refused.
@@ -77,13 +80,16 @@ def train(
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
-        eval_metric_loss: the tolerance: each group alone may lose this share of the metric, from 0 to below 1.
+        eval_metric_loss: with a table, the tolerance: each group alone may lose this share of the metric, from 0 to
+            below 1; 0.05 if no other budget is given.
+        flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M".
+        params: what may stay of the parameters; likewise.
+        max_loss: what the whole plan may lose, measured after its repair on half of the evaluation samples.
+        save: with max_loss alone, what to save.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
         exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
         criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
-        max_loss: instead of a tolerance for each group: what the whole plan may lose, measured after its repair on
-            half of the evaluation samples.
         repair: whether the cut network is repaired before training goes on from it; then a learning rate that isn't
             given is a quarter of the usual one, since more would undo the repair.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
@@ -101,21 +107,21 @@ def train(
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    check_tolerance(eval_metric_loss, "eval_metric_loss")
-    budget = {"max_loss": max_loss, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
-    how = validated(PruneSettings, {**budget, "ridge": _RIDGE, "batch_size": chosen.eval_batch_size}, "prune", SETTING)
-    if sensitivities_file is not None and repair and "learning_rate" not in settings:
+    how = _how(chosen, sensitivities_file, locals())
+    prunes = sensitivities_file is not None or bool(how.given)
+    if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
-    if (exclude or criterion) and sensitivities_file is None:
+    if (exclude or criterion) and not prunes:
         raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-    if table is not None and resume_checkpoint is None:
+    if prunes and resume_checkpoint is None:
         if pretrain_weights is None:
             raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
-        SensitivityTable.load(table)  # is it one?
+        if table is not None:
+            SensitivityTable.load(table)  # is it one?
     resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
     start = resume or (None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights"))
     before = None if start is None else read_info(start)
@@ -145,11 +151,7 @@ def train(
         eval_transforms=_steps(evaluation.transforms),
         pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
         sensitivities_file=None if table is None else Source.of(table, table),
-        eval_metric_loss=None if table is None else eval_metric_loss,
-        round_to=None if table is None else round_to,
-        max_loss=None if table is None else max_loss,
-        repair=None if table is None else repair,
-        exclude=() if table is None else ((exclude,) if isinstance(exclude, str) else tuple(exclude)),
+        **({} if not prunes else _pruning(how, repair, exclude)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
     )
@@ -171,7 +173,7 @@ def train(
         plan: Plan | None = None
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
-        elif table is not None and start is not None:
+        elif prunes and start is not None:
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
             wish = Wish(how, table, exclude, criterion, samples, heads=False)
@@ -183,6 +185,27 @@ def train(
         else:
             layer = registry.build_model(task, family, chosen_options)
         return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last)
+
+
+def _how(training: TrainSettings, table: str | Path | None, given: Mapping[str, Any]) -> PruneSettings:
+    """How to prune, of train's arguments; a table without a budget is cut at the usual tolerance."""
+    budget = {name: given[name] for name in Budget.model_fields}
+    if table is not None and all(budget[name] is None for name in budget if name != "save"):
+        budget["eval_metric_loss"] = USUAL_TOLERANCE
+    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": given["round_to"]}
+    how = validated(PruneSettings, {**budget, **more}, "prune", SETTING)
+    if how.eval_metric_loss is not None and table is None:
+        raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
+    return how
+
+
+def _pruning(how: PruneSettings, repair: bool, exclude: str | Sequence[str]) -> dict[str, Any]:
+    """What a run's file says of how it prunes."""
+    return {
+        **{name: getattr(how, name) for name in (*Budget.model_fields, "round_to")},
+        "repair": repair,
+        "exclude": (exclude,) if isinstance(exclude, str) else tuple(exclude),
+    }
 
 
 def _steps(transforms: Sequence[Contract]) -> tuple[dict[str, Any], ...]:

@@ -8,10 +8,10 @@ from paddleprune.api.loading import as_path, graph_of_loaded, open_model
 from paddleprune.engines import Engine, open_engine
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
-from paddleprune.pruning import solve
 from paddleprune.registry import Registry
 from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
+from paddleprune.solver import solve
 
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 

@@ -82,7 +82,7 @@ class JointLoss(Contract):
         asked = "" if self.asked is None else f"asked: at most {self.asked:g}; "
         expected = "" if self.expected is None else f"the table's losses add up to {self.expected:.4f}; "
         error = "" if self.error is None else f" ± {self.error:.4f}"
-        unseen = f" that none of the {counted(self.tried, 'plan')} tried had seen" if self.tried else ""
+        unseen = f" that the search of {counted(self.tried, 'plan')} had not seen" if self.tried else ""
         on = "" if self.samples is None else f" ({counted(self.samples, 'sample')}{unseen})"
         losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
         return f"{asked}{expected}metric loss of the whole plan: {losses}{on}{self._coarse()}"

@@ -140,6 +140,7 @@ class Plan(Signed):
     Attributes:
         model: hash of the dense weights that the plan was made for; empty where it fits any.
         eval_metric_loss: the tolerance that the plan was made for; None for ratios by hand.
+        budget: the limits that the plan was made for, as they were given: a share up to 1, a number above.
         criterion: what ranked the units of a group.
         engine: what numbers the units of a group, and removes them.
         groups: only groups that lose units.
@@ -159,6 +160,7 @@ class Plan(Signed):
     schema_version: int = 2
     model: str = ""
     eval_metric_loss: float | None
+    budget: dict[str, float] = Field(default_factory=dict)
     criterion: str
     engine: EngineName = "native"
     groups: dict[str, GroupPlan]

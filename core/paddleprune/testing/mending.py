@@ -12,7 +12,8 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import shrink
 from paddleprune.pruning.surgery import snapshot
-from paddleprune.repair import Cut, order_units, record, repair
+from paddleprune.repair import Cut, record, repair
+from paddleprune.solver import Ceiling, Costs, order_units
 
 
 def check_repair(layer: nn.Layer, graph: ChannelGraph, gone: Sequence[int], samples: tuple[Any, ...]) -> None:
@@ -45,7 +46,7 @@ def check_order(layer: nn.Layer, graph: ChannelGraph, samples: tuple[Any, ...]) 
     Raises:
         AssertionError: they aren't.
     """
-    found = order_units(layer, graph, record(layer, samples))
+    found = order_units(layer, graph, record(layer, samples), Costs(graph), Ceiling({}))
     assert len(set(found.units)) == len(found.units), "a unit is in the order twice"
     gone = set(found.units)
     for group in graph.prunable:

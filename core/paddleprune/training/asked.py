@@ -44,7 +44,7 @@ class Asked(Signed):
         train_transforms, eval_transforms: the preprocessing, resolved.
         pretrain_weights: where the run starts; None from scratch.
         sensitivities_file: the table that it prunes with.
-        eval_metric_loss, max_loss, repair, round_to, exclude: how, if it prunes.
+        eval_metric_loss, flops, params, max_loss, save, repair, round_to, exclude: how, if it prunes.
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
@@ -66,7 +66,10 @@ class Asked(Signed):
     pretrain_weights: Source | None = None
     sensitivities_file: Source | None = None
     eval_metric_loss: float | None = None
+    flops: float | None = None
+    params: float | None = None
     max_loss: float | None = None
+    save: str | None = None
     repair: bool | None = None
     round_to: int | None = None
     exclude: tuple[str, ...] = ()
@@ -87,7 +90,7 @@ class Asked(Signed):
         gone = next((name for name in then if name not in dict(self._flat()) and name not in ignored), None)
         return None if gone is None else f"{gone} is not set, but was {_said(then[gone])}"
 
-    def save(self, save_dir: Path) -> None:
+    def write(self, save_dir: Path) -> None:
         """Write it into a run's folder."""
         write_signed(save_dir / RUN, self)
 
@@ -113,8 +116,8 @@ class Asked(Signed):
 
 _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
-    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "max_loss", "repair"),
-    *("round_to", "exclude", "resumed"),
+    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "max_loss"),
+    *("save", "repair", "round_to", "exclude", "resumed"),
 )
 _FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers"})
 """Settings that change neither weights nor which of them are the best."""

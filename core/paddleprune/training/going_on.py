@@ -13,7 +13,10 @@ from paddleprune.training.checkpoint import INFO, PLAN, read_state
 from paddleprune.training.folder import existing
 from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epochs
 
-_START = ("pretrain_weights", "sensitivities_file", "eval_metric_loss", "max_loss", "repair", "round_to", "resumed")
+_START = (
+    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "max_loss", "save"),
+    *("repair", "round_to", "resumed"),
+)
 """What a run that is resumed by name need not be told again."""
 
 
@@ -46,7 +49,7 @@ def go_on(save_dir: Path, asked: Asked, resume: Path | None, overwrite: bool) ->
         _check_kept(save_dir, asked)
         _clear(save_dir)
     start = resume if inside else _last(save_dir, asked) or resume
-    asked.save(save_dir)
+    asked.write(save_dir)
     return start
 
 

@@ -8,10 +8,11 @@ from paddle import nn
 import paddleprune
 from paddleprune.api.calibration import choose
 from paddleprune.api.meter import halves
-from paddleprune.graph.slopes import flop_slopes
+from paddleprune.graph.slopes import slopes
 from paddleprune.graph.tensors import overwrite
-from paddleprune.repair import UnitPath, order_units, record, search
+from paddleprune.repair import record
 from paddleprune.sensitivity.scores import Score
+from paddleprune.solver import Ceiling, Costs, UnitPath, order_units, search
 
 
 def change(tensor, rows, values):
@@ -34,7 +35,7 @@ def net():
 def ordered(layer, samples=96):
     graph = paddleprune.trace(layer, (1, 3, 10, 10)).channels
     images = np.random.default_rng(0).standard_normal((samples, 3, 10, 10)).astype("float32")
-    return graph, order_units(layer, graph, record(layer, (images,)))
+    return graph, order_units(layer, graph, record(layer, (images,)), Costs(graph), Ceiling({}))
 
 
 def test_what_nobody_reads_goes_first_then_one_of_two_that_are_the_same(net):
@@ -50,14 +51,15 @@ def test_what_nobody_reads_goes_first_then_one_of_two_that_are_the_same(net):
 def test_every_cut_of_the_order_leaves_something_and_meets_the_cost(net):
     graph, order = ordered(net)
     dense = graph.cost().flops
-    path = UnitPath(graph, order)
-    costs = [path.plan(place).after.flops for place in (0, 0.25, 0.5, 0.75, 1)]
-    assert costs == sorted(costs, reverse=True)
-    assert costs[0] == dense
+    costs = Costs(graph)
+    path = UnitPath(graph, order, costs, Ceiling({}))
+    found = [path.plan(place).after.flops for place in (0, 0.25, 0.5, 0.75, 1)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == dense
     for share in (0.3, 0.6):
-        gone = order.until(graph, int(dense * share))
-        assert graph.cost(gone).flops <= dense * share
-        assert graph.cost(gone[:-1]).flops > dense * share
+        count = order.until(costs, Ceiling({"flops": dense * share}))
+        assert graph.cost(order.units[:count]).flops <= dense * share
+        assert graph.cost(order.units[: count - 1]).flops > dense * share
     assert all(part.keep for part in path.plan(1).groups.values())
 
 
@@ -72,7 +74,7 @@ def test_nobody_who_reads_can_be_refitted(net):
 
     layer = Head()
     graph = paddleprune.trace(layer, (1, 4)).channels
-    order = order_units(layer, graph, record(layer, (np.ones((8, 4), "float32"),)))
+    order = order_units(layer, graph, record(layer, (np.ones((8, 4), "float32"),)), Costs(graph), Ceiling({}))
     assert order.units == ()
     assert order.unscored == ("stem",)
 
@@ -82,10 +84,12 @@ def test_slopes_are_what_one_unit_more_saves():
     layer = paddle.vision.models.mobilenet_v2(scale=0.5, num_classes=3)
     graph = paddleprune.trace(layer, (1, 3, 32, 32)).channels
     gone = [group.units[0] for group in graph.prunable]
-    slopes, cost = flop_slopes(graph, gone), graph.cost(gone).flops
+    found, cost = slopes(graph, gone), graph.cost(gone)
     for group in graph.prunable:
-        assert slopes[group.units[1]] == cost - graph.cost([*gone, group.units[1]]).flops
-        assert slopes[group.units[0]] == 0
+        rest = graph.cost([*gone, group.units[1]])
+        assert found.flops[group.units[1]] == cost.flops - rest.flops
+        assert found.parameters[group.units[1]] == cost.parameters - rest.parameters
+        assert found.flops[group.units[0]] == found.parameters[group.units[0]] == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Table + budget -> plan."""
+"""Table + tolerance of each group alone -> plan."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""What can't be had is said at once, with what can, and what holds it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from paddleprune.errors import PlanError
+from paddleprune.graph import ChannelGraph, Group
+from paddleprune.settings import CostName
+from paddleprune.solver.costs import Ceiling, Costs, amount
+
+_NAMED_AT_MOST = 3
+_WORTH_NAMING = 0.01
+"""The share of what stays that a group must take part in."""
+
+
+def check_reach(graph: ChannelGraph, costs: Costs, ceiling: Ceiling, least: Mapping[CostName, float]) -> None:
+    """Refuse a ceiling that no plan is within.
+
+    Cutting more never costs more, so that what is left when all has gone that may go is the least of every cost.
+
+    Args:
+        graph: the network's channel graph.
+        costs: of the network.
+        ceiling: what is asked for.
+        least: what stays when all goes that may go.
+
+    Raises:
+        PlanError: naming the limits that can't be met, the reach of every one, and the groups that hold it back.
+    """
+    missed = [name for name, limit in ceiling.limits.items() if least[name] > limit]
+    if not missed:
+        return
+    asked = " and ".join(f"{name} {amount(name, ceiling.limits[name], costs)}" for name in missed)
+    reach = ", ".join(f"{name} {amount(name, least[name], costs)}" for name in ceiling.limits)
+    raise PlanError(
+        f"{asked} can't be had: when all has gone that may go, {reach} stay{_held_back(graph, costs, missed[0])}"
+    )
+
+
+def _held_back(graph: ChannelGraph, costs: Costs, name: CostName) -> str:
+    gone = [unit for group in graph.prunable for unit in group.removable()]
+    weighted = costs.savings(gone, {name: 1.0})
+    left = max(costs.total(gone)[name], 1e-9)
+
+    def share(group: Group) -> float:
+        return float(weighted[[*group.units, *group.stay]].sum()) / left
+
+    held = sorted((g for g in graph.groups if g.protected and share(g) > _WORTH_NAMING), key=share, reverse=True)
+    if not held:
+        return ""
+    named = ", ".join(f"{group.name} ({group.protected})" for group in held[:_NAMED_AT_MOST])
+    more = f" and {len(held) - _NAMED_AT_MOST} more" if len(held) > _NAMED_AT_MOST else ""
+    return f"; protected: {named}{more}"

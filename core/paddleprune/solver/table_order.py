@@ -1,0 +1,96 @@
+"""The order of a sensitivity table: those units first whose groups lose least for what they save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from paddleprune.interfaces import Array
+from paddleprune.sensitivity import Prunable, SensitivityTable
+from paddleprune.solver.costs import Ceiling, Costs
+from paddleprune.solver.order import Order
+from paddleprune.solver.unit_order import STEP
+
+
+class Ranked(Prunable, Protocol):
+    """A group, and which of its units go."""
+
+    @property
+    def order(self) -> Sequence[int]:
+        """Those of its units that can go together, the least important first."""
+
+
+def order_by_table(
+    groups: Sequence[Ranked],
+    table: SensitivityTable,
+    costs: Costs,
+    ceiling: Ceiling,
+    whole: frozenset[str] = frozenset(),
+) -> Order:
+    """Put what a table has measured in order, a step from one of its ratios to a later one at a time.
+
+    Among a group's steps that one is taken that loses least for what it saves, as along a convex hull. A loss that
+    falls with the ratio counts as its largest so far: that it falls is noise.
+
+    Args:
+        groups: what may go, ranked by the table's criterion.
+        table: the table; what lies beyond its last ratio isn't in the order.
+        costs: of the network.
+        ceiling: which costs count.
+        whole: groups that stay whole.
+    """
+    ladders = [_Ladder(group, table) for group in groups if group.name in table.groups and group.name not in whole]
+    gone: list[int] = []
+    losses: list[float] = []
+    while True:
+        weights = ceiling.weights(costs.total(gone), costs.dense)
+        saved = costs.savings(gone, weights)
+        left = STEP * sum(weight * costs.dense[name] for name, weight in weights.items())
+        steps = sorted((step for ladder in ladders if (step := ladder.best(saved))), key=lambda step: step.price)
+        if not steps:
+            return Order(tuple(gone), tuple(losses), criterion=table.identity.criterion, expects=True)
+        for step in steps:
+            units, loss = step.ladder.climb(step.count)
+            gone += units
+            losses += [loss / len(units)] * len(units)
+            left -= step.saved
+            if left <= 0:
+                break
+
+
+class _Step:
+    def __init__(self, ladder: _Ladder, count: int, price: float, saved: float) -> None:
+        self.ladder, self.count, self.price, self.saved = ladder, count, price, saved
+
+
+class _Ladder:
+    """One group: how many of its units may go at once, and what that loses."""
+
+    def __init__(self, group: Ranked, table: SensitivityTable) -> None:
+        self._order = np.array(group.order, np.int64)
+        points = [(group.count(point.ratio), point.loss) for point in table.groups[group.name]]
+        self._counts = np.array([count for count, _ in points], np.int64)
+        self._losses: Array = np.maximum.accumulate([0.0, *(loss for _, loss in points)])[1:]
+        self._count, self._loss = 0, 0.0
+
+    def best(self, saved: Array) -> _Step | None:
+        """The step that loses least for what it saves; None at the end."""
+        ahead = np.flatnonzero(self._counts > self._count)
+        if not len(ahead):
+            return None
+        sums = np.cumsum(saved[self._order])
+        before = sums[self._count - 1] if self._count else 0.0
+        saves = np.maximum(sums[self._counts[ahead] - 1] - before, 1e-12)
+        prices = (self._losses[ahead] - self._loss) / saves
+        at = int(np.argmin(np.where(np.isnan(prices), np.inf, prices)))
+        return _Step(self, int(self._counts[ahead][at]), float(prices[at]), float(saves[at]))
+
+    def climb(self, count: int) -> tuple[list[int], float]:
+        """Let units go until so many have: which they are, and what that loses more."""
+        units = self._order[self._count : count].tolist()
+        loss = float(self._losses[np.flatnonzero(self._counts == count)[-1]])
+        more = loss - self._loss if loss != self._loss else 0.0
+        self._count, self._loss = count, loss
+        return units, more

@@ -1,0 +1,188 @@
+"""Budgets: met by every plan, or refused in a line that is true."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+import paddle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paddle import nn
+
+import paddleprune
+from paddleprune.api.budgets import ceiling_of, path_for, within
+from paddleprune.engines import NativeEngine
+from paddleprune.errors import ConfigError, PlanError
+from paddleprune.sensitivity import SensitivityTable, model_digest
+from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.settings import Budget, PruneSettings
+from paddleprune.solver import Costs
+from paddleprune.validation import validated
+
+RATIOS = (0.2, 0.4, 0.6, 0.8)
+SHARE = st.floats(0.02, 1)
+
+
+@cache
+def network():
+    """Three convolutions and a linear layer, whose costs depend on each other: its graph, engine and costs."""
+    paddle.seed(0)
+    layer = nn.Sequential(
+        *(nn.Conv2D(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2D(8, 10, 3, padding=1), nn.ReLU(), nn.MaxPool2D(4)),
+        *(nn.Conv2D(10, 6, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(24, 12), nn.ReLU(), nn.Linear(12, 2)),
+    )
+    graph = paddleprune.trace(layer, (1, 3, 8, 8))
+    return graph, NativeEngine(layer, graph.channels, "l1"), Costs(graph.channels)
+
+
+def table(losses) -> SensitivityTable:
+    """Group by group the losses at RATIOS."""
+    graph, engine, _ = network()
+    groups = {
+        group.name: tuple(Point(ratio=ratio, metric=0.5, loss=loss) for ratio, loss in zip(RATIOS, row, strict=True))
+        for group, row in zip(engine.groups, losses, strict=True)
+    }
+    identity = Identity(
+        model=model_digest(graph.layer), data="", samples=9, metric="m", higher_is_better=True, criterion="l1"
+    )
+    return SensitivityTable(identity=identity, baseline=0.9, groups=groups)
+
+
+LOSSES = st.lists(st.lists(st.floats(-0.1, 1.5), min_size=4, max_size=4), min_size=4, max_size=4)
+
+
+def plan(losses, **budget):
+    """The plan of a budget, by a table of these losses."""
+    graph, engine, costs = network()
+    asked = PruneSettings(**budget)
+    path = path_for(engine, graph.layer, graph.channels, costs, ceiling_of(asked, costs), asked, table=table(losses))
+    return within(path, graph.channels, costs, asked)
+
+
+def shares(found):
+    return found.after.flops / found.before.flops, found.after.parameters / found.before.parameters
+
+
+@settings(max_examples=40, deadline=None)
+@given(losses=LOSSES, flops=SHARE, params=SHARE)
+def test_a_plan_meets_every_limit_or_there_is_none(losses, flops, params):
+    _, engine, costs = network()
+    budget = {"flops": flops, "params": params}
+    least = costs.total([unit for group in engine.groups for unit in group.order[: group.count(RATIOS[-1])]])
+    if any(least[name] > share * costs.dense[name] for name, share in budget.items()):
+        with pytest.raises(PlanError, match="can't be had: when all has gone that may go"):
+            plan(losses, **budget)
+        return
+    found = plan(losses, **budget)
+    assert shares(found)[0] <= flops
+    assert shares(found)[1] <= params
+    assert all(part.keep for part in found.groups.values())
+    assert found.budget == budget
+    assert found == plan(losses, **budget)
+
+
+@settings(max_examples=20, deadline=None)
+@given(losses=LOSSES, name=st.sampled_from(("flops", "params")), share=st.floats(0.3, 1), smaller=st.floats(0.5, 1))
+def test_less_is_cut_from_what_more_leaves(losses, name, share, smaller):
+    found, less = plan(losses, **{name: share}), plan(losses, **{name: share * smaller})
+    for group, part in found.groups.items():
+        assert set(less.groups[group].keep) <= set(part.keep)
+
+
+def curves():
+    """Losses that rise with the ratio, as those that are measured mostly do."""
+    rise = st.tuples(st.floats(0.05, 0.8), st.floats(0.7, 3))
+    return st.lists(rise, min_size=4, max_size=4).map(
+        lambda rows: [[top * ratio**power for ratio in RATIOS] for top, power in rows]
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(losses=curves(), flops=st.sampled_from((0.3, 0.5, 0.7)))
+def test_the_expected_loss_is_near_the_least_that_there_is(losses, flops):
+    """Of all combinations of the table's own steps, found by brute force."""
+    _, engine, costs = network()
+    found = plan(losses, flops=flops)
+    mine = sum(part.expected_loss for part in found.groups.values())
+    steps = [
+        [(0, 0.0), *zip(map(group.count, RATIOS), row, strict=True)]
+        for group, row in zip(engine.groups, losses, strict=True)
+    ]
+    within_limit = [
+        sum(loss for _, loss in chosen)
+        for chosen in itertools.product(*steps)
+        if costs.total([u for g, (n, _) in zip(engine.groups, chosen, strict=True) for u in g.order[:n]])["flops"]
+        <= flops * costs.dense["flops"]
+    ]
+    assert mine <= 1.02 * min(within_limit) + 0.02
+
+
+def test_rounded_plans_meet_their_limit_too():
+    found = plan([[0.0, 0.1, 0.2, 0.3]] * 4, flops=0.6, round_to=2)
+    assert shares(found)[0] <= 0.6
+    assert all(len(part.keep) % 2 == 0 for part in found.groups.values())
+
+
+def test_any_layer_to_a_budget():
+    graph, _, _ = network()
+    images = np.random.default_rng(0).standard_normal((48, 3, 8, 8)).astype("float32")
+    for budget in ({"flops": 0.5}, {"params": 0.4}, {"flops": "40k", "params": "50%"}):
+        for how in ({}, {"calibration": images}):
+            found = paddleprune.plan(graph, **budget, **how).plan
+            limits = Budget(**budget).limits
+            after = {"flops": found.after.flops, "params": found.after.parameters}
+            before = {"flops": found.before.flops, "params": found.before.parameters}
+            for name, limit in limits.items():
+                assert after[name] <= (limit * before[name] if limit <= 1 else limit)
+            assert found.criterion == ("obs" if how else "l1")
+    half = paddleprune.plan(graph, 0.5).plan
+    assert {part.ratio for part in half.groups.values()} == {0.5}
+    assert set(half.groups) == {group.name for group in graph.channels.prunable}
+    with pytest.raises(ConfigError, match="not both: leave flops out"):
+        paddleprune.plan(graph, 0.5, flops=0.5)
+    with pytest.raises(ConfigError, match=r"a budget such as flops=0\.5"):
+        paddleprune.plan(graph)
+
+
+def test_what_cannot_be_had_says_what_can_and_what_holds_it_back():
+    graph, _, _ = network()
+    with pytest.raises(
+        PlanError, match=r"flops 0\.001 \(\d+\) can't be had: when all has gone that may go, flops 0\.0"
+    ):
+        paddleprune.plan(graph, flops=0.001)
+    with pytest.raises(PlanError, match=r"params .*; protected: 10 \(feeds an output"):
+        paddleprune.plan(graph, params=0.001)
+
+
+@pytest.mark.parametrize(
+    ("given_", "limits"),
+    [
+        ({"flops": "150M", "params": "50%"}, {"flops": 150e6, "params": 0.5}),
+        ({"flops": "1.2g"}, {"flops": 1.2e9}),
+        ({"params": 300_000}, {"params": 300_000.0}),
+        ({"flops": ".5", "params": "20k"}, {"flops": 0.5, "params": 20e3}),
+    ],
+)
+def test_amounts(given_, limits):
+    assert Budget(**given_).limits == limits
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"flops": "half"}, "must be a share that may stay, such as 0.5, or a number, such as 150M, not 'half'"),
+        ({"params": 0}, "not 0"),
+        ({"flops": -1}, "not -1"),
+        ({"flops": "nan"}, "not 'nan'"),
+        (
+            {"flops": 0.5, "eval_metric_loss": 0.1},
+            "eval_metric_loss decides by itself what goes: leave it out, or flops",
+        ),
+    ],
+)
+def test_amounts_that_cannot_be(given_, said):
+    with pytest.raises(ConfigError, match=said):
+        validated(Budget, given_, "prune", "setting")
