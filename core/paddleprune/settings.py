@@ -167,30 +167,65 @@ Amount: TypeAlias = Annotated[float, BeforeValidator(_amount), AfterValidator(_p
 """What may stay: a share of the dense model's up to 1, a number above."""
 
 
+_MOMENT = "a share of the dense model's, such as 0.5, or a time, such as 8ms"
+
+
+def _latency(value: Any) -> Any:
+    """A share up to 1, or a time in words such as 8ms or 0.8 ms."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|us|%?)\s*", value)
+        if found is None:
+            raise ValueError(f"must be {_MOMENT}, not {value!r}")
+        number, unit = float(found[1]), found[2]
+        if unit in _MILLISECONDS and number > 0:
+            return f"{number * _MILLISECONDS[unit]:g}ms"
+        value = number / 100 if unit == "%" else number
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= 1:
+        raise ValueError(f"must be {_MOMENT}, not {value!r}")
+    return float(value)
+
+
+_MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+Moment: TypeAlias = Annotated[float | str, BeforeValidator(_latency)]
+"""How long one sample may take: a share of the dense model's time, or a time such as `8ms`."""
+
+
 class Budget(Contract):
     """What a pruned model may cost, and lose: every limit that is given is met, or the request refused."""
 
     flops: Amount | None = Field(None, description=f"FLOPs of the pruned model: {_AMOUNT}")
     params: Amount | None = Field(None, description=f"its parameters: {_AMOUNT}")
+    latency: Moment | None = Field(None, description=f"time of one sample on this CPU, measured: {_MOMENT}")
     max_loss: Tolerance | None = Field(
         None, description="share of the metric that the cut and repaired model may lose, measured"
     )
     eval_metric_loss: Tolerance | None = Field(
         None, description="with a table, instead: share of the metric that each group alone may lose"
     )
-    save: Literal["flops", "params"] = Field("flops", description="with max_loss alone, what to save: flops or params")
+    save: CostName = Field("flops", description="with max_loss alone, what to save: flops, params or latency")
+    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
+    onednn: bool = Field(True, description="whether the latency is that with oneDNN")
 
     @property
-    def limits(self) -> dict[CostName, float]:
-        """The limits of costs that are given, as they were given."""
-        given: dict[CostName, float | None] = {"flops": self.flops, "params": self.params}
+    def limits(self) -> dict[CostName, float | str]:
+        """The limits of costs that are given: shares up to 1, or numbers; a time as `8ms`."""
+        given: dict[CostName, float | str | None] = {
+            "flops": self.flops,
+            "params": self.params,
+            "latency": self.latency,
+        }
         return {name: limit for name, limit in given.items() if limit is not None}
 
     @property
-    def given(self) -> dict[str, float]:
+    def given(self) -> dict[str, float | str]:
         """Every limit that is given."""
-        names = ("flops", "params", "max_loss", "eval_metric_loss")
+        names = ("flops", "params", "latency", "max_loss", "eval_metric_loss")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @property
+    def timed(self) -> bool:
+        """Does latency count?"""
+        return self.latency is not None or self.save == "latency"
 
     @model_validator(mode="after")
     def _one_kind(self) -> Budget:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from paddle import nn
 
 from paddleprune.api.cutting import Cutter, largest_cut, measured
+from paddleprune.api.latencies import Stopwatch, within_latency
 from paddleprune.console import say
 from paddleprune.engines import Engine, NativeEngine
 from paddleprune.errors import PlanError
@@ -28,13 +30,35 @@ from paddleprune.solver import (
     check_reach,
     order_by_table,
     order_units,
+    uniform_order,
 )
 
 
 def ceiling_of(budget: Budget, costs: Costs) -> Ceiling:
-    """A budget's limits as absolute numbers: a share is one of the dense network's."""
-    limits = {name: limit * costs.dense[name] if limit <= 1 else limit for name, limit in budget.limits.items()}
+    """A budget's limits as absolute numbers: a share is one of the dense network's, a time is in milliseconds."""
+    limits: dict[CostName, float] = {}
+    for name, limit in budget.limits.items():
+        if isinstance(limit, str):
+            limits[name] = float(limit.removesuffix("ms"))
+        else:
+            limits[name] = limit * costs.dense[name] if limit <= 1 else limit
     return Ceiling(limits, budget.save)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What a network costs, and what measures its latency where that counts."""
+
+    costs: Costs
+    watch: Stopwatch | None
+
+    @classmethod
+    def of(cls, layer: nn.Layer, graph: ChannelGraph, asked: PruneSettings) -> Priced:
+        """The costs of a network that a budget speaks of; its layers are timed if latency is among them."""
+        if not asked.timed:
+            return cls(Costs(graph), None)
+        watch = Stopwatch(layer, graph, asked)
+        return cls(Costs(graph, watch.foretell()), watch)
 
 
 def path_for(
@@ -42,7 +66,6 @@ def path_for(
     layer: nn.Layer,
     graph: ChannelGraph,
     costs: Costs,
-    ceiling: Ceiling,
     asked: PruneSettings,
     *,
     seen: Record | None = None,
@@ -59,22 +82,23 @@ def path_for(
         layer: the dense network.
         graph: its channel graph.
         costs: of the network.
-        ceiling: what counts.
-        asked: criterion and rounding.
+        asked: what counts, criterion and rounding.
         seen: what the dense network gave for some samples; None where nothing is repaired.
         table: its sensitivity table.
         whole: groups that stay whole.
     """
-    if table is not None and not isinstance(engine, NativeEngine):
-        return TolerancePath(engine, table, costs, asked.round_to, whole)
-    if table is None and (asked.criterion != "obs" or seen is None):
+    ceiling = ceiling_of(asked, costs)
+    if not isinstance(engine, NativeEngine):
+        if table is not None:
+            return TolerancePath(engine, table, costs, asked.round_to, whole)
         return UniformPath(engine, costs, asked.round_to, whole)
 
     def order(counts: Ceiling) -> Order:
-        if table is not None and isinstance(engine, NativeEngine):
+        if table is not None:
             return order_by_table(engine.groups, table, costs, counts, whole)
-        assert seen is not None
-        return order_units(layer, graph, seen, costs, counts, whole)
+        if asked.criterion == "obs" and seen is not None:
+            return order_units(layer, graph, seen, costs, counts, whole)
+        return uniform_order(engine.groups, engine.criterion, whole)
 
     best = _least_loss(order, costs, ceiling)
     if best.unscored:
@@ -95,8 +119,8 @@ def decide(
     cutter: Cutter,
     path: Path,
     graph: ChannelGraph,
-    costs: Costs,
-    budget: Budget,
+    priced: Priced,
+    budget: PruneSettings,
     measure: Callable[[], Score] | None,
 ) -> tuple[Plan, int]:
     """The plan that meets every limit with the least expected loss; given a loss alone, the one that saves most.
@@ -105,7 +129,7 @@ def decide(
         cutter: of the network.
         path: the plans to choose from.
         graph: the network's channel graph.
-        costs: of the network.
+        priced: what the network costs.
         budget: the limits.
         measure: gives the loss of the network as it stands; needed where the budget has a `max_loss`.
 
@@ -119,25 +143,47 @@ def decide(
         assert measure is not None
         assert budget.max_loss is not None
         plan, tried = largest_cut(cutter, path, measure, budget.max_loss)
+        if priced.watch is not None:
+            found = priced.watch.of_plan(plan, priced.costs.of(plan)["latency"], None)
+            plan = plan.model_copy(update={"latency": found})
         return plan.model_copy(update={"budget": budget.given}), tried
-    plan = within(path, graph, costs, budget)
+    plan = within(path, graph, priced, budget)
     if measure is None or budget.max_loss is None:
         return plan, 0
     score = measured(cutter, plan, measure)
     if score.loss + (score.error or 0.0) <= budget.max_loss:
         return plan, 1
-    raise PlanError(_too_much(cutter, path, costs, ceiling_of(budget, costs), budget.max_loss, score, measure))
+    ceiling = ceiling_of(budget, priced.costs)
+    raise PlanError(_too_much(cutter, path, priced.costs, ceiling, budget.max_loss, score, measure))
 
 
-def within(path: Path, graph: ChannelGraph, costs: Costs, budget: Budget) -> Plan:
+def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSettings) -> Plan:
     """The first plan of a path within a budget's limits of costs.
 
     Raises:
         PlanError: none is; the message says what can be had.
     """
-    ceiling = ceiling_of(budget, costs)
-    check_reach(graph, costs, ceiling, costs.of(path.plan(1)))
-    return path.at_most(ceiling).model_copy(update={"budget": budget.given})
+    costs, ceiling = priced.costs, ceiling_of(budget, priced.costs)
+    if priced.watch is None:
+        check_reach(graph, costs, ceiling, costs.of(path.plan(1)))
+        plan = path.at_most(ceiling)
+    else:
+        path = _in_blocks(path, costs, ceiling, budget, priced.watch)
+        check_reach(graph, costs, ceiling, costs.of(path.plan(1)))
+        share = None if isinstance(budget.latency, str) else budget.latency
+        plan = within_latency(path, costs, ceiling, priced.watch, graph, share)
+    return plan.model_copy(update={"budget": budget.given})
+
+
+def _in_blocks(path: Path, costs: Costs, ceiling: Ceiling, budget: PruneSettings, watch: Stopwatch) -> Path:
+    """The path in whole blocks of the CPU's, as far as the budget allows that: channels within a block cost nothing."""
+    block = watch.block
+    while block > budget.round_to:
+        rounded = path.rounded(block)
+        if block % budget.round_to == 0 and ceiling.met(costs.of(rounded.plan(1))):
+            return rounded
+        block //= 2
+    return path
 
 
 def _too_much(

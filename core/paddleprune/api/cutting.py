@@ -110,6 +110,8 @@ def carry_out(
     expected = [part.expected_loss for part in plan.groups.values() if part.expected_loss is not None]
     plan = cutter.cut(plan)
     say(plan.summary())
+    if plan.latency is not None:
+        say(plan.latency.describe())
     if plan.certificate is not None:
         say(f"certificate: {plan.certificate.describe()}")
     after_cut = measure()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from paddle import nn
 
-from paddleprune.api.budgets import ceiling_of, path_for, within
+from paddleprune.api.budgets import Priced, path_for, within
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, left_whole, open_engine
@@ -24,7 +24,7 @@ from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings
-from paddleprune.solver import Costs, solve
+from paddleprune.solver import solve
 from paddleprune.validation import SETTING, validated
 
 _NOT_DONE: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}, "repair": None, "joint": None}
@@ -90,6 +90,9 @@ def plan(
     *,
     flops: float | str | None = None,
     params: float | str | None = None,
+    latency: float | str | None = None,
+    threads: int | None = None,
+    onednn: bool = True,
     calibration: Any = None,
     criterion: Criterion | Scorer | None = None,
     round_to: int = 1,
@@ -106,6 +109,10 @@ def plan(
         flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M". The units that lose least for
             what they save go, by the table, by `calibration`, or at one ratio for all groups by the criterion.
         params: what may stay of the parameters; likewise.
+        latency: how long one sample may take in Paddle Inference on this CPU, measured: a share of what the layer
+            takes now, or a time such as "8ms".
+        threads: CPU threads for the latency; all cores by default.
+        onednn: whether the latency is that with oneDNN.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward: a budget without a table
             then takes what a repair with the same inputs can do without.
         criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
@@ -123,7 +130,8 @@ def plan(
         ConfigError: an argument can't be used, or doesn't go with the others.
     """
     graph.check_current()
-    given = {"flops": flops, "params": params, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
+    given = {"flops": flops, "params": params, "latency": latency, "threads": threads, "onednn": onednn}
+    given |= {"eval_metric_loss": eval_metric_loss, "round_to": round_to}
     asked = validated(PruneSettings, given, "plan", SETTING)
     if isinstance(what, SensitivityTable):
         chosen = _engine_of_table(graph, what, criterion, engine)
@@ -175,10 +183,10 @@ def _within(
 ) -> LayerPlan:
     """The plan that meets a budget's limits."""
     layer, channels = graph.layer, graph.channels
-    costs, seen = Costs(channels), None if calibration is None else record(layer, read_probe(calibration))
-    ceiling = ceiling_of(asked, costs)
-    path = path_for(engine, layer, channels, costs, ceiling, asked, seen=seen, table=table, whole=whole)
-    return LayerPlan(graph, _bound(within(path, channels, costs, asked), graph), engine)
+    seen = None if calibration is None else record(layer, read_probe(calibration))
+    priced = Priced.of(layer, channels, asked)
+    path = path_for(engine, layer, channels, priced.costs, asked, seen=seen, table=table, whole=whole)
+    return LayerPlan(graph, _bound(within(path, channels, priced, asked), graph), engine)
 
 
 def _engine_of_table(

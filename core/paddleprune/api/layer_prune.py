@@ -7,7 +7,7 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.budgets import ceiling_of, decide, path_for
+from paddleprune.api.budgets import Priced, decide, path_for
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layer_plans import LayerPlan, adopt
@@ -19,7 +19,6 @@ from paddleprune.repair import record
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.sensitivity.scores import Score, metric_loss
 from paddleprune.settings import PruneSettings
-from paddleprune.solver import Costs
 from paddleprune.validation import SETTING, validated
 
 
@@ -74,10 +73,9 @@ def prune_layer(
     measure = _measured(layer, evaluate, higher_is_better)
     judged = measure if judge is None else _measured(layer, judge, higher_is_better)
     try:
-        costs = Costs(channels)
-        ceiling = ceiling_of(chosen, costs)
-        path = path_for(engine, layer, channels, costs, ceiling, chosen, seen=seen, table=table)
-        plan, tried = decide(cutter, path, channels, costs, chosen, measure)
+        priced = Priced.of(layer, channels, chosen)
+        path = path_for(engine, layer, channels, priced.costs, chosen, seen=seen, table=table)
+        plan, tried = decide(cutter, path, channels, priced, chosen, measure)
         done = carry_out(cutter, plan, judged, asked=chosen.max_loss, tried=tried)
     finally:
         layer.train() if was_training else layer.eval()

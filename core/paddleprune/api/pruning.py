@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paddleprune.api.budgets import ceiling_of, decide, path_for
+from paddleprune.api.budgets import Priced, decide, path_for
 from paddleprune.api.calibration import calibration_inputs
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
@@ -22,7 +22,7 @@ from paddleprune.registry import Registry
 from paddleprune.repair import heads_of, record
 from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
 from paddleprune.settings import USUAL_TOLERANCE, PruneSettings
-from paddleprune.solver import Costs, solve
+from paddleprune.solver import solve
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel
 
@@ -102,13 +102,12 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
         groups = [group for group in engine.groups if group.name not in whole]
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
     else:
-        costs = Costs(graph)
-        ceiling = ceiling_of(asked, costs)
-        path = path_for(engine, layer, graph, costs, ceiling, asked, seen=seen, table=table, whole=whole)
+        priced = Priced.of(layer, graph, asked)
+        path = path_for(engine, layer, graph, priced.costs, asked, seen=seen, table=table, whole=whole)
         searching = None
         if search is not None:
             searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
-        plan, tried = decide(cutter, path, graph, costs, asked, searching)
+        plan, tried = decide(cutter, path, graph, priced, asked, searching)
     plan = carry_out(cutter, plan, meter, asked=asked.max_loss, tried=tried)
     before = loaded.plan.attributes if loaded.plan else {}
     return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last

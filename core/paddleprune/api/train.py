@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
@@ -51,11 +51,6 @@ def train(
     options: Mapping[str, Any] | None = None,
     pretrain_weights: str | Path | None = None,
     sensitivities_file: str | Path | None = None,
-    eval_metric_loss: float | None = None,
-    flops: float | str | None = None,
-    params: float | str | None = None,
-    max_loss: float | None = None,
-    save: Literal["flops", "params"] = "flops",
     round_to: int = 1,
     exclude: str | Sequence[str] = (),
     criterion: Scorer | None = None,
@@ -80,12 +75,6 @@ def train(
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
-        eval_metric_loss: with a table, the tolerance: each group alone may lose this share of the metric, from 0 to
-            below 1; 0.05 if no other budget is given.
-        flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M".
-        params: what may stay of the parameters; likewise.
-        max_loss: what the whole plan may lose, measured after its repair on half of the evaluation samples.
-        save: with max_loss alone, what to save.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
         exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
@@ -98,7 +87,9 @@ def train(
         loss: options of the task's loss; those that aren't given are the starting checkpoint's.
         metric: options of the task's metric; likewise.
         **settings: any field of `TrainSettings`: num_epochs, train_batch_size, learning_rate,
-            lr_decay_epochs, save_interval_epochs, log_interval_steps, early_stop, use_vdl, ...
+            lr_decay_epochs, save_interval_epochs, log_interval_steps, early_stop, use_vdl, ...; and of the budget:
+            flops, params, latency, max_loss, save, threads, onednn, as `prune` takes them, or eval_metric_loss:
+            with a table, what each group alone may lose of the metric, 0.05 if there is no other budget.
 
     Raises:
         ConfigError: an argument can't be used, or two of them contradict each other.
@@ -106,8 +97,9 @@ def train(
             batch evaluated, before the first epoch.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
+    budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    how = _how(chosen, sensitivities_file, locals())
+    how = _how(chosen, sensitivities_file, budget, round_to)
     prunes = sensitivities_file is not None or bool(how.given)
     if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
@@ -187,13 +179,13 @@ def train(
         return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last)
 
 
-def _how(training: TrainSettings, table: str | Path | None, given: Mapping[str, Any]) -> PruneSettings:
-    """How to prune, of train's arguments; a table without a budget is cut at the usual tolerance."""
-    budget = {name: given[name] for name in Budget.model_fields}
-    if table is not None and all(budget[name] is None for name in budget if name != "save"):
-        budget["eval_metric_loss"] = USUAL_TOLERANCE
-    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": given["round_to"]}
-    how = validated(PruneSettings, {**budget, **more}, "prune", SETTING)
+def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int) -> PruneSettings:
+    """How to prune; a table without a budget is cut at the usual tolerance."""
+    said = {name: value for name, value in budget.items() if value is not None}
+    if table is not None and not said.keys() - {"save", "threads", "onednn"}:
+        said["eval_metric_loss"] = USUAL_TOLERANCE
+    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to}
+    how = validated(PruneSettings, {**said, **more}, "prune", SETTING)
     if how.eval_metric_loss is not None and table is None:
         raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
     return how

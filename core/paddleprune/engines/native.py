@@ -54,12 +54,15 @@ class NativeEngine:
         layer: the dense network that the graph was built from.
         graph: its channel graph.
         criterion: which units go first.
+
+    Attributes:
+        criterion: its name.
     """
 
     name: EngineName = "native"
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> None:
-        self._layer, self.graph, self._criterion = layer, graph, criterion_name(criterion)
+        self._layer, self.graph, self.criterion = layer, graph, criterion_name(criterion)
         self._rankings = rank(layer, graph, criterion)
 
     @cached_property
@@ -106,7 +109,7 @@ class NativeEngine:
             self.graph,
             ratios,
             self._rankings,
-            criterion=self._criterion,
+            criterion=self.criterion,
             eval_metric_loss=eval_metric_loss,
             expected=expected,
             round_to=round_to,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,9 +43,14 @@ class Latency(Contract):
 
 
 def measure_latency(
-    models: Mapping[str, Path], *, threads: int | None = None, runs: int = 50, seconds: float = 1.0
+    models: Mapping[str, Path],
+    *,
+    threads: int | None = None,
+    runs: int = 50,
+    seconds: float = 1.0,
+    modes: Iterable[Mode] = tuple(MODES),
 ) -> dict[str, dict[Mode, Latency]]:
-    """Time exported models, each with oneDNN on and off.
+    """Time exported models, by default each with oneDNN on and off.
 
     The models take turns, forwards and backwards, so that a machine that is busy for a while is fair to all.
     The first run of a turn isn't counted.
@@ -55,6 +60,7 @@ def measure_latency(
         threads: CPU threads; by default as many as there are cores.
         runs: the least number of runs that are timed, of each model in each mode.
         seconds: the least time that they take together.
+        modes: how they are run.
 
     Returns:
         Name -> mode ("onednn_on", "onednn_off") -> latency of one run.
@@ -63,7 +69,7 @@ def measure_latency(
         ConfigError: a model was exported for any number of images.
     """
     threads = threads or cpu_threads()
-    runners = [_Runner(name, mode, path, threads) for name, path in models.items() for mode in MODES]
+    runners = [_Runner(name, mode, path, threads) for name, path in models.items() for mode in modes]
     turns = [max(runs, runner.runs_in(seconds)) for runner in runners]
     with progress("latency", _TURNS * len(runners)) as bar:
         for turn in range(_TURNS):

@@ -92,3 +92,34 @@ class JointLoss(Contract):
         if self.asked is None or self.samples is None or self.samples * self.asked >= _ENOUGH:
             return ""
         return f"; these samples are few for it, one is {1 / self.samples:.1%} of them: give more evaluation data"
+
+
+class MeasuredLatency(Contract):
+    """How long one sample takes, in milliseconds, in Paddle Inference on the CPU that planned.
+
+    Attributes:
+        dense: the dense network.
+        pruned: the pruned one, measured in turns with it.
+        foretold: what the times of its layers had said of the pruned one.
+        asked: the most that it might take; None where latency was to be saved, without a limit.
+        threads: CPU threads.
+        onednn: whether oneDNN was on.
+        machine: the CPU.
+    """
+
+    dense: float
+    pruned: float
+    foretold: float
+    asked: float | None = None
+    threads: int
+    onednn: bool
+    machine: str
+
+    def describe(self) -> str:
+        """One line: before, after, asked, foretold."""
+        asked = "" if self.asked is None else f"; asked: at most {self.asked:.3g}"
+        return (
+            f"latency of one sample: {self.dense:.3g} -> {self.pruned:.3g} ms ({self.pruned / self.dense:.2f} of it"
+            f"{asked}; foretold: {self.foretold:.3g}; oneDNN {'on' if self.onednn else 'off'}, "
+            f"{counted(self.threads, 'thread')})"
+        )

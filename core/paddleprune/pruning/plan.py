@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -15,7 +15,7 @@ from paddleprune.console import counted
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.interfaces import Array
-from paddleprune.pruning.outcome import JointLoss, Repair
+from paddleprune.pruning.outcome import JointLoss, MeasuredLatency, Repair
 from paddleprune.settings import EngineName, likely
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -152,6 +152,7 @@ class Plan(Signed):
         certificate: set when the plan has been carried out.
         repair: set when what was left has been repaired.
         joint: set when the whole plan's loss has been measured.
+        latency: set when latency was asked for, and measured.
     """
 
     signed_since: ClassVar[int] = 2
@@ -160,7 +161,7 @@ class Plan(Signed):
     schema_version: int = 2
     model: str = ""
     eval_metric_loss: float | None
-    budget: dict[str, float] = Field(default_factory=dict)
+    budget: dict[str, float | str] = Field(default_factory=dict)
     criterion: str
     engine: EngineName = "native"
     groups: dict[str, GroupPlan]
@@ -171,6 +172,7 @@ class Plan(Signed):
     certificate: Certificate | None = None
     repair: Repair | None = None
     joint: JointLoss | None = None
+    latency: MeasuredLatency | None = None
 
     def check_model(self, digest: str) -> None:
         """Refuse a plan for other weights, by their hash: they rank their units otherwise.
@@ -287,7 +289,8 @@ def make_plan(
         if not 0 <= ratio < 1:
             raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}{likely(ratio)}")
         order, asked = rankings[name], group.count(ratio)
-        gone = set(order[: _rounded(graph, group, order, min(asked, len(order)), round_to)])
+        counts = allowed_counts(graph, group, order[:asked], round_to)
+        gone = set(order[: int(counts[-1])])
         if gone:
             groups[name] = GroupPlan(
                 units=group.size,
@@ -308,11 +311,21 @@ def make_plan(
     return plan.model_copy(update={"after": Counts(parameters=after.parameters, flops=after.flops)})
 
 
-def _rounded(graph: ChannelGraph, group: Group, ranking: list[int], count: int, round_to: int) -> int:
-    """The most units, at most `count`, whose removal leaves every producer a multiple of `round_to` filters."""
+def allowed_counts(graph: ChannelGraph, group: Group, ranking: Sequence[int], round_to: int) -> Array:
+    """How many units may go so that every producer keeps a multiple of `round_to` filters: ascending, 0 among them.
+
+    Args:
+        graph: the network's channel graph.
+        group: one of its groups.
+        ranking: indices of its units, in the order in which they go.
+        round_to: the multiple.
+    """
+    if round_to == 1:
+        return np.arange(len(ranking) + 1)
     owned = [axis.units for axis in graph.axes_of[group.name] if axis.role == "own"]
-    filters = np.zeros((len(owned), count + 1), np.int64)
+    filters = np.zeros((len(owned), len(ranking) + 1), np.int64)
     for row, units in zip(filters, owned, strict=True):
-        row[1:] = [(units == group.units[i]).sum() for i in ranking[:count]]
+        row[1:] = [(units == group.units[i]).sum() for i in ranking]
         row[:] = len(units) - np.cumsum(row)
-    return int(np.flatnonzero((filters % round_to == 0).all(axis=0)).max(initial=0)) if round_to > 1 else count
+    found = np.flatnonzero((filters % round_to == 0).all(axis=0))
+    return found if found.size and found[0] == 0 else np.concatenate([[0], found])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from heapq import heappop, heappush
+from math import inf
 from typing import Protocol
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan, make_plan
+from paddleprune.pruning.plan import allowed_counts
 from paddleprune.sensitivity import SensitivityTable
+from paddleprune.settings import CostName
 from paddleprune.solver.costs import Ceiling, Costs
 from paddleprune.solver.order import Order
 from paddleprune.solver.tolerance import Planner, solve
@@ -26,6 +31,9 @@ class Path(Protocol):
     def at_most(self, ceiling: Ceiling) -> Plan:
         """The first plan within a ceiling; the last one, if none is."""
 
+    def rounded(self, round_to: int) -> Path:
+        """The same path with channels of every pruned convolution a multiple of this."""
+
 
 class UnitPath:
     """Along an order of units: the place is the share of what can be saved at most.
@@ -41,43 +49,104 @@ class UnitPath:
     def __init__(self, graph: ChannelGraph, order: Order, costs: Costs, ceiling: Ceiling, round_to: int = 1) -> None:
         self._graph, self._order, self._costs, self._round_to = graph, order, costs, round_to
         self._save, self._least = ceiling.save, costs.total(order.units)
+        self._losses = dict(zip(order.units, order.losses, strict=True))
         self._places = {unit: (group.name, i) for group in graph.prunable for i, unit in enumerate(group.units)}
 
     def plan(self, place: float) -> Plan:
         """The plan at a place."""
         dense, least = self._costs.dense[self._save], self._least[self._save]
         target = Ceiling({self._save: dense - place * (dense - least)})
-        return self._plan(self._order.until(self._costs, target))
+        return self._plan(self._rankings(self._order.until(self._costs, target)))
 
     def at_most(self, ceiling: Ceiling) -> Plan:
-        """The first plan within a ceiling; the last one, if none is."""
+        """The first plan within a ceiling, filled up; the last one, if none is."""
         low, high = self._order.until(self._costs, ceiling), len(self._order.units)
         if self._round_to == 1:
-            return self._plan(low)
+            return self._plan(self._rankings(low))
         while low < high:
             middle = (low + high) // 2
-            if ceiling.met(self._costs.of(self._plan(middle))):
+            if ceiling.met(self._costs.of(self._plan(self._rankings(middle)))):
                 high = middle
             else:
                 low = middle + 1
-        return self._plan(low)
+        return self._filled(self._rankings(low), ceiling)
 
-    def _plan(self, count: int) -> Plan:
-        """What the first units of the order leave."""
-        rankings: dict[str, list[int]] = {}
-        expected: dict[str, float] = {}
-        for unit, loss in zip(self._order.units[:count], self._order.losses, strict=False):
+    def rounded(self, round_to: int) -> Path:
+        """The same path with channels of every pruned convolution a multiple of this."""
+        found = copy(self)
+        found._round_to = round_to
+        return found
+
+    def _rankings(self, count: int) -> dict[str, list[int]]:
+        """Group -> which of its units are among the first of the order, in that order."""
+        found: dict[str, list[int]] = {}
+        for unit in self._order.units[:count]:
             name, place = self._places[unit]
-            rankings.setdefault(name, []).append(place)
-            expected[name] = expected.get(name, 0.0) + loss
+            found.setdefault(name, []).append(place)
+        return found
+
+    def _plan(self, rankings: Mapping[str, list[int]]) -> Plan:
+        expected = None
+        if self._order.expects:
+            expected = {name: self._lost(name, ranking) for name, ranking in rankings.items()}
         return make_plan(
             self._graph,
             {name: len(ranking) / self._graph[name].size for name, ranking in rankings.items()},
             rankings,
             criterion=self._order.criterion,
-            expected=expected if self._order.expects else None,
+            expected=expected,
             round_to=self._round_to,
         )
+
+    def _filled(self, rankings: Mapping[str, list[int]], ceiling: Ceiling) -> Plan:
+        """A rounded plan with blocks of channels given back, most useful first, as long as that stays within."""
+        counts = {name: self._allowed(name, ranking) for name, ranking in rankings.items()}
+        units = {name: [self._graph[name].units[i] for i in ranking] for name, ranking in rankings.items()}
+        now = self._costs.total(_gone(units, counts))
+        offers = [(-inf, name) for name in counts]
+        while offers:
+            said, name = heappop(offers)
+            value = self._offer(name, units, counts, now, ceiling)
+            if value is None:  # what doesn't fit now never will
+                continue
+            if said > -inf and (not offers or -value <= offers[0][0]):
+                counts[name].pop()
+                now = self._costs.total(_gone(units, counts))
+                value = inf
+            heappush(offers, (-value, name))
+        left = {name: ranking[: counts[name][-1]] for name, ranking in rankings.items() if counts[name][-1]}
+        return self._plan(left)
+
+    def _allowed(self, name: str, ranking: list[int]) -> list[int]:
+        found: list[int] = allowed_counts(self._graph, self._graph[name], ranking, self._round_to).tolist()
+        return found
+
+    def _offer(
+        self,
+        name: str,
+        units: Mapping[str, list[int]],
+        counts: Mapping[str, list[int]],
+        now: Mapping[CostName, float],
+        ceiling: Ceiling,
+    ) -> float | None:
+        """What the next block of a group is worth for what it costs; None if it doesn't fit, or nothing has gone."""
+        if len(counts[name]) < 2:
+            return None
+        after = self._costs.total(_gone(units, {**counts, name: counts[name][:-1]}))
+        if not ceiling.met(after):
+            return None
+        back = units[name][counts[name][-2] : counts[name][-1]]
+        losses = sum(self._losses[unit] for unit in back)
+        price = max((after[cost] - now[cost]) / limit for cost, limit in ceiling.limits.items())
+        return (losses or after["flops"] - now["flops"]) / max(price, 1e-9)
+
+    def _lost(self, name: str, ranking: list[int]) -> float:
+        units = self._graph[name].units
+        return sum(self._losses[units[place]] for place in ranking)
+
+
+def _gone(units: Mapping[str, list[int]], counts: Mapping[str, list[int]]) -> list[int]:
+    return [unit for name, some in units.items() for unit in some[: counts[name][-1]]]
 
 
 class UniformPath:
@@ -102,6 +171,12 @@ class UniformPath:
     def at_most(self, ceiling: Ceiling) -> Plan:
         """The first plan within a ceiling; the last one, if none is."""
         return _first_within(self.plan, self._costs, ceiling)
+
+    def rounded(self, round_to: int) -> Path:
+        """The same path with channels of every pruned convolution a multiple of this."""
+        found = copy(self)
+        found._round_to = round_to
+        return found
 
 
 class TolerancePath:
@@ -136,6 +211,12 @@ class TolerancePath:
     def at_most(self, ceiling: Ceiling) -> Plan:
         """The first plan within a ceiling; the last one, if none is."""
         return _first_within(self.plan, self._costs, ceiling)
+
+    def rounded(self, round_to: int) -> Path:
+        """The same path with channels of every pruned convolution a multiple of this."""
+        found = copy(self)
+        found._round_to = round_to
+        return found
 
 
 def _first_within(plan: Callable[[float], Plan], costs: Costs, ceiling: Ceiling) -> Plan:

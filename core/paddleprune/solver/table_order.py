@@ -60,6 +60,24 @@ def order_by_table(
                 break
 
 
+def uniform_order(groups: Sequence[Ranked], criterion: str, whole: frozenset[str] = frozenset()) -> Order:
+    """One ratio for all groups: each prefix takes the same share of every one.
+
+    Args:
+        groups: what may go, ranked by a criterion.
+        criterion: its name.
+        whole: groups that stay whole.
+    """
+    places = [
+        ((place + 1) / group.size, unit)
+        for group in groups
+        if group.name not in whole
+        for place, unit in enumerate(group.order)
+    ]
+    units = tuple(unit for _, unit in sorted(places, key=lambda entry: entry[0]))
+    return Order(units, (0.0,) * len(units), criterion=criterion)
+
+
 class _Step:
     def __init__(self, ladder: _Ladder, count: int, price: float, saved: float) -> None:
         self.ladder, self.count, self.price, self.saved = ladder, count, price, saved

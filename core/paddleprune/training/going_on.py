@@ -14,8 +14,8 @@ from paddleprune.training.folder import existing
 from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epochs
 
 _START = (
-    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "max_loss", "save"),
-    *("repair", "round_to", "resumed"),
+    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
+    *("max_loss", "save", "threads", "onednn", "repair", "round_to", "resumed"),
 )
 """What a run that is resumed by name need not be told again."""
 

@@ -1,0 +1,188 @@
+"""A network's latency: foretold from its layers' times, and measured on what a plan really leaves."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from paddle import nn
+
+from paddleprune.console import counted, progress, say
+from paddleprune.errors import ConfigError, GraphError, PlanError
+from paddleprune.graph import ChannelGraph, Input, random_inputs
+from paddleprune.measure.evaluation import eager_forward
+from paddleprune.measure.export import export_model
+from paddleprune.measure.heap import kept_heap
+from paddleprune.measure.latency import Mode, measure_latency
+from paddleprune.measure.layer_times import LayerSpec, noting_calls, time_layer
+from paddleprune.measure.machine import block_channels, cpu_name, cpu_threads
+from paddleprune.measure.time_cache import TimeCache
+from paddleprune.pruning import Plan, make_plan, shrink
+from paddleprune.pruning.outcome import MeasuredLatency
+from paddleprune.pruning.surgery import snapshot
+from paddleprune.settings import PruneSettings
+from paddleprune.solver import Ceiling, Costs, LayerLatency
+from paddleprune.solver import Path as PlanPath
+
+_FITTED_AT = (0.25, 0.5)
+"""Shares of every group that are cut for the whole networks that layers' times are fitted to."""
+_TRIES = 6
+_NEAR = 0.03
+"""A plan whose latency is this near below its limit is taken."""
+_AIM = 1 - _NEAR / 2
+_SECONDS = 0.6
+
+
+class Stopwatch:
+    """Times one network, as it is and cut, in Paddle Inference on this CPU.
+
+    Args:
+        layer: the dense network.
+        graph: its channel graph.
+        asked: threads, and whether oneDNN is on.
+
+    Attributes:
+        block: channels that the CPU takes at once.
+
+    Raises:
+        ConfigError: the network can't be exported, or takes other inputs than numbers.
+    """
+
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, asked: PruneSettings) -> None:
+        self._layer, self._graph = layer, graph
+        self.onednn, self.threads = asked.onednn, asked.threads or cpu_threads()
+        self._mode: Mode = "onednn_on" if self.onednn else "onednn_off"
+        self.block = block_channels() if self.onednn else 1
+        self._shapes = [_shape(given) for given in graph.inputs]
+
+    def foretell(self) -> LayerLatency:
+        """What foretells the latency of cuts: layers are timed where that isn't known from an earlier time."""
+        block = self.block
+        cache, wanted = TimeCache(self.threads, self.onednn), list[tuple[LayerSpec, int, int]]()
+        calls = self._calls()
+
+        def known(spec: LayerSpec, reads: int, makes: int) -> float:
+            wanted.append((spec, reads, makes))
+            return 0.0
+
+        LayerLatency(self._graph, calls, known, block)  # what will be asked for
+        missing = list(dict.fromkeys(entry for entry in wanted if _key(*entry) not in cache))
+        if missing:
+            with kept_heap(), progress("time the layers", len(missing)) as bar:  # a network keeps its memory, too
+                for spec, reads, makes in missing:
+                    cache.get(_key(spec, reads, makes), lambda: self._time(spec, reads, makes))  # noqa: B023
+                    bar.advance()
+            cache.save()
+        model = LayerLatency(
+            self._graph, calls, lambda *entry: cache.get(_key(*entry), lambda: self._time(*entry)), block
+        )
+        cuts = [(), *(self._cut(share) for share in _FITTED_AT)]
+        model.fit(list(zip(cuts, self.measure(cuts), strict=True)))
+        say(f"latency foretold from {len(set(wanted))} times of layers, within {model.error:.1%} of whole networks")
+        return model
+
+    def measure(self, cuts: Sequence[Collection[int]]) -> list[float]:
+        """Milliseconds of one sample without some units, each; all in turns, so that they can be compared."""
+        with tempfile.TemporaryDirectory(prefix="paddleprune-") as folder:
+            paths = {}
+            restore = snapshot(self._layer, self._graph)
+            for number, removed in enumerate(cuts):
+                try:
+                    shrink(self._layer, self._graph, removed)
+                    paths[str(number)] = Path(folder) / str(number) / "model"
+                    export_model(self._layer, self._shapes, paths[str(number)], batch=1)
+                except GraphError as error:
+                    raise ConfigError(f"latency can't be measured: {error}") from error
+                finally:
+                    restore(self._layer)
+            found = measure_latency(paths, threads=self.threads, seconds=_SECONDS, modes=(self._mode,))
+        return [found[str(number)][self._mode].median_ms for number in range(len(cuts))]
+
+    def of_plan(self, plan: Plan, foretold: float, asked: float | None, share: float | None = None) -> MeasuredLatency:
+        """What a plan leaves takes, in turns with the dense network.
+
+        Args:
+            plan: what goes.
+            foretold: what was said of it.
+            asked: the most that it may take.
+            share: the same as a share of what the dense network takes now, where that was asked.
+        """
+        dense, pruned = self.measure([(), plan.removed(self._graph)])
+        return MeasuredLatency(
+            dense=dense,
+            pruned=pruned,
+            foretold=foretold,
+            asked=asked if share is None else share * dense,
+            threads=self.threads,
+            onednn=self.onednn,
+            machine=cpu_name(),
+        )
+
+    def _calls(self) -> list[tuple[str, LayerSpec]]:
+        with noting_calls(self._layer) as calls:
+            eager_forward(self._layer)(random_inputs(self._graph.inputs))
+        return calls
+
+    def _cut(self, share: float) -> list[int]:
+        """What goes where every group loses a share, in whole blocks."""
+        groups = self._graph.prunable
+        places = {group.name: {unit: place for place, unit in enumerate(group.units)} for group in groups}
+        rankings = {group.name: [places[group.name][unit] for unit in group.removable()] for group in groups}
+        ratios = dict.fromkeys(rankings, share)
+        return make_plan(self._graph, ratios, rankings, criterion="any", round_to=self.block).removed(self._graph)
+
+    def _time(self, spec: LayerSpec, reads: int, makes: int) -> float:
+        return time_layer(spec, reads, makes, onednn=self.onednn, threads=self.threads)
+
+
+def within_latency(
+    path: PlanPath, costs: Costs, ceiling: Ceiling, watch: Stopwatch, graph: ChannelGraph, share: float | None
+) -> Plan:
+    """The first plan of a path within a ceiling whose measured latency is within it, too.
+
+    What was foretold is corrected by what is measured until the limit is met, and nearly reached.
+
+    Args:
+        path: the plans to choose from.
+        costs: of the network.
+        ceiling: its latency is a time.
+        watch: of the network.
+        graph: its channel graph.
+        share: the limit as a share of what the dense network takes in the same run; None where it is a time.
+
+    Raises:
+        PlanError: the limit isn't met by anything that was tried.
+    """
+    limit = foretold = ceiling.limits["latency"]
+    best: Plan | None = None
+    tried: list[MeasuredLatency] = []
+    while len(tried) < _TRIES:
+        plan = path.at_most(Ceiling({**ceiling.limits, "latency": foretold}, ceiling.save))
+        found = watch.of_plan(plan, costs.of(plan)["latency"], limit, share)
+        tried.append(found)
+        assert found.asked is not None
+        reached = found.pruned / found.asked
+        if reached <= 1 and (best is None or plan.after.flops > best.after.flops):
+            best = plan.model_copy(update={"latency": found})
+        if 1 - _NEAR <= reached <= 1 or [t.foretold for t in tried].count(found.foretold) > 1:
+            break
+        foretold *= _AIM / reached
+    if best is None:
+        fastest = min(tried, key=lambda found: found.pruned)
+        raise PlanError(
+            f"latency {limit:.3g} ms can't be had: the fastest of {counted(len(tried), 'plan')} took "
+            f"{fastest.pruned:.3g} of the dense model's {fastest.dense:.3g} ms; allow more"
+        )
+    return best
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    if not isinstance(given, Input) or given.dtype != "float32":
+        raise ConfigError(f"latency is measured for networks whose inputs are float32 tensors; one of these is {given}")
+    return given.shape[1:]
+
+
+def _key(spec: LayerSpec, reads: int, makes: int) -> str:
+    return f"{spec.model_dump_json()} {reads} {makes}"
