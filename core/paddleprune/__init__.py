@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paddleprune.api.evaluate import evaluate as evaluate
     from paddleprune.api.explain import explain as explain
     from paddleprune.api.export import export as export
+    from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
     from paddleprune.api.layer_plans import LayerPlan as LayerPlan
     from paddleprune.api.layer_plans import load_plan as load_plan
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
     from paddleprune.specs import TaskInfo as TaskInfo
 
 _HOMES = {
-    **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export", "predict")},
-    **{name: f"api.{name}" for name in ("import_table", "prune", "train", "visualize")},
+    **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
+    **{name: f"api.{name}" for name in ("front", "import_table", "predict", "prune", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(

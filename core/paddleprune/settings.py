@@ -69,10 +69,18 @@ def _ratio(value: float) -> float:
     return value
 
 
+def _share(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"must be a share that stays, between 0 and 1, not {value:g}{likely(value)}")
+    return value
+
+
 Tolerance: TypeAlias = Annotated[float, AfterValidator(_tolerance)]
 """A share of the metric that may be lost."""
 Ratio: TypeAlias = Annotated[float, AfterValidator(_ratio)]
 """A share of a group's units."""
+Share: TypeAlias = Annotated[float, AfterValidator(_share)]
+"""A share of a cost that stays."""
 
 
 def _seconds(value: Any) -> Any:
@@ -235,8 +243,8 @@ class Budget(Contract):
         return self
 
 
-class PruneSettings(RepairSettings, Budget):
-    """How much is cut at once, and how it is repaired."""
+class CutSettings(RepairSettings):
+    """What goes first, and how what is left is repaired and measured."""
 
     criterion: Order = Field(
         "obs", description="without a table, which units go first: obs (what a repair can do without), l1, l2, fpgm"
@@ -246,6 +254,23 @@ class PruneSettings(RepairSettings, Budget):
     )
     batch_size: int = Field(64, ge=1, description="samples a forward pass of the evaluation")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+
+class PruneSettings(CutSettings, Budget):
+    """How much is cut at once, and how it is repaired."""
+
+
+SHARES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""What stays at the points of a front, of the dense model's cost, unless the user says otherwise."""
+
+
+class FrontSettings(CutSettings):
+    """Which sizes of a model are measured."""
+
+    by: CostName = Field("flops", description="the cost: flops, params or latency")
+    shares: tuple[Share, ...] = Field(SHARES, min_length=1, description="what may stay of it, a point each")
+    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
+    onednn: bool = Field(True, description="whether the latency is that with oneDNN")
 
 
 class TrainSettings(Contract):

@@ -76,6 +76,16 @@ def measured(cutter: Cutter, plan: Plan, measure: Callable[[], Score]) -> Score:
         cutter.undo()
 
 
+def cut_and_repaired(cutter: Cutter, plan: Plan, measure: Callable[[], Score]) -> tuple[Score, Score]:
+    """What a plan costs, cut alone and repaired; the network is dense again afterwards."""
+    try:
+        done = cutter.cut(plan)
+        cut = measure()
+        return cut, measure() if cutter.repair(done).repair is not None else cut
+    finally:
+        cutter.undo()
+
+
 def largest_cut(cutter: Cutter, path: Path, measure: Callable[[], Score], max_loss: float) -> tuple[Plan, int]:
     """The plan furthest along a path whose measured joint loss is within a limit, and how many were measured.
 

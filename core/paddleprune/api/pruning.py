@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddle import nn
+
 from paddleprune.api.budgets import Priced, decide, path_for
 from paddleprune.api.calibration import calibration_inputs
 from paddleprune.api.cutting import Cutter, carry_out
@@ -19,9 +21,10 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Dataset, Scorer, read_sample
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.repair import heads_of, record
+from paddleprune.repair import Record, heads_of, record
 from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
 from paddleprune.settings import USUAL_TOLERANCE, PruneSettings
+from paddleprune.solver import Path as PlanPath
 from paddleprune.solver import solve
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import LoadedModel
@@ -66,6 +69,52 @@ def open_analyzed(registry: Registry, weights: str | Path, options: FamilyOption
     return loaded
 
 
+@dataclass(frozen=True)
+class Workbench:
+    """A dense network, and what cuts, repairs and proves it.
+
+    Attributes:
+        layer: the network.
+        graph: its channel graph.
+        engine: what cuts.
+        table: its sensitivity table, if there is one.
+        whole: groups that stay whole.
+        seen: what it gave for the calibration samples; None for no repair.
+        cutter: carries plans out.
+    """
+
+    layer: nn.Layer
+    graph: ChannelGraph
+    engine: Engine
+    table: SensitivityTable | None
+    whole: frozenset[str]
+    seen: Record | None
+    cutter: Cutter
+
+    def path(self, priced: Priced, asked: PruneSettings) -> PlanPath:
+        """The plans in a row that a budget picks from."""
+        return path_for(
+            self.engine, self.layer, self.graph, priced.costs, asked, seen=self.seen, table=self.table, whole=self.whole
+        )
+
+
+def workbench(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> Workbench:
+    """Trace a model, read its table, and run it on the calibration samples.
+
+    Raises:
+        DataError, TableError: a sample can't be decoded, or the table is another model's.
+    """
+    layer, graph = loaded.layer, graph_of_loaded(registry, loaded)
+    table = _table(loaded, wish)
+    engine = _engine(loaded, graph, table, wish)
+    seen = None
+    if wish.calibration is not None:
+        seen = record(layer, calibration_inputs(wish.calibration, wish.settings.samples), wish.settings.memory)
+    leave = frozenset() if wish.heads else heads_of(graph)
+    cutter = Cutter(layer, graph, engine, seen, wish.settings.ridge, _probe(evaluation.dataset), leave)
+    return Workbench(layer, graph, engine, table, left_whole(engine, wish.exclude), seen, cutter)
+
+
 def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> tuple[Plan, float]:
     """Cut a checkpoint's network to a budget, in place, repair it, and measure what that costs.
 
@@ -83,32 +132,24 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
         PlanError: no cut is within the budget.
         CertificateError: the cut network doesn't compute what the masked one does.
     """
-    layer, graph, asked = loaded.layer, graph_of_loaded(registry, loaded), wish.settings
-    table = _table(loaded, wish)
-    engine = _engine(loaded, graph, table, wish)
-    whole = left_whole(engine, wish.exclude)
-    seen = None
-    if wish.calibration is not None:
-        seen = record(layer, calibration_inputs(wish.calibration, asked.samples), asked.memory)
-    leave = frozenset() if wish.heads else heads_of(graph)
-    cutter = Cutter(layer, graph, engine, seen, asked.ridge, _probe(evaluation.dataset), leave)
+    bench, asked = workbench(registry, loaded, evaluation, wish), wish.settings
+    layer, engine, table = bench.layer, bench.engine, bench.table
     search, judge = (None, evaluation.dataset) if asked.max_loss is None else halves(evaluation.dataset)
     meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
     tried = 0
     if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
-        plan = solve(engine, table, tolerance, asked.round_to, whole)
-        groups = [group for group in engine.groups if group.name not in whole]
+        plan = solve(engine, table, tolerance, asked.round_to, bench.whole)
+        groups = [group for group in engine.groups if group.name not in bench.whole]
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
     else:
-        priced = Priced.of(layer, graph, asked)
-        path = path_for(engine, layer, graph, priced.costs, asked, seen=seen, table=table, whole=whole)
+        priced = Priced.of(layer, bench.graph, asked)
         searching = None
         if search is not None:
             searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
-        plan, tried = decide(cutter, path, graph, priced, asked, searching)
-    plan = carry_out(cutter, plan, meter, asked=asked.max_loss, tried=tried)
+        plan, tried = decide(bench.cutter, bench.path(priced, asked), bench.graph, priced, asked, searching)
+    plan = carry_out(bench.cutter, plan, meter, asked=asked.max_loss, tried=tried)
     before = loaded.plan.attributes if loaded.plan else {}
     return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, Budget, Device, PruneSettings, TrainSettings
+from paddleprune.settings import AnalyzeSettings, Budget, Device, FrontSettings, PruneSettings, TrainSettings
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
@@ -58,9 +58,7 @@ class AnalyzeRun(AnalyzeSettings, _DataRun):
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
 
 
-class PruneRun(PruneSettings, _DataRun):
-    """`paddleprune prune`."""
-
+class _CutRun(_DataRun):
     train_dataset: Path | dict[str, Any] | None = Field(
         None, description=f"what the repair's samples are drawn from: {_DATASET}"
     )
@@ -68,15 +66,26 @@ class PruneRun(PruneSettings, _DataRun):
         None, description="other samples for the repair: a folder, or the fields of the task's dataset"
     )
     sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut in the order of its losses")
-    save_dir: Path = Field(Path("output/pruned"), description="folder for best_model and plan.json")
     exclude: tuple[str, ...] = Field(
         (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
     )
-    overwrite: bool = Field(False, description="replace a model that save_dir holds")
 
     def train_data(self) -> Any:
         """What the repair's samples are drawn from: `train_dataset`, or `data`."""
         return self.data if self.train_dataset is None else self.train_dataset
+
+
+class PruneRun(PruneSettings, _CutRun):
+    """`paddleprune prune`."""
+
+    save_dir: Path = Field(Path("output/pruned"), description="folder for best_model and plan.json")
+    overwrite: bool = Field(False, description="replace a model that save_dir holds")
+
+
+class FrontRun(FrontSettings, _CutRun):
+    """`paddleprune front`."""
+
+    save_dir: Path = Field(Path("output/front"), description="folder for front.png, front.json and the plans")
 
 
 class EvaluateRun(_DataRun):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import paddleprune
-from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, PruneRun, TrainRun
+from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, FrontRun, PruneRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.cli.interrupts import Interruptible
@@ -81,6 +81,17 @@ def prune(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
     result = paddleprune.prune(checkpoint, eval_dataset=data, train_dataset=training, save_dir=run.save_dir, **said)
     show.pruned(result)
+
+
+@app.command()
+@takes(FrontRun)
+def front(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Draw what each size costs: cut, repaired and measured at several, without training."""
+    run = resolve(FrontRun, values, "front")
+    said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
+    data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
+    found = paddleprune.front(checkpoint, eval_dataset=data, train_dataset=training, save_dir=run.save_dir, **said)
+    show.fronted(found, run.save_dir)
 
 
 @app.command()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.api.prune import PruneResult
     from paddleprune.graph import Explanation
+    from paddleprune.report import Front
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.sensitivity.imported import ImportedTable
     from paddleprune.training import TrainResult
@@ -60,9 +61,27 @@ def pruned(result: PruneResult) -> None:
     """Where the model is, what went, and what that costs."""
     typer.echo(f"pruned model: {result.best_model}")
     typer.echo(result.plan.summary())
+    if result.plan.latency is not None:
+        typer.echo(result.plan.latency.describe())
     if result.plan.joint is not None:
         typer.echo(result.plan.joint.describe())
     values(result.metrics)
+
+
+def fronted(front: Front, folder: Path) -> None:
+    """A row a size, and where the picture is."""
+    head = ("FLOPs", "parameters", *(("latency",) if front.by == "latency" else ()))
+    rows = [
+        (
+            *(f"{share:.1%}" for share in (point.flops, point.params, point.latency) if share is not None),
+            f"{point.cut:.4f}",
+            f"{point.repaired:.4f}" + ("" if point.error is None else f" ± {point.error:.4f}"),
+        )
+        for point in front.points
+    ]
+    table((*head, "cut", "repaired"), rows)
+    typer.echo(f"dense: {front.metric} {front.baseline:.4f} ({counted(front.samples, 'sample')})")
+    typer.echo(f"front: {folder / 'front.png'}; prune with --{front.by} and what shall stay")
 
 
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:

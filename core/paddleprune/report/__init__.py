@@ -4,6 +4,9 @@ from paddleprune.report.comparison import Comparison as Comparison
 from paddleprune.report.curves import Curve as Curve
 from paddleprune.report.curves import CurvePoint as CurvePoint
 from paddleprune.report.curves import draw_curve as draw_curve
+from paddleprune.report.front import Front as Front
+from paddleprune.report.front import FrontPoint as FrontPoint
+from paddleprune.report.front import draw_front as draw_front
 from paddleprune.report.heatmap import draw_heatmap as draw_heatmap
 from paddleprune.report.rows import ComparisonRow as ComparisonRow
 from paddleprune.report.rows import Conditions as Conditions

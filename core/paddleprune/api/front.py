@@ -1,0 +1,128 @@
+"""What each amount of what is saved costs: cut, repaired and measured, from almost nothing to almost all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from paddleprune.api.budgets import Priced
+from paddleprune.api.calibration import open_calibration
+from paddleprune.api.cutting import cut_and_repaired
+from paddleprune.api.data import Data
+from paddleprune.api.loading import as_path, evaluation_of, open_model
+from paddleprune.api.meter import Meter
+from paddleprune.api.pruning import Wish, workbench
+from paddleprune.errors import ConfigError
+from paddleprune.files import check_writable, user_path
+from paddleprune.interfaces import Scorer
+from paddleprune.pruning import Plan
+from paddleprune.registry import Registry
+from paddleprune.report import Front, FrontPoint, draw_front
+from paddleprune.settings import CostName, FrontSettings, PruneSettings
+from paddleprune.solver import Ceiling, Costs
+from paddleprune.solver import Path as PlanPath
+from paddleprune.training import select_device
+from paddleprune.validation import SETTING, validated
+
+
+def front(
+    checkpoint: str | Path,
+    *,
+    eval_dataset: Data,
+    save_dir: str | Path,
+    train_dataset: Data | None = None,
+    calibration: Data | None = None,
+    sensitivities_file: str | Path | None = None,
+    exclude: str | Sequence[str] = (),
+    scorer: Scorer | None = None,
+    **settings: Any,
+) -> Front:
+    """Measure what is left of the metric at several sizes, each cut and repaired, without training.
+
+    The checkpoint stays as it is. Pick a point by eye, and give its size to `prune` as a budget.
+
+    Args:
+        checkpoint: a checkpoint folder.
+        eval_dataset: measures, as for `prune`.
+        save_dir: gets `front.json`, `front.png` and a plan for each point, `plan_0.50.json`.
+        train_dataset, calibration: what the repairs' samples are drawn from, as for `prune`.
+        sensitivities_file: the table that orders the units; without it they go in the order of what a repair can do
+            without.
+        exclude: groups that stay whole, by name or by glob.
+        scorer: the function that ranked the table's units, where it was one of your own.
+        **settings: any field of `FrontSettings`: by (flops, params or latency, the cost along the front), shares (what
+            may stay of it, a point each; what can't be reached is left out), criterion, samples, ridge, memory,
+            round_to, batch_size, device, threads, onednn.
+
+    Raises:
+        ConfigError: an argument can't be used.
+        DataError, CheckpointError, TableError: what was given can't be used.
+        CertificateError: a cut model doesn't compute what the masked one does.
+    """
+    asked = validated(FrontSettings, settings, "front", SETTING)
+    by = asked.by
+    how = asked.model_dump(exclude={"by", "shares"}, exclude_unset=True)
+    chosen = PruneSettings.model_validate({**how, "save": by})
+    select_device(chosen.device)
+    registry, folder = Registry.discover(), user_path(save_dir)
+    check_writable(folder / "front.json")
+    loaded = open_model(registry, as_path(checkpoint))
+    evaluation = evaluation_of(registry, loaded, eval_dataset)
+    samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
+    table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
+    bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, scorer, samples))
+    priced = Priced.of(bench.layer, bench.graph, chosen)
+    path = bench.path(priced, chosen)
+    meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, chosen.batch_size, "evaluate")
+    baseline = meter.last
+    if priced.watch is not None:
+        path = path.rounded(max(priced.watch.block, chosen.round_to))
+    plans = _plans(path, priced.costs, by, asked.shares)
+    points = []
+    for plan in plans:
+        cut, repaired = cut_and_repaired(bench.cutter, plan, meter)
+        measured = None
+        if priced.watch is not None:
+            measured = priced.watch.of_plan(plan, priced.costs.of(plan)["latency"], None)
+            plan = plan.model_copy(update={"latency": measured})
+        points.append(_point(plan, cut.metric, repaired.metric, repaired.error, baseline))
+        plan.save(folder / f"plan_{points[-1].stays(by):.2f}.json")
+    found = Front(
+        model=loaded.info.family,
+        metric=evaluation.metric.primary,
+        higher_is_better=evaluation.metric.higher_is_better,
+        baseline=baseline,
+        samples=len(evaluation.dataset),
+        by=by,
+        points=tuple(points),
+    )
+    draw_front(found, folder / "front.png", folder / "front.json")
+    return found
+
+
+def _plans(path: PlanPath, costs: Costs, by: CostName, shares: Sequence[float]) -> list[Plan]:
+    """The plans of the shares that can be reached, each once."""
+    found: list[Plan] = []
+    for share in sorted(shares, reverse=True):
+        ceiling = Ceiling({by: share * costs.dense[by]}, by)
+        plan = path.at_most(ceiling)
+        if plan.groups and ceiling.met(costs.of(plan)) and (not found or plan.groups != found[-1].groups):
+            found.append(plan)
+    if not found:
+        least = costs.of(path.plan(1))[by] / costs.dense[by]
+        raise ConfigError(f"none of these shares of the {by} can be had: at least {least:.3g} stays; give larger ones")
+    return found
+
+
+def _point(plan: Plan, cut: float, repaired: float, error: float | None, baseline: float) -> FrontPoint:
+    expected = [part.expected_loss for part in plan.groups.values() if part.expected_loss is not None]
+    return FrontPoint(
+        flops=plan.after.flops / max(plan.before.flops, 1),
+        params=plan.after.parameters / max(plan.before.parameters, 1),
+        latency=None if plan.latency is None else plan.latency.pruned / plan.latency.dense,
+        expected_loss=sum(expected) if expected else None,
+        cut=cut,
+        repaired=repaired,
+        error=None if error is None else error * abs(baseline),
+    )
