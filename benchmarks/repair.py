@@ -25,6 +25,7 @@ from paddleprune.api.meter import Meter
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import PaddlePruneError
 from paddleprune.graph.inputs import map_leaves
+from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.pruning import Plan
 from paddleprune.pruning.surgery import snapshot
 from paddleprune.repair import Record, record, repair
@@ -59,7 +60,7 @@ def main() -> None:
 def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[str, Any]:
     layer, metric = work.loaded.layer, work.evaluation.metric
     meter = Meter(layer, metric, work.evaluation.dataset, 64, "evaluate")
-    dense, started = meter.last, time.perf_counter()
+    dense, others_dense, started = meter.last, _values(work), time.perf_counter()
     seen = record(layer, work.samples)
     native = open_engine("native", layer, work.graph, "l1")
     costs = Costs(work.graph)
@@ -73,6 +74,7 @@ def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[
         ceiling = Ceiling({"flops": costs.dense["flops"] * (1 - share)})
         plan = ours.at_most(ceiling)
         row = {"dense": dense, "order_seconds": round(chosen, 1)} | _without_training(work, native, plan, seen, meter)
+        row |= {f"dense_{name}": value for name, value in others_dense.items()}
         for name, (engine, path) in others.items():
             there = _without_training(work, engine, path.at_most(ceiling), seen, meter)
             row |= {f"{name}_cut": there["cut"], f"{name}_repaired": there["repaired"]}
@@ -119,9 +121,17 @@ def _without_training(work: Opened, engine: Engine, plan: Plan, seen: Record, me
         found["seconds"] = round(time.perf_counter() - started, 2)
         score = meter()
         found["repaired"], found["loss"], found["error"] = score.metric, score.loss, score.error or 0.0
+        found |= {f"repaired_{name}": value for name, value in _values(work).items()}
     finally:
         restore(layer)
     return found
+
+
+def _values(work: Opened) -> dict[str, float]:
+    """Every other value of the metric than the primary one."""
+    metric = work.evaluation.metric
+    values = evaluate(eager_forward(work.loaded.layer), metric, Batches(work.evaluation.dataset, 64))
+    return {name: value for name, value in values.items() if name != metric.primary}
 
 
 def _recalibrate(layer: nn.Layer, seen: Record) -> None:

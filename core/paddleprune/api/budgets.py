@@ -169,7 +169,11 @@ def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSetting
         plan = path.at_most(ceiling)
     else:
         path = _in_blocks(path, costs, ceiling, budget, priced.watch)
-        check_reach(graph, costs, ceiling, costs.of(path.plan(1)))
+        last = path.plan(1)
+        least = costs.of(last)
+        if not ceiling.met(least):  # what is foretold may be wrong: nothing is refused without a measurement
+            least["latency"] = priced.watch.of_plan(last, least["latency"], None).pruned
+        check_reach(graph, costs, ceiling, least)
         share = None if isinstance(budget.latency, str) else budget.latency
         plan = within_latency(path, costs, ceiling, priced.watch, graph, share)
     return plan.model_copy(update={"budget": budget.given})

@@ -44,6 +44,7 @@ class Stopwatch:
         asked: threads, and whether oneDNN is on.
 
     Attributes:
+        graph: the network's channel graph.
         block: channels that the CPU takes at once.
 
     Raises:
@@ -51,7 +52,7 @@ class Stopwatch:
     """
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, asked: PruneSettings) -> None:
-        self._layer, self._graph = layer, graph
+        self._layer, self.graph = layer, graph
         self.onednn, self.threads = asked.onednn, asked.threads or cpu_threads()
         self._mode: Mode = "onednn_on" if self.onednn else "onednn_off"
         self.block = block_channels() if self.onednn else 1
@@ -67,7 +68,7 @@ class Stopwatch:
             wanted.append((spec, reads, makes))
             return 0.0
 
-        LayerLatency(self._graph, calls, known, block)  # what will be asked for
+        LayerLatency(self.graph, calls, known, block)  # what will be asked for
         missing = list(dict.fromkeys(entry for entry in wanted if _key(*entry) not in cache))
         if missing:
             with kept_heap(), progress("time the layers", len(missing)) as bar:  # a network keeps its memory, too
@@ -76,7 +77,7 @@ class Stopwatch:
                     bar.advance()
             cache.save()
         model = LayerLatency(
-            self._graph, calls, lambda *entry: cache.get(_key(*entry), lambda: self._time(*entry)), block
+            self.graph, calls, lambda *entry: cache.get(_key(*entry), lambda: self._time(*entry)), block
         )
         cuts = [(), *(self._cut(share) for share in _FITTED_AT)]
         model.fit(list(zip(cuts, self.measure(cuts), strict=True)))
@@ -87,10 +88,10 @@ class Stopwatch:
         """Milliseconds of one sample without some units, each; all in turns, so that they can be compared."""
         with tempfile.TemporaryDirectory(prefix="paddleprune-") as folder:
             paths = {}
-            restore = snapshot(self._layer, self._graph)
+            restore = snapshot(self._layer, self.graph)
             for number, removed in enumerate(cuts):
                 try:
-                    shrink(self._layer, self._graph, removed)
+                    shrink(self._layer, self.graph, removed)
                     paths[str(number)] = Path(folder) / str(number) / "model"
                     export_model(self._layer, self._shapes, paths[str(number)], batch=1)
                 except GraphError as error:
@@ -109,7 +110,7 @@ class Stopwatch:
             asked: the most that it may take.
             share: the same as a share of what the dense network takes now, where that was asked.
         """
-        dense, pruned = self.measure([(), plan.removed(self._graph)])
+        dense, pruned = self.measure([(), plan.removed(self.graph)])
         return MeasuredLatency(
             dense=dense,
             pruned=pruned,
@@ -122,16 +123,16 @@ class Stopwatch:
 
     def _calls(self) -> list[tuple[str, LayerSpec]]:
         with noting_calls(self._layer) as calls:
-            eager_forward(self._layer)(random_inputs(self._graph.inputs))
+            eager_forward(self._layer)(random_inputs(self.graph.inputs))
         return calls
 
     def _cut(self, share: float) -> list[int]:
         """What goes where every group loses a share, in whole blocks."""
-        groups = self._graph.prunable
+        groups = self.graph.prunable
         places = {group.name: {unit: place for place, unit in enumerate(group.units)} for group in groups}
         rankings = {group.name: [places[group.name][unit] for unit in group.removable()] for group in groups}
         ratios = dict.fromkeys(rankings, share)
-        return make_plan(self._graph, ratios, rankings, criterion="any", round_to=self.block).removed(self._graph)
+        return make_plan(self.graph, ratios, rankings, criterion="any", round_to=self.block).removed(self.graph)
 
     def _time(self, spec: LayerSpec, reads: int, makes: int) -> float:
         return time_layer(spec, reads, makes, onednn=self.onednn, threads=self.threads)
