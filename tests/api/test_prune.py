@@ -67,6 +67,21 @@ def test_limits_of_costs_are_met_without_a_search(data: Path, work: Path, dense:
     assert plan["joint"]["samples"] == 24
 
 
+def test_training_starts_from_a_cut_to_a_budget_without_a_table(data: Path, work: Path, dense: Path) -> None:
+    words = ("--data", data, "--pretrain-weights", dense, "--num-epochs", 1, "--train-batch-size", 8)
+    there = (*words, "--flops", 0.5, "--save-dir", work / "half, retrained")
+    done = run("train", "classification", *there)
+    assert "metric loss of the whole plan: cut " in done.stderr
+    plan = json.loads((work / "half, retrained" / "plan.json").read_text())
+    assert plan["after"]["flops"] <= 0.5 * plan["before"]["flops"]
+    assert json.loads((work / "half, retrained" / "run.json").read_text())["flops"] == 0.5
+    run("train", "classification", *there)  # finished: it does nothing
+    message = refused("train", "classification", *words, "--flops", 0.6, "--save-dir", work / "half, retrained")
+    assert "flops is 0.6, but was 0.5" in message
+    alone = refused("train", "classification", "--data", data, "--flops", 0.5, "--save-dir", work / "nothing")
+    assert "give --pretrain-weights" in alone
+
+
 def test_budgets_that_cannot_be(data: Path, tmp_path: Path, dense: Path) -> None:
     there = ("--data", data, "--save-dir", tmp_path / "out")
     assert "max_loss" in refused("prune", dense, *there).replace("--max-loss", "max_loss")
