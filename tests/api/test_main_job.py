@@ -29,8 +29,8 @@ def test_a_table_grows_by_more_ratios(data: Path, dense: Path, table: Path, tmp_
     assert after["features.2.conv.0.0"][:2] == before["features.2.conv.0.0"]
 
 
-def test_a_table_is_drawn(dense: Path, table: Path, tmp_path: Path) -> None:
-    done = run("visualize", table, "--model", dense, "--save-dir", tmp_path)
+def test_a_table_is_drawn_with_what_its_plans_lose(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+    done = run("visualize", table, "--model", dense, "--save-dir", tmp_path, "--data", data)
     files = [Path(line) for line in done.stdout.split()]
     names = ["mobilenetv2.sensi.png", "mobilenetv2.sensi.curve.json", "mobilenetv2.sensi.heatmap.png"]
     assert [file.name for file in files] == names
@@ -38,6 +38,9 @@ def test_a_table_is_drawn(dense: Path, table: Path, tmp_path: Path) -> None:
     removed = [point["parameters_removed"] for point in curve["points"]]
     assert removed == sorted(removed)
     assert removed[-1] > 0.3
+    assert {point["eval_metric_loss"] for point in curve["joint"]} <= {0.01, 0.05, 0.1, 0.2, 0.4}
+    assert all(point["error"] >= 0 for point in curve["joint"])
+    assert curve["joint"]
     for picture in (files[0], files[2]):
         assert np.asarray(cv2.imread(str(picture))).std() > 10
 

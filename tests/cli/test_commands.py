@@ -17,7 +17,7 @@ from paddleprune.cli.app import app
 
 COMMANDS = (
     *("train", "analyze", "prune", "import-table", "visualize", "compare", "evaluate", "predict", "explain", "export"),
-    *("demo", "tasks", "families", "plugins", "doctor"),
+    *("front", "demo", "tasks", "families", "plugins", "doctor"),
 )
 
 

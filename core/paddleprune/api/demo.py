@@ -90,8 +90,8 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
         say("[2/5] analyze: the metric without each group, at every ratio")
         table = folder / "sensitivities.json"
         analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
-        visualize(table, model=start)
         data: dict[str, Any] = {"eval_dataset": recipe.eval_dataset, "train_dataset": recipe.train_dataset}
+        visualize(table, model=start, **data)
         say("[3/5] cut to a third of the FLOPs by what a repair can do without, and repair: no training")
         prune(start, **data, save_dir=third, flops=THIRD)
         say(f"      cut by the table with eval_metric_loss={recipe.eval_metric_loss:g}, and repair: no training")

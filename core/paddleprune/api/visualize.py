@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paddleprune.api.loading import as_path, graph_of_loaded, open_model
+from paddleprune.api.calibration import open_calibration
+from paddleprune.api.cutting import cut_and_repaired
+from paddleprune.api.data import Data
+from paddleprune.api.loading import Evaluation, as_path, evaluation_of, graph_of_loaded, open_model
+from paddleprune.api.meter import Meter
+from paddleprune.api.pruning import Wish, workbench
 from paddleprune.engines import Engine, open_engine
+from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
 from paddleprune.registry import Registry
-from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
+from paddleprune.report import Curve, CurvePoint, JointPoint, draw_curve, draw_heatmap
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
+from paddleprune.settings import PruneSettings
 from paddleprune.solver import solve
+from paddleprune.training import LoadedModel
 
+MEASURED = (0.01, 0.05, 0.1, 0.2, 0.4)
+"""The tolerances whose plans are measured, where there is data."""
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 
 
@@ -22,6 +32,8 @@ def visualize(
     model: str | Path,
     save_dir: str | Path | None = None,
     criterion: Scorer | None = None,
+    eval_dataset: Data | None = None,
+    train_dataset: Data | None = None,
 ) -> list[Path]:
     """Draw a table: tolerance against the share of parameters and FLOPs removed, and a heat map.
 
@@ -30,12 +42,16 @@ def visualize(
         model: the checkpoint folder that it was measured of.
         save_dir: where the files go: by default beside the table's file.
         criterion: the function that ranked the units, where it was one of your own.
+        eval_dataset: measures what the whole plans of some tolerances lose, cut and repaired, for the picture; the
+            table must be a file then.
+        train_dataset: what the repairs' samples are drawn from; by default the training split of `eval_dataset`.
 
     Returns:
         The files: `NAME.png`, its data `NAME.curve.json`, and `NAME.heatmap.png`.
 
     Raises:
         TableError: the table can't be read, or belongs to another model.
+        ConfigError, DataError: the data can't be used.
     """
     place = Path("sensitivities.json") if isinstance(table, SensitivityTable) else as_path(table, "table")
     loaded_table = table if isinstance(table, SensitivityTable) else SensitivityTable.load(place)
@@ -46,11 +62,19 @@ def visualize(
     identity = loaded_table.identity
     ranking = criterion_of(identity.criterion, criterion)
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), ranking)
+    measured = None
+    if eval_dataset is not None:
+        if isinstance(table, SensitivityTable):
+            raise ConfigError("measured losses need the table's file: save the table, and give its path")
+        evaluation = evaluation_of(registry, loaded, eval_dataset)
+        samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset)
+        measured = evaluation, Wish(PruneSettings(), place, criterion=criterion, calibration=samples)
     curve = Curve(
         model=loaded.info.family,
         metric=identity.metric,
         baseline=loaded_table.baseline,
         points=[_point(engine, loaded_table, tolerance) for tolerance in TOLERANCES],
+        joint=() if measured is None else _joint(registry, loaded, measured, loaded_table),
     )
     stem = place.name.removesuffix(".json")
     pictures = [folder / f"{stem}.png", folder / f"{stem}.curve.json", folder / f"{stem}.heatmap.png"]
@@ -73,3 +97,21 @@ def _point(engine: Engine, table: SensitivityTable, tolerance: float) -> CurvePo
         parameters_removed=1 - plan.after.parameters / plan.before.parameters,
         flops_removed=1 - plan.after.flops / max(plan.before.flops, 1),
     )
+
+
+def _joint(
+    registry: Registry, loaded: LoadedModel, measured: tuple[Evaluation, Wish], table: SensitivityTable
+) -> list[JointPoint]:
+    """What the whole plans of some tolerances lose; those that cut nothing are left out."""
+    evaluation, wish = measured
+    bench = workbench(registry, loaded, evaluation, wish)
+    meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, wish.settings.batch_size, "evaluate")
+    found = []
+    for tolerance in MEASURED:
+        plan = solve(bench.engine, table, tolerance)
+        if plan.groups:
+            cut, repaired = cut_and_repaired(bench.cutter, plan, meter)
+            found.append(
+                JointPoint(eval_metric_loss=tolerance, cut=cut.loss, repaired=repaired.loss, error=repaired.error)
+            )
+    return found

@@ -116,9 +116,10 @@ def visualize(
     table: Annotated[Path, typer.Argument(help="sensitivity table, as analyze wrote it")],
     model: Annotated[Path, typer.Option(help="checkpoint folder that the table was measured of", **NEW)],
     save_dir: Annotated[Path | None, typer.Option(help="folder for the pictures; beside the table if unset")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder with the data: also measure what whole plans lose")] = None,
 ) -> None:
     """Draw a table: what a tolerance would remove, and where the network is sensitive."""
-    for path in paddleprune.visualize(table, model=model, save_dir=save_dir):
+    for path in paddleprune.visualize(table, model=model, save_dir=save_dir, eval_dataset=data, train_dataset=data):
         typer.echo(path)
 
 

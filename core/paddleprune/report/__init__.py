@@ -3,6 +3,7 @@
 from paddleprune.report.comparison import Comparison as Comparison
 from paddleprune.report.curves import Curve as Curve
 from paddleprune.report.curves import CurvePoint as CurvePoint
+from paddleprune.report.curves import JointPoint as JointPoint
 from paddleprune.report.curves import draw_curve as draw_curve
 from paddleprune.report.front import Front as Front
 from paddleprune.report.front import FrontPoint as FrontPoint

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from paddleprune.files import write_json
-from paddleprune.report.pictures import BLUE, ORANGE, check_suffix, save_figure
+from paddleprune.report.pictures import BLUE, GREY, ORANGE, check_suffix, save_figure
 from paddleprune.settings import CostName
 from paddleprune.specs import Contract
 
@@ -82,7 +82,7 @@ def front_figure(front: Front) -> Figure:
     x = [100 * point.stays(front.by) for point in front.points]
     errors = [point.error or 0.0 for point in front.points]
     repaired = [point.repaired for point in front.points]
-    axes.axhline(front.baseline, color="#777777", linewidth=1, linestyle="--", label=f"dense {front.baseline:.4g}")
+    axes.axhline(front.baseline, color=GREY, linewidth=1, linestyle="--", label=f"dense {front.baseline:.4g}")
     axes.errorbar(x, repaired, errors, fmt="o-", color=BLUE, capsize=3, label="cut and repaired", linewidth=1.6)
     axes.plot(x, [point.cut for point in front.points], "s:", color=ORANGE, label="cut alone", markersize=4)
     for place, value in zip(x, repaired, strict=True):

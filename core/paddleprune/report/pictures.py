@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_bytes
 
-BLUE, ORANGE = "#0072B2", "#D55E00"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 """Colours that colour-blind readers tell apart (Okabe and Ito)."""
 SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 150
