@@ -180,6 +180,7 @@ _MOMENT = "a share of the dense model's, such as 0.5, or a time, such as 8ms"
 
 def _latency(value: Any) -> Any:
     """A share up to 1, or a time in words such as 8ms or 0.8 ms."""
+    said = value
     if isinstance(value, str):
         found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|us|%?)\s*", value)
         if found is None:
@@ -189,7 +190,7 @@ def _latency(value: Any) -> Any:
             return f"{number * _MILLISECONDS[unit]:g}ms"
         value = number / 100 if unit == "%" else number
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= 1:
-        raise ValueError(f"must be {_MOMENT}, not {value!r}")
+        raise ValueError(f"must be {_MOMENT}, not {said!r}")
     return float(value)
 
 

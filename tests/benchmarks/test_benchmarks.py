@@ -62,6 +62,14 @@ def test_the_sweep_is_compared_on_every_count() -> None:
 
 
 @pytest.mark.slow
+def test_plans_that_are_asked_for_a_latency_are_compared() -> None:
+    found, _ = figures("latency.py", "mobilenet_v2", "--shares", "0.7")
+    row = found["mobilenet_v2"]["0.7"]
+    assert 0.5 < row["got"] < 0.8
+    assert row["flops"] < 0.95
+
+
+@pytest.mark.slow
 def test_nothing_is_lost_when_commands_are_killed() -> None:
     command = [sys.executable, "-m", "benchmarks.faults", "kills", "--scale", "0.05"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER.parent)

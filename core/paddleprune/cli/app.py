@@ -53,7 +53,7 @@ def options(
 @app.command()
 @takes(TrainRun)
 def train(task: Task, *, values: dict[str, Any]) -> None:
-    """Train a model; with --sensitivities-file, prune it first and retrain."""
+    """Train a model; with --sensitivities-file or a budget, prune it first and retrain."""
     run = resolve(TrainRun, values, "train")
     data = _required(train_dataset=run.train_data(), eval_dataset=run.eval_data())
     said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
@@ -75,7 +75,7 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
 @app.command()
 @takes(PruneRun)
 def prune(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
-    """Cut a checkpoint and repair it, without training: it works at once, within --max-loss."""
+    """Cut a checkpoint to a budget and repair it, without training: it works at once."""
     run = resolve(PruneRun, values, "prune")
     said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
     data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
