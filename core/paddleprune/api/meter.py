@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from paddle import nn
 
-from paddleprune.console import progress
-from paddleprune.errors import DataError, TableError
+from paddleprune.console import progress, say
+from paddleprune.errors import DataError, PaddlePruneError, TableError
 from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
-from paddleprune.measure.evaluation import Batches, eager_forward
+from paddleprune.measure.compiled import compiled_forward, compiling_pays
+from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.sensitivity.scores import Baseline, Score, Tally
 
 
 class Meter:
-    """Measures the losses of one network against what it gives now.
+    """Measures the losses of one network against what it gives now; compiled, where that pays.
 
     Args:
         layer: the network, dense.
@@ -34,6 +35,7 @@ class Meter:
     def __init__(self, layer: nn.Layer, metric: Metric, dataset: Dataset, batch_size: int, what: str) -> None:
         self._layer, self._metric, self._what = layer, metric, what
         self._batches = Batches(dataset, batch_size)
+        self._compiles = compiling_pays(layer, self._batches.take(0, batch_size)[0], len(self._batches))
         tally = self._tally(None)
         value = tally.value()
         if not np.isfinite(value) or value == 0:
@@ -51,13 +53,23 @@ class Meter:
         return score
 
     def _tally(self, dense: Mapping[int, Array] | None) -> Tally:
-        tally, forward, size = Tally(self._metric, dense), eager_forward(self._layer), self._batches.batch_size
+        tally, size = Tally(self._metric, dense), self._batches.batch_size
+        forward = self._forward()
         with progress(self._what, len(self._batches)) as bar:
             for start in range(0, len(self._batches.dataset), size):
                 inputs, targets = self._batches.take(start, start + size)
                 tally.update(start, forward(inputs), targets)
                 bar.advance()
         return tally
+
+    def _forward(self) -> Forward:
+        if self._compiles:
+            try:
+                return compiled_forward(self._layer, self._batches.take(0, self._batches.batch_size)[0])
+            except PaddlePruneError as error:
+                self._compiles = False
+                say(f"evaluated layer by layer: {error}")
+        return eager_forward(self._layer)
 
 
 class Part(Dataset):
