@@ -46,9 +46,10 @@ def _compare(name: str, threads: int, shares: Sequence[float]) -> dict[str, Any]
     graph = paddleprune.trace(layer, (1, 3, 224, 224)).channels
     images = np.random.default_rng(0).standard_normal((_SAMPLES, 3, 224, 224)).astype("float32")
     settings = PruneSettings(latency=shares[0], threads=threads)
-    priced, seen = Priced.of(layer, graph, settings), record(layer, (images,))
+    engine = open_engine("native", layer, graph, "l1")
+    priced, seen = Priced.of(layer, engine, settings), record(layer, (images,))
     assert priced.watch is not None
-    path = path_for(open_engine("native", layer, graph, "l1"), layer, graph, priced.costs, settings, seen=seen)
+    path = path_for(engine, layer, graph, priced.costs, settings, seen=seen)
     rows: dict[str, Any] = {}
     for share in shares:
         plan = within(path, graph, priced, settings.model_copy(update={"latency": share}))

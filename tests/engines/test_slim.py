@@ -15,6 +15,7 @@ import paddle
 import pytest
 from paddle import nn
 
+import paddleprune
 from paddleprune.engines import open_engine
 from paddleprune.engines.slim import SlimEngine
 from paddleprune.errors import CertificateError, ConfigError, GraphError, PlanError, UnknownNameError
@@ -189,3 +190,16 @@ def test_what_is_not_installed_is_named_with_what_installs_it(module: str, tmp_p
     said = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
     assert f"{module!r} is not installed" in said
     assert "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'" in said
+
+
+def test_budgets_go_along_one_ratio_for_all_groups() -> None:
+    paddle.seed(0)
+    layer = nn.Sequential(nn.Conv2D(3, 16, 3), nn.ReLU(), nn.Conv2D(16, 16, 3), nn.ReLU(), nn.Conv2D(16, 4, 1))
+    graph = paddleprune.trace(layer, (1, 3, 16, 16))
+    half = paddleprune.plan(graph, flops=0.5, engine="paddleslim").plan
+    assert 0.4 < half.after.flops / half.before.flops <= 0.5
+    assert half.engine == "paddleslim"
+    with pytest.raises(PlanError, match="can't be had"):
+        paddleprune.plan(graph, params=0.0001, engine="paddleslim")
+    with pytest.raises(ConfigError, match="plans of the native engine, not of paddleslim; ask for flops"):
+        paddleprune.plan(graph, latency=0.5, engine="paddleslim")

@@ -11,7 +11,7 @@ from paddleprune.api.cutting import Cutter, largest_cut, measured
 from paddleprune.api.latencies import Stopwatch, within_latency
 from paddleprune.console import say
 from paddleprune.engines import Engine, NativeEngine
-from paddleprune.errors import PlanError
+from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan
 from paddleprune.repair import Record
@@ -53,10 +53,19 @@ class Priced:
     watch: Stopwatch | None
 
     @classmethod
-    def of(cls, layer: nn.Layer, graph: ChannelGraph, asked: PruneSettings) -> Priced:
-        """The costs of a network that a budget speaks of; its layers are timed if latency is among them."""
+    def of(cls, layer: nn.Layer, engine: Engine, asked: PruneSettings) -> Priced:
+        """The costs of a network that a budget speaks of; its layers are timed if latency is among them.
+
+        Raises:
+            ConfigError: latency is, and the engine's plans can't be foretold, or the network can't be exported.
+        """
+        graph = engine.graph
         if not asked.timed:
             return cls(Costs(graph), None)
+        if not isinstance(engine, NativeEngine):
+            raise ConfigError(
+                f"latency is foretold for plans of the native engine, not of {engine.name}; ask for flops"
+            )
         watch = Stopwatch(layer, graph, asked)
         return cls(Costs(graph, watch.foretell()), watch)
 

@@ -72,7 +72,7 @@ def front(
     samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
     bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, scorer, samples))
-    priced = Priced.of(bench.layer, bench.graph, chosen)
+    priced = Priced.of(bench.layer, bench.engine, chosen)
     path = bench.path(priced, chosen)
     meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, chosen.batch_size, "evaluate")
     baseline = meter.last

@@ -184,7 +184,7 @@ def _within(
     """The plan that meets a budget's limits."""
     layer, channels = graph.layer, graph.channels
     seen = None if calibration is None else record(layer, read_probe(calibration))
-    priced = Priced.of(layer, channels, asked)
+    priced = Priced.of(layer, engine, asked)
     path = path_for(engine, layer, channels, priced.costs, asked, seen=seen, table=table, whole=whole)
     return LayerPlan(graph, _bound(within(path, channels, priced, asked), graph), engine)
 

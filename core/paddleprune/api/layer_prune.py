@@ -73,7 +73,7 @@ def prune_layer(
     measure = _measured(layer, evaluate, higher_is_better)
     judged = measure if judge is None else _measured(layer, judge, higher_is_better)
     try:
-        priced = Priced.of(layer, channels, chosen)
+        priced = Priced.of(layer, engine, chosen)
         path = path_for(engine, layer, channels, priced.costs, chosen, seen=seen, table=table)
         plan, tried = decide(cutter, path, channels, priced, chosen, measure)
         done = carry_out(cutter, plan, judged, asked=chosen.max_loss, tried=tried)

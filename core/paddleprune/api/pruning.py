@@ -144,7 +144,7 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
         groups = [group for group in engine.groups if group.name not in bench.whole]
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
     else:
-        priced = Priced.of(layer, bench.graph, asked)
+        priced = Priced.of(layer, engine, asked)
         searching = None
         if search is not None:
             searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
