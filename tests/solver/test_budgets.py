@@ -141,6 +141,11 @@ def test_any_layer_to_a_budget():
     half = paddleprune.plan(graph, 0.5).plan
     assert {part.ratio for part in half.groups.values()} == {0.5}
     assert set(half.groups) == {group.name for group in graph.channels.prunable}
+    first = graph.channels.prunable[0].name
+    assert set(paddleprune.plan(graph, 0.5, only=first).plan.groups) == {first}
+    assert first not in paddleprune.plan(graph, flops=0.8, exclude=first).plan.groups
+    with pytest.raises(ConfigError, match="no group is called 'backbone"):
+        paddleprune.plan(graph, 0.5, only="backbone.*")
     with pytest.raises(ConfigError, match="not both: leave flops out"):
         paddleprune.plan(graph, 0.5, flops=0.5)
     with pytest.raises(ConfigError, match=r"a budget such as flops=0\.5"):
@@ -153,8 +158,10 @@ def test_what_cannot_be_had_says_what_can_and_what_holds_it_back():
         PlanError, match=r"flops 0\.001 \(\d+\) can't be had: when all has gone that may go, flops 0\.0"
     ):
         paddleprune.plan(graph, flops=0.001)
-    with pytest.raises(PlanError, match=r"params .*; protected: 10 \(feeds an output"):
+    with pytest.raises(PlanError, match=r"params .*; whole: 10 \(feeds an output"):
         paddleprune.plan(graph, params=0.001)
+    with pytest.raises(PlanError, match=r"flops .*; whole: .*\(may go, but is left out\)"):
+        paddleprune.plan(graph, flops=0.01, exclude=graph.channels.prunable[1].name)
 
 
 @pytest.mark.parametrize(

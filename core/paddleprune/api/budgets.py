@@ -174,7 +174,8 @@ def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSetting
     """
     costs, ceiling = priced.costs, ceiling_of(budget, priced.costs)
     if priced.watch is None:
-        check_reach(graph, costs, ceiling, costs.of(path.plan(1)))
+        last = path.plan(1)
+        check_reach(graph, costs, ceiling, last, costs.of(last))
         plan = path.at_most(ceiling)
     else:
         path = _in_blocks(path, costs, ceiling, budget, priced.watch)
@@ -182,7 +183,7 @@ def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSetting
         least = costs.of(last)
         if not ceiling.met(least):  # what is foretold may be wrong: nothing is refused without a measurement
             least["latency"] = priced.watch.of_plan(last, least["latency"], None).pruned
-        check_reach(graph, costs, ceiling, least)
+        check_reach(graph, costs, ceiling, last, least)
         share = None if isinstance(budget.latency, str) else budget.latency
         plan = within_latency(path, costs, ceiling, priced.watch, graph, share)
     return plan.model_copy(update={"budget": budget.given})

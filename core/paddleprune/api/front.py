@@ -35,6 +35,7 @@ def front(
     calibration: Data | None = None,
     sensitivities_file: str | Path | None = None,
     exclude: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
     scorer: Scorer | None = None,
     **settings: Any,
 ) -> Front:
@@ -50,6 +51,7 @@ def front(
         sensitivities_file: the table that orders the units; without it they go in the order of what a repair can do
             without.
         exclude: groups that stay whole, by name or by glob.
+        only: the groups that may be pruned, if not all.
         scorer: the function that ranked the table's units, where it was one of your own.
         **settings: any field of `FrontSettings`: by (flops, params or latency, the cost along the front), shares (what
             may stay of it, a point each; what can't be reached is left out), criterion, samples, ridge, memory,
@@ -71,7 +73,7 @@ def front(
     evaluation = evaluation_of(registry, loaded, eval_dataset)
     samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-    bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, scorer, samples))
+    bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, only, scorer, samples))
     priced = Priced.of(bench.layer, bench.engine, chosen)
     path = bench.path(priced, chosen)
     meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, chosen.batch_size, "evaluate")

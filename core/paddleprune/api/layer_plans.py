@@ -99,6 +99,7 @@ def plan(
     engine: EngineName | None = None,
     eval_metric_loss: float | None = None,
     exclude: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
 ) -> LayerPlan:
     """Decide which units go.
 
@@ -122,6 +123,7 @@ def plan(
         engine: what carries the plan out: "native", the default, or "paddleslim"; a table brings its own.
         eval_metric_loss: with a table, the share of the metric that each group alone may lose; 0.05 by default.
         exclude: groups that stay whole, by name or by glob (`features.0.*`).
+        only: likewise, the groups that may be pruned, if not all.
 
     Raises:
         UnknownNameError: a name isn't a group of the layer.
@@ -135,7 +137,7 @@ def plan(
     asked = validated(PruneSettings, given, "plan", SETTING)
     if isinstance(what, SensitivityTable):
         chosen = _engine_of_table(graph, what, criterion, engine)
-        whole = left_whole(chosen, exclude)
+        whole = left_whole(chosen, exclude, only)
         if asked.limits:
             return _within(graph, chosen, asked, whole, table=what)
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
@@ -143,7 +145,7 @@ def plan(
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
-    whole = left_whole(chosen, exclude)
+    whole = left_whole(chosen, exclude, only)
     if asked.limits:
         if what is not None:
             raise ConfigError(f"give ratios or a budget, not both: leave {next(iter(asked.limits))} out, or the ratios")

@@ -48,6 +48,7 @@ def prune(
     calibration: Data | None = None,
     sensitivities_file: str | Path | None = None,
     exclude: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
     scorer: Scorer | None = None,
     overwrite: bool = False,
     **settings: Any,
@@ -69,6 +70,7 @@ def prune(
         sensitivities_file: the table that `analyze` measured of the checkpoint: units then go in the order of its
             losses. Without it, they go in the order of what a repair can do without.
         exclude: groups that stay whole, by name or by glob (`features.0.*`).
+        only: likewise, the groups that may be pruned, if not all.
         scorer: the function that ranked the table's units, where it was one of your own.
         overwrite: replace a model that `save_dir` holds, once the new one is there.
         **settings: any field of `PruneSettings`: flops, params, max_loss, save, eval_metric_loss, criterion, samples,
@@ -95,7 +97,7 @@ def prune(
         evaluation = evaluation_of(registry, loaded, eval_dataset)
         samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
         table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-        plan, value = cut_and_repair(registry, loaded, evaluation, Wish(chosen, table, exclude, scorer, samples))
+        plan, value = cut_and_repair(registry, loaded, evaluation, Wish(chosen, table, exclude, only, scorer, samples))
         metrics = {evaluation.metric.primary: value}
         save_checkpoint(best, loaded.layer, loaded.info.model_copy(update={"metrics": metrics}), plan)
         plan.save(folder / "plan.json")

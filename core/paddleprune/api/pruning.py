@@ -41,6 +41,7 @@ class Wish:
         settings: the budget, and how to repair.
         table_file: the sensitivity table; None to order the units otherwise, within a budget.
         exclude: groups that stay whole, by name or glob.
+        only: if there are any, the groups that may be pruned; all others stay whole.
         criterion: the function that ranked the table's units, where it was one of the user's own.
         calibration: what the repair's samples are drawn from; None for no repair.
         heads: whether the layers that give the outputs are refitted, too. Training that follows fits them better.
@@ -49,6 +50,7 @@ class Wish:
     settings: PruneSettings
     table_file: Path | None = None
     exclude: str | Sequence[str] = ()
+    only: str | Sequence[str] = ()
     criterion: Scorer | None = None
     calibration: Dataset | None = None
     heads: bool = True
@@ -112,7 +114,7 @@ def workbench(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, w
         seen = record(layer, calibration_inputs(wish.calibration, wish.settings.samples), wish.settings.memory)
     leave = frozenset() if wish.heads else heads_of(graph)
     cutter = Cutter(layer, graph, engine, seen, wish.settings.ridge, _probe(evaluation.dataset), leave)
-    return Workbench(layer, graph, engine, table, left_whole(engine, wish.exclude), seen, cutter)
+    return Workbench(layer, graph, engine, table, left_whole(engine, wish.exclude, wish.only), seen, cutter)
 
 
 def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> tuple[Plan, float]:

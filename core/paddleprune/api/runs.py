@@ -38,6 +38,7 @@ class _ModelRun(_DataRun, Budget):
     exclude: tuple[str, ...] = Field(
         (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
     )
+    only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
     overwrite: bool = Field(False, description="remove an earlier run in save_dir, and start again")
     loss: dict[str, Any] = Field(default_factory=dict, description="options of the task's loss, as name=value")
@@ -69,6 +70,7 @@ class _CutRun(_DataRun):
     exclude: tuple[str, ...] = Field(
         (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
     )
+    only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
 
     def train_data(self) -> Any:
         """What the repair's samples are drawn from: `train_dataset`, or `data`."""

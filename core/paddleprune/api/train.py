@@ -53,6 +53,7 @@ def train(
     sensitivities_file: str | Path | None = None,
     round_to: int = 1,
     exclude: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
     criterion: Scorer | None = None,
     repair: bool = True,
     resume_checkpoint: str | Path | None = None,
@@ -78,6 +79,7 @@ def train(
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
         exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
+        only: likewise, the groups that may be pruned, if not all.
         criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
         repair: whether the cut network is repaired before training goes on from it; then a learning rate that isn't
             given is a quarter of the usual one, since more would undo the repair.
@@ -103,8 +105,8 @@ def train(
     prunes = sensitivities_file is not None or bool(how.given)
     if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
-    if (exclude or criterion) and not prunes:
-        raise ConfigError("exclude and criterion say how to prune; give the sensitivities_file to prune with")
+    if (exclude or only or criterion) and not prunes:
+        raise ConfigError("exclude, only and criterion say how to prune; give a sensitivities_file or a budget")
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
@@ -143,7 +145,7 @@ def train(
         eval_transforms=_steps(evaluation.transforms),
         pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
         sensitivities_file=None if table is None else Source.of(table, table),
-        **({} if not prunes else _pruning(how, repair, exclude)),
+        **({} if not prunes else _pruning(how, repair, exclude, only)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
     )
@@ -168,7 +170,7 @@ def train(
         elif prunes and start is not None:
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
-            wish = Wish(how, table, exclude, criterion, samples, heads=False)
+            wish = Wish(how, table, exclude, only, criterion, samples, heads=False)
             layer = loaded.layer
             plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
             plan.save(folder / "plan.json")
@@ -191,12 +193,15 @@ def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str,
     return how
 
 
-def _pruning(how: PruneSettings, repair: bool, exclude: str | Sequence[str]) -> dict[str, Any]:
+def _pruning(
+    how: PruneSettings, repair: bool, exclude: str | Sequence[str], only: str | Sequence[str]
+) -> dict[str, Any]:
     """What a run's file says of how it prunes."""
     return {
         **{name: getattr(how, name) for name in (*Budget.model_fields, "round_to")},
         "repair": repair,
         "exclude": (exclude,) if isinstance(exclude, str) else tuple(exclude),
+        "only": (only,) if isinstance(only, str) else tuple(only),
     }
 
 

@@ -95,15 +95,19 @@ class Engine(Protocol):
         """
 
 
-def left_whole(engine: Engine, exclude: str | Sequence[str]) -> frozenset[str]:
+def left_whole(engine: Engine, exclude: str | Sequence[str], only: str | Sequence[str] = ()) -> frozenset[str]:
     """The names of the groups that a user wants whole.
 
     Args:
         engine: the network's engine.
         exclude: names of groups, or globs such as `features.0.*`.
+        only: likewise: if there are any, all other groups are left whole, too.
 
     Raises:
         ConfigError: one of them matches no group.
     """
     names = [*(group.name for group in engine.graph.groups), *(group.name for group in engine.groups)]
-    return matching(dict.fromkeys(names), [exclude] if isinstance(exclude, str) else exclude, "group")
+    chosen, wanted = (
+        matching(dict.fromkeys(names), [some] if isinstance(some, str) else some, "group") for some in (exclude, only)
+    )
+    return chosen | (frozenset(names) - wanted if wanted else frozenset())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
+from paddleprune.pruning import Plan
 from paddleprune.settings import CostName
 from paddleprune.solver.costs import Ceiling, Costs, amount
 
@@ -14,7 +15,9 @@ _WORTH_NAMING = 0.01
 """The share of what stays that a group must take part in."""
 
 
-def check_reach(graph: ChannelGraph, costs: Costs, ceiling: Ceiling, least: Mapping[CostName, float]) -> None:
+def check_reach(
+    graph: ChannelGraph, costs: Costs, ceiling: Ceiling, last: Plan, least: Mapping[CostName, float]
+) -> None:
     """Refuse a ceiling that no plan is within.
 
     Cutting more never costs more, so that what is left when all has gone that may go is the least of every cost.
@@ -23,7 +26,8 @@ def check_reach(graph: ChannelGraph, costs: Costs, ceiling: Ceiling, least: Mapp
         graph: the network's channel graph.
         costs: of the network.
         ceiling: what is asked for.
-        least: what stays when all goes that may go.
+        last: the plan in which all goes that may go.
+        least: what stays then.
 
     Raises:
         PlanError: naming the limits that can't be met, the reach of every one, and the groups that hold it back.
@@ -34,21 +38,26 @@ def check_reach(graph: ChannelGraph, costs: Costs, ceiling: Ceiling, least: Mapp
     asked = " and ".join(f"{name} {amount(name, ceiling.limits[name], costs)}" for name in missed)
     reach = ", ".join(f"{name} {amount(name, least[name], costs)}" for name in ceiling.limits)
     raise PlanError(
-        f"{asked} can't be had: when all has gone that may go, {reach} stay{_held_back(graph, costs, missed[0])}"
+        f"{asked} can't be had: when all has gone that may go, {reach} stay{_held_back(graph, costs, last, missed[0])}"
     )
 
 
-def _held_back(graph: ChannelGraph, costs: Costs, name: CostName) -> str:
-    gone = [unit for group in graph.prunable for unit in group.removable()]
+def _held_back(graph: ChannelGraph, costs: Costs, last: Plan, name: CostName) -> str:
+    if last.engine != "native":
+        return ""
+    gone = last.removed(graph)
     weighted = costs.savings(gone, {name: 1.0})
     left = max(costs.total(gone)[name], 1e-9)
 
     def share(group: Group) -> float:
         return float(weighted[[*group.units, *group.stay]].sum()) / left
 
-    held = sorted((g for g in graph.groups if g.protected and share(g) > _WORTH_NAMING), key=share, reverse=True)
-    if not held:
+    whole = [group for group in graph.groups if group.name not in last.groups and share(group) > _WORTH_NAMING]
+    if not whole:
         return ""
-    named = ", ".join(f"{group.name} ({group.protected})" for group in held[:_NAMED_AT_MOST])
+    held = sorted(whole, key=share, reverse=True)
+    named = ", ".join(
+        f"{group.name} ({group.protected or 'may go, but is left out'})" for group in held[:_NAMED_AT_MOST]
+    )
     more = f" and {len(held) - _NAMED_AT_MOST} more" if len(held) > _NAMED_AT_MOST else ""
-    return f"; protected: {named}{more}"
+    return f"; whole: {named}{more}"
