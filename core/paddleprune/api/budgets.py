@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from paddle import nn
@@ -178,26 +179,34 @@ def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSetting
         check_reach(graph, costs, ceiling, last, costs.of(last))
         plan = path.at_most(ceiling)
     else:
-        path = _in_blocks(path, costs, ceiling, budget, priced.watch)
-        last = path.plan(1)
-        least = costs.of(last)
-        if not ceiling.met(least):  # what is foretold may be wrong: nothing is refused without a measurement
-            least["latency"] = priced.watch.of_plan(last, least["latency"], None).pruned
-        check_reach(graph, costs, ceiling, last, least)
-        share = None if isinstance(budget.latency, str) else budget.latency
-        plan = within_latency(path, costs, ceiling, priced.watch, graph, share)
+        plan = _in_time(path, graph, costs, ceiling, budget, priced.watch)
     return plan.model_copy(update={"budget": budget.given})
 
 
-def _in_blocks(path: Path, costs: Costs, ceiling: Ceiling, budget: PruneSettings, watch: Stopwatch) -> Path:
-    """The path in whole blocks of the CPU's, as far as the budget allows that: channels within a block cost nothing."""
-    block = watch.block
-    while block > budget.round_to:
+def _in_time(
+    path: Path, graph: ChannelGraph, costs: Costs, ceiling: Ceiling, budget: PruneSettings, watch: Stopwatch
+) -> Plan:
+    """The plan in whole blocks of the CPU's that loses least, of those whose measured latency is within a ceiling.
+
+    Channels within a block cost nothing. How many such a block holds depends on the layer: each size is tried. Where
+    none allows what is asked for, the plan is in no blocks.
+    """
+    share = None if isinstance(budget.latency, str) else budget.latency
+    found = []
+    for block in watch.blocks:
         rounded = path.rounded(block)
-        if block % budget.round_to == 0 and ceiling.met(costs.of(rounded.plan(1))):
-            return rounded
-        block //= 2
-    return path
+        if block % budget.round_to or not ceiling.met(costs.of(rounded.plan(1))):
+            continue
+        with suppress(PlanError):
+            found.append(within_latency(rounded, costs, ceiling, watch, graph, share))
+    if found:
+        return min(found, key=path.lost)
+    last = path.plan(1)
+    least = costs.of(last)
+    if not ceiling.met(least):  # what is foretold may be wrong: nothing is refused without a measurement
+        least["latency"] = watch.of_plan(last, least["latency"], None).pruned
+    check_reach(graph, costs, ceiling, last, least)
+    return within_latency(path, costs, ceiling, watch, graph, share)
 
 
 def _too_much(

@@ -79,7 +79,7 @@ def front(
     meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, chosen.batch_size, "evaluate")
     baseline = meter.last
     if priced.watch is not None:
-        path = path.rounded(max(priced.watch.block, chosen.round_to))
+        path = path.rounded(max(priced.watch.blocks[-1], chosen.round_to))
     plans = _plans(path, priced.costs, by, asked.shares)
     points = []
     for plan in plans:

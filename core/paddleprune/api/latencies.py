@@ -45,7 +45,7 @@ class Stopwatch:
 
     Attributes:
         graph: the network's channel graph.
-        block: channels that the CPU takes at once.
+        blocks: channels that the CPU may take at once, the most first.
 
     Raises:
         ConfigError: the network can't be exported, or takes other inputs than numbers.
@@ -55,12 +55,12 @@ class Stopwatch:
         self._layer, self.graph = layer, graph
         self.onednn, self.threads = asked.onednn, asked.threads or cpu_threads()
         self._mode: Mode = "onednn_on" if self.onednn else "onednn_off"
-        self.block = block_channels() if self.onednn else 1
+        self.blocks = block_channels() if self.onednn else (1,)
         self._shapes = [_shape(given) for given in graph.inputs]
 
     def foretell(self) -> LayerLatency:
         """What foretells the latency of cuts: layers are timed where that isn't known from an earlier time."""
-        block = self.block
+        block = self.blocks[-1]
         cache, wanted = TimeCache(self.threads, self.onednn), list[tuple[LayerSpec, int, int]]()
         calls = self._calls()
 
@@ -132,7 +132,7 @@ class Stopwatch:
         places = {group.name: {unit: place for place, unit in enumerate(group.units)} for group in groups}
         rankings = {group.name: [places[group.name][unit] for unit in group.removable()] for group in groups}
         ratios = dict.fromkeys(rankings, share)
-        return make_plan(self.graph, ratios, rankings, criterion="any", round_to=self.block).removed(self.graph)
+        return make_plan(self.graph, ratios, rankings, criterion="any", round_to=self.blocks[-1]).removed(self.graph)
 
     def _time(self, spec: LayerSpec, reads: int, makes: int) -> float:
         return time_layer(spec, reads, makes, onednn=self.onednn, threads=self.threads)

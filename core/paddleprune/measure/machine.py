@@ -34,10 +34,10 @@ def cpu_threads() -> int:
     return min(cores, *_most_threads) if _most_threads else cores
 
 
-def block_channels() -> int:
-    """How many channels oneDNN takes at once on this CPU (its layouts nChw16c and nChw8c): fewer take as long."""
+def block_channels() -> tuple[int, ...]:
+    """How many channels oneDNN may take at once on this CPU (its layouts nChw16c and nChw8c), the most first."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return 8
-    return 16 if "avx512f" in flags else 8
+        return (8,)
+    return (16, 8) if "avx512f" in flags else (8,)

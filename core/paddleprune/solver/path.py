@@ -34,6 +34,9 @@ class Path(Protocol):
     def rounded(self, round_to: int) -> Path:
         """The same path with channels of every pruned convolution a multiple of this."""
 
+    def lost(self, plan: Plan) -> float:
+        """What a plan is expected to lose, to be compared with other plans of the path."""
+
 
 class UnitPath:
     """Along an order of units: the place is the share of what can be saved at most.
@@ -76,6 +79,11 @@ class UnitPath:
         found = copy(self)
         found._round_to = round_to
         return found
+
+    def lost(self, plan: Plan) -> float:
+        """What a plan is expected to lose; the FLOPs that go, if the order doesn't say."""
+        losses = sum(self._losses.get(unit, 0.0) for unit in plan.removed(self._graph))
+        return losses or _gone_flops(plan)
 
     def _rankings(self, count: int) -> dict[str, list[int]]:
         """Group -> which of its units are among the first of the order, in that order."""
@@ -178,6 +186,10 @@ class UniformPath:
         found._round_to = round_to
         return found
 
+    def lost(self, plan: Plan) -> float:
+        """The share of the FLOPs that go: more of them cost more."""
+        return _gone_flops(plan)
+
 
 class TolerancePath:
     """Along a table's tolerances: the place is that of a tolerance among the losses that were measured.
@@ -217,6 +229,14 @@ class TolerancePath:
         found = copy(self)
         found._round_to = round_to
         return found
+
+    def lost(self, plan: Plan) -> float:
+        """The share of the FLOPs that go: more of them cost more."""
+        return _gone_flops(plan)
+
+
+def _gone_flops(plan: Plan) -> float:
+    return 1 - plan.after.flops / max(plan.before.flops, 1)
 
 
 def _first_within(plan: Callable[[float], Plan], costs: Costs, ceiling: Ceiling) -> Plan:
