@@ -95,7 +95,7 @@ def _own(folder: Path, registry: Registry) -> list[Target]:
     )  # fmt: skip
     checkpoint = folder / "epoch_1"
     save_checkpoint(checkpoint, layer, info, made.plan, state, {"velocity": np.ones(9, np.float32)})
-    _asked(info).save(folder)
+    _asked(info).write(folder)
     again = paddleprune.trace(dense, (1, 1, SIDE, SIDE))
     return [
         Target("plan", plan, lambda: Plan.load(plan).model_dump_json(), True),

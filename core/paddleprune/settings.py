@@ -189,7 +189,7 @@ def _latency(value: Any) -> Any:
         if unit in _MILLISECONDS and number > 0:
             return f"{number * _MILLISECONDS[unit]:g}ms"
         value = number / 100 if unit == "%" else number
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
         raise ValueError(f"must be {_MOMENT}, not {said!r}")
     return float(value)
 

@@ -74,7 +74,10 @@ def test_an_estimate_is_labelled_and_can_be_used(data: Path, dense: Path, table:
 
 def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file, content = tmp_path / "narrow.json", json.loads(table.read_text())
-    content["groups"]["features.2.conv.0.0"][0].update(loss=0.4, error=0.2, samples=8, implied=True)
+    first, *others = content["groups"]["features.2.conv.0.0"]
+    first.update(loss=0.4, error=0.2, samples=8, implied=True)
+    for point in others:
+        point.update(loss=0.9, error=0.0)
     file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
     what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
     words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)

@@ -85,12 +85,12 @@ def test_a_table_is_of_one_model_criterion_and_direction(layer: nn.Layer, tmp_pa
     with pytest.raises(ConfigError, match="measured with the engine 'native'"):
         paddleprune.plan(graph, table, engine="paddleslim")
     for loss, words in (
-        (-1, "got -1$"),
-        (1, "got 1; 1 would be all of it, and 1% is 0.01"),
-        (5.0, "got 5.0; 5% is 0.05"),
+        (-1, "not -1$"),
+        (1, "not 1; 1 would be all of it, and 1% is 0.01"),
+        (5.0, "not 5; 5% is 0.05"),
     ):
         with pytest.raises(
-            ConfigError, match=f"eval_metric_loss must be a share of the metric, from 0 to below 1, {words}"
+            ConfigError, match=f"`eval_metric_loss` must be a share of the metric, from 0 to below 1, {words}"
         ):
             paddleprune.plan(graph, table, eval_metric_loss=loss)
     layer.head.bias.set_value(layer.head.bias + 1)

@@ -14,6 +14,8 @@ import yaml
 from det_files import draw, write, write_voc
 
 from paddleprune.api.demo import draw_both
+from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.registry import Registry
 
 ANCHORS = [[10, 10], [13, 13], [15, 15], [17, 17], [19, 19], [21, 21], [32, 32], [40, 40], [48, 48]]
 
@@ -67,6 +69,17 @@ def test_the_main_job(data: Path, dense: Path, tmp_path: Path) -> None:
     assert plan["after"]["parameters"] < plan["before"]["parameters"]
     values = dict(line.split() for line in run("evaluate", pruned / "best_model", "--data", data).stdout.splitlines())
     assert {"bbox_map", "bbox_map_50", "ap_disc", "ap_box"} == set(values)
+
+
+def test_a_prediction_sees_what_the_evaluation_sees(data: Path, dense: Path) -> None:
+    """The same numbers, colours in the same order."""
+    registry = Registry.discover()
+    loaded = open_model(registry, dense)
+    evaluation = evaluation_of(registry, loaded, str(data))
+    predictor = registry.build_predictor("detection", loaded.options, loaded.info.labels, loaded.info.transforms)
+    (seen,), _ = evaluation.dataset[0]
+    image = predictor.read(data / "JPEGImages" / "train_0.png")
+    np.testing.assert_array_equal(predictor.prepare(image)[0], seen)
 
 
 def test_predictions_of_an_image_and_of_a_folder(data: Path, dense: Path, tmp_path: Path) -> None:

@@ -152,6 +152,22 @@ def test_any_layer_to_a_budget():
         paddleprune.plan(graph)
 
 
+def test_a_table_says_how_much_of_each_group_goes_and_samples_say_which_units():
+    graph, engine, _ = network()
+    known = table([[0.0, 0.1, 0.2, 0.3], [0.0, 0.1, 0.2, 0.3], [0.5, 0.6, 0.7, 0.8], [0.0, 0.1, 0.2, 0.3]])
+    images = np.random.default_rng(0).standard_normal((48, 3, 8, 8)).astype("float32")
+    by_table = paddleprune.plan(graph, known, flops=0.6).plan
+    by_both = paddleprune.plan(graph, known, flops=0.6, calibration=images).plan
+    assert (by_table.criterion, by_both.criterion) == ("l1", "obs")
+    dear = engine.groups[2].name
+    assert dear not in by_both.groups
+    assert dear in paddleprune.plan(graph, flops=0.6, calibration=images).plan.groups
+    assert {name: part.keep for name, part in by_both.groups.items()} != {
+        name: part.keep for name, part in by_table.groups.items()
+    }
+    assert all(part.expected_loss is not None for part in by_both.groups.values())
+
+
 def test_what_cannot_be_had_says_what_can_and_what_holds_it_back():
     graph, _, _ = network()
     with pytest.raises(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from paddle import nn
 from paddleprune.api.cutting import Cutter, largest_cut, measured
 from paddleprune.api.latencies import Stopwatch, within_latency
 from paddleprune.console import say
-from paddleprune.engines import Engine, NativeEngine
+from paddleprune.engines import Engine, NativeEngine, RankedGroup
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan
@@ -84,8 +84,9 @@ def path_for(
 ) -> Path:
     """The plans in a row among which a budget picks one.
 
-    Units go in the order of a table's losses, or of what a repair can do without, each for what it saves; or, by a
-    criterion alone, at one ratio for all groups.
+    Units go in the order of what a repair can do without, each for what it saves; with a table its losses say how many
+    of each group, which no sample's outputs tell as well as the metric does. By a criterion alone it is one ratio for
+    all groups.
 
     Args:
         engine: the engine of the network, with the table's criterion if there is a table.
@@ -104,6 +105,9 @@ def path_for(
         return UniformPath(engine, costs, asked.round_to, whole)
 
     def order(counts: Ceiling) -> Order:
+        if table is not None and seen is not None:
+            units = order_units(layer, graph, seen, costs, counts, whole)
+            return order_by_table(reranked(engine.groups, units), table, costs, counts, whole, units.criterion)
         if table is not None:
             return order_by_table(engine.groups, table, costs, counts, whole)
         if asked.criterion == "obs" and seen is not None:
@@ -114,6 +118,20 @@ def path_for(
     if best.unscored:
         say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best.unscored)}")
     return UnitPath(graph, best, costs, ceiling, asked.round_to)
+
+
+def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
+    """Groups whose units go as an order has them; those of which it has nothing stay as they are.
+
+    Args:
+        groups: ranked by a criterion.
+        order: of units.
+    """
+    of = {unit: group.name for group in groups for unit in group.group.units}
+    found: dict[str, list[int]] = {}
+    for unit in order.units:
+        found.setdefault(of[unit], []).append(unit)
+    return [RankedGroup(group.group, tuple(found.get(group.name, group.order))) for group in groups]
 
 
 def _least_loss(order: Callable[[Ceiling], Order], costs: Costs, ceiling: Ceiling) -> Order:

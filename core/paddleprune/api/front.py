@@ -48,8 +48,7 @@ def front(
         eval_dataset: measures, as for `prune`.
         save_dir: gets `front.json`, `front.png` and a plan for each point, `plan_0.50.json`.
         train_dataset, calibration: what the repairs' samples are drawn from, as for `prune`.
-        sensitivities_file: the table that orders the units; without it they go in the order of what a repair can do
-            without.
+        sensitivities_file: the table whose losses say how many units of each group go, as for `prune`.
         exclude: groups that stay whole, by name or by glob.
         only: the groups that may be pruned, if not all.
         scorer: the function that ranked the table's units, where it was one of your own.

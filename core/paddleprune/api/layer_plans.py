@@ -114,8 +114,8 @@ def plan(
             takes now, or a time such as "8ms".
         threads: CPU threads for the latency; all cores by default.
         onednn: whether the latency is that with oneDNN.
-        calibration: real inputs of the layer, [N, ...] for each argument of its forward: a budget without a table
-            then takes what a repair with the same inputs can do without.
+        calibration: real inputs of the layer, [N, ...] for each argument of its forward: those units then go first
+            that a repair with the same inputs can do without.
         criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
             `paddleprune.interfaces.Scorer` says; a table brings its own, and wants the function if it was one.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
@@ -139,7 +139,7 @@ def plan(
         chosen = _engine_of_table(graph, what, criterion, engine)
         whole = left_whole(chosen, exclude, only)
         if asked.limits:
-            return _within(graph, chosen, asked, whole, table=what)
+            return _within(graph, chosen, asked, whole, table=what, calibration=calibration)
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         return LayerPlan(graph, _bound(solve(chosen, what, tolerance, round_to, whole), graph), chosen)
     if eval_metric_loss is not None:

@@ -41,8 +41,8 @@ def prune_layer(
         calibration: real inputs of the layer, [N, ...] for each argument of its forward; 200 suffice.
         judge: gives the metric on samples that `evaluate` doesn't see, for the losses that are reported; without it
             they are those that the search saw, and a little optimistic.
-        table: what `analyze_layer` measured: units then go in the order of its losses. Without it, they go in the
-            order of what a repair can do without.
+        table: what `analyze_layer` measured: its losses then say how many units of each group go. Within a group those
+            go first that a repair can do without.
         criterion: the function that ranked the units of `table`, where it was one of your own.
         higher_is_better: the metric's direction.
         **settings: the budget and the rest, as `prune` takes them: flops, params, max_loss, save, ridge, memory,

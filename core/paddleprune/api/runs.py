@@ -66,7 +66,9 @@ class _CutRun(_DataRun):
     calibration: Path | dict[str, Any] | None = Field(
         None, description="other samples for the repair: a folder, or the fields of the task's dataset"
     )
-    sensitivities_file: Path | None = Field(None, description="table of the checkpoint: cut in the order of its losses")
+    sensitivities_file: Path | None = Field(
+        None, description="table of the checkpoint: its losses say how much of each group goes"
+    )
     exclude: tuple[str, ...] = Field(
         (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
     )

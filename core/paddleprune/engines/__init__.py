@@ -7,6 +7,7 @@ from paddle import nn
 from paddleprune.engines.base import Engine as Engine
 from paddleprune.engines.base import left_whole as left_whole
 from paddleprune.engines.native import NativeEngine as NativeEngine
+from paddleprune.engines.native import RankedGroup as RankedGroup
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Scorer

@@ -28,6 +28,7 @@ def order_by_table(
     costs: Costs,
     ceiling: Ceiling,
     whole: frozenset[str] = frozenset(),
+    criterion: str | None = None,
 ) -> Order:
     """Put what a table has measured in order, a step from one of its ratios to a later one at a time.
 
@@ -35,11 +36,12 @@ def order_by_table(
     falls with the ratio counts as its largest so far: that it falls is noise.
 
     Args:
-        groups: what may go, ranked by the table's criterion.
+        groups: what may go, ranked.
         table: the table; what lies beyond its last ratio isn't in the order.
         costs: of the network.
         ceiling: which costs count.
         whole: groups that stay whole.
+        criterion: what ranked the units, if not the table's.
     """
     ladders = [_Ladder(group, table) for group in groups if group.name in table.groups and group.name not in whole]
     gone: list[int] = []
@@ -50,7 +52,7 @@ def order_by_table(
         left = STEP * sum(weight * costs.dense[name] for name, weight in weights.items())
         steps = sorted((step for ladder in ladders if (step := ladder.best(saved))), key=lambda step: step.price)
         if not steps:
-            return Order(tuple(gone), tuple(losses), criterion=table.identity.criterion, expects=True)
+            return Order(tuple(gone), tuple(losses), criterion=criterion or table.identity.criterion, expects=True)
         for step in steps:
             units, loss = step.ladder.climb(step.count)
             gone += units

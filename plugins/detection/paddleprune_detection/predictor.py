@@ -91,7 +91,7 @@ class ObjectPredictor(Predictor):
         return picture
 
     def _prepared(self, image: Array) -> Picture:
-        pixels = to_channels(image[:, :, ::-1], self.channels)
+        pixels = to_channels(image, self.channels)
         picture = Picture(pixels, make_objects([], []), frame_of(*image.shape[:2]))
         return preprocess(picture, self.transforms, np.random.default_rng(0))
 
