@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
-from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +30,7 @@ class LayerSpec(Contract):
 
     Attributes:
         kind: the class's name.
-        kernel, stride, padding, dilation: of a convolution; the padding as the layer writes it.
+        kernel, stride, padding, dilation: of a convolution; the padding as the layer has it, as JSON.
         groups: of a convolution; 0 where it is depthwise.
         places: the input's shape without the batch and the channels.
         bias: whether the layer has one.
@@ -58,7 +58,7 @@ class LayerSpec(Contract):
             kind=kind,
             kernel=tuple(layer.weight.shape[2:]),
             stride=_each(layer._stride, dimensions),
-            padding=repr(layer._padding),
+            padding=json.dumps(layer._padding),
             dilation=_each(layer._dilation, dimensions),
             groups=0 if depthwise else layer._groups,
             places=shape[1:-1] if layer._data_format.endswith("C") else shape[2:],
@@ -89,7 +89,7 @@ class LayerSpec(Contract):
         layer = getattr(nn, self.kind)(
             *(reads, makes, self.kernel),
             stride=list(self.stride),
-            padding=literal_eval(self.padding),
+            padding=json.loads(self.padding),
             dilation=list(self.dilation),
             groups=groups,
             bias_attr=bias,

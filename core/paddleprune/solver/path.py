@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from heapq import heappop, heappush
 from math import inf
@@ -157,28 +157,24 @@ def _gone(units: Mapping[str, list[int]], counts: Mapping[str, list[int]]) -> li
     return [unit for name, some in units.items() for unit in some[: counts[name][-1]]]
 
 
-class UniformPath:
-    """The same ratio of every group: the place is the ratio.
+class _PlannerPath:
+    """What paths share whose plans an engine makes from ratios."""
 
-    Args:
-        planner: the engine of the network; its criterion ranks the units.
-        costs: of the network.
-        round_to: channels of every pruned convolution stay a multiple of this.
-        whole: groups that stay whole.
-    """
-
-    def __init__(self, planner: Planner, costs: Costs, round_to: int = 1, whole: frozenset[str] = frozenset()) -> None:
+    def __init__(self, planner: Planner, costs: Costs, round_to: int, whole: frozenset[str]) -> None:
         self._planner, self._costs, self._round_to, self._whole = planner, costs, round_to, whole
 
     def plan(self, place: float) -> Plan:
         """The plan at a place."""
-        ratio = min(place, _ALMOST)
-        ratios = {group.name: ratio for group in self._planner.groups if group.name not in self._whole}
-        return self._planner.plan(ratios, round_to=self._round_to)
+        raise NotImplementedError
 
     def at_most(self, ceiling: Ceiling) -> Plan:
         """The first plan within a ceiling; the last one, if none is."""
-        return _first_within(self.plan, self._costs, ceiling)
+        low, high = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            met = ceiling.met(self._costs.of(self.plan(middle)))
+            low, high = (low, middle) if met else (middle, high)
+        return self.plan(high)
 
     def rounded(self, round_to: int) -> Path:
         """The same path with channels of every pruned convolution a multiple of this."""
@@ -191,7 +187,27 @@ class UniformPath:
         return _gone_flops(plan)
 
 
-class TolerancePath:
+class UniformPath(_PlannerPath):
+    """The same ratio of every group: the place is the ratio.
+
+    Args:
+        planner: the engine of the network; its criterion ranks the units.
+        costs: of the network.
+        round_to: channels of every pruned convolution stay a multiple of this.
+        whole: groups that stay whole.
+    """
+
+    def __init__(self, planner: Planner, costs: Costs, round_to: int = 1, whole: frozenset[str] = frozenset()) -> None:
+        super().__init__(planner, costs, round_to, whole)
+
+    def plan(self, place: float) -> Plan:
+        """The plan at a place."""
+        ratio = min(place, _ALMOST)
+        ratios = {group.name: ratio for group in self._planner.groups if group.name not in self._whole}
+        return self._planner.plan(ratios, round_to=self._round_to)
+
+
+class TolerancePath(_PlannerPath):
     """Along a table's tolerances: the place is that of a tolerance among the losses that were measured.
 
     Args:
@@ -210,8 +226,8 @@ class TolerancePath:
         round_to: int = 1,
         whole: frozenset[str] = frozenset(),
     ) -> None:
-        self._planner, self._table, self._costs = planner, table, costs
-        self._round_to, self._whole = round_to, whole
+        super().__init__(planner, costs, round_to, whole)
+        self._table = table
         losses = {max(p.loss, 0.0) for points in table.groups.values() for p in points if p.loss < 1}
         self._losses = sorted(losses | {0.0})
 
@@ -220,31 +236,9 @@ class TolerancePath:
         tolerance = _between(self._losses, place * (len(self._losses) - 1))
         return solve(self._planner, self._table, tolerance, self._round_to, self._whole)
 
-    def at_most(self, ceiling: Ceiling) -> Plan:
-        """The first plan within a ceiling; the last one, if none is."""
-        return _first_within(self.plan, self._costs, ceiling)
-
-    def rounded(self, round_to: int) -> Path:
-        """The same path with channels of every pruned convolution a multiple of this."""
-        found = copy(self)
-        found._round_to = round_to
-        return found
-
-    def lost(self, plan: Plan) -> float:
-        """The share of the FLOPs that go: more of them cost more."""
-        return _gone_flops(plan)
-
 
 def _gone_flops(plan: Plan) -> float:
     return 1 - plan.after.flops / max(plan.before.flops, 1)
-
-
-def _first_within(plan: Callable[[float], Plan], costs: Costs, ceiling: Ceiling) -> Plan:
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if ceiling.met(costs.of(plan(middle))) else (middle, high)
-    return plan(high)
 
 
 def _between(values: Sequence[float], at: float) -> float:
