@@ -15,7 +15,7 @@ import numpy as np
 import paddle
 
 import paddleprune
-from paddleprune.api.budgets import Priced, path_for, within
+from paddleprune.api.budgets import Priced, paths_for, within
 from paddleprune.api.latencies import Stopwatch
 from paddleprune.engines import open_engine
 from paddleprune.pruning import Plan
@@ -49,7 +49,7 @@ def _compare(name: str, threads: int, shares: Sequence[float]) -> dict[str, Any]
     engine = open_engine("native", layer, graph, "l1")
     priced, seen = Priced.of(layer, engine, settings), record(layer, (images,))
     assert priced.watch is not None
-    path = path_for(engine, layer, graph, priced.costs, settings, seen=seen)
+    path = paths_for(engine, layer, graph, priced.costs, settings, seen=seen)[0]
     rows: dict[str, Any] = {}
     for share in shares:
         plan = within(path, graph, priced, settings.model_copy(update={"latency": share}))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paddle import nn
 
 import paddleprune
-from paddleprune.api.budgets import Priced, path_for, within
+from paddleprune.api.budgets import Priced, paths_for, within
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.sensitivity import SensitivityTable, model_digest
@@ -58,7 +58,7 @@ def plan(losses, **budget):
     """The plan of a budget, by a table of these losses."""
     graph, engine, costs = network()
     asked = PruneSettings(**budget)
-    path = path_for(engine, graph.layer, graph.channels, costs, asked, table=table(losses))
+    path = paths_for(engine, graph.layer, graph.channels, costs, asked, table=table(losses))[0]
     return within(path, graph.channels, Priced(costs, None), asked)
 
 
@@ -166,6 +166,30 @@ def test_a_table_says_how_much_of_each_group_goes_and_samples_say_which_units():
         name: part.keep for name, part in by_table.groups.items()
     }
     assert all(part.expected_loss is not None for part in by_both.groups.values())
+
+
+@pytest.mark.parametrize("dear", range(4))
+def test_where_both_can_be_had_the_one_is_taken_that_measures_better(dear):
+    graph, _, _ = network()
+    images = np.random.default_rng(0).standard_normal((48, 3, 8, 8)).astype("float32")
+    wanted = graph.layer(paddle.to_tensor(images)).numpy()
+
+    def kept(layer) -> float:
+        return 1 - float(np.square(layer(paddle.to_tensor(images)).numpy() - wanted).mean() / wanted.var())
+
+    losses = [[0.9, 1.0, 1.1, 1.2] if group == dear else [0.0, 0.1, 0.2, 0.3] for group in range(4)]
+    plans = [paddleprune.plan(graph, *how, flops=0.6, calibration=images) for how in ([table(losses)], [])]
+    lost = []
+    for one in plans:
+        paddleprune.shrink(graph.layer, one, calibration=images)
+        lost.append(1 - kept(graph.layer))
+        one.undo(graph.layer)
+    found = paddleprune.prune_layer(graph, kept, calibration=images, table=table(losses), flops=0.6)
+    joint = found.plan.joint
+    found.undo(graph.layer)
+    assert lost[0] != lost[1]
+    assert joint.repaired == pytest.approx(min(lost), abs=1e-6)
+    assert joint.tried == 2
 
 
 def test_what_cannot_be_had_says_what_can_and_what_holds_it_back():

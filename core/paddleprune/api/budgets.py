@@ -34,6 +34,9 @@ from paddleprune.solver import (
     uniform_order,
 )
 
+_MIDDLE = 0.5
+"""The place where two paths are compared that have no limit in common."""
+
 
 def ceiling_of(budget: Budget, costs: Costs) -> Ceiling:
     """A budget's limits as absolute numbers: a share is one of the dense network's, a time is in milliseconds."""
@@ -71,7 +74,7 @@ class Priced:
         return cls(Costs(graph, watch.foretell()), watch)
 
 
-def path_for(
+def paths_for(
     engine: Engine,
     layer: nn.Layer,
     graph: ChannelGraph,
@@ -81,12 +84,12 @@ def path_for(
     seen: Record | None = None,
     table: SensitivityTable | None = None,
     whole: frozenset[str] = frozenset(),
-) -> Path:
-    """The plans in a row among which a budget picks one.
+) -> list[Path]:
+    """The plans in a row among which a budget picks one; where there are two such rows, `decide` measures which.
 
-    Units go in the order of what a repair can do without, each for what it saves; with a table its losses say how many
-    of each group, which no sample's outputs tell as well as the metric does. By a criterion alone it is one ratio for
-    all groups.
+    Units go in the order of what a repair can do without, each for what it saves. With a table its losses may say how
+    many of each group, instead: the metric knows better what matters, the samples how much a repair gives back, and
+    which of the two counts for more depends on the network. By a criterion alone it is one ratio for all groups.
 
     Args:
         engine: the engine of the network, with the table's criterion if there is a table.
@@ -97,27 +100,37 @@ def path_for(
         seen: what the dense network gave for some samples; None where nothing is repaired.
         table: its sensitivity table.
         whole: groups that stay whole.
+
+    Returns:
+        One path, or with a table and samples two; the first is to be taken where none can be measured.
     """
     ceiling = ceiling_of(asked, costs)
     if not isinstance(engine, NativeEngine):
         if table is not None:
-            return TolerancePath(engine, table, costs, asked.round_to, whole)
-        return UniformPath(engine, costs, asked.round_to, whole)
+            return [TolerancePath(engine, table, costs, asked.round_to, whole)]
+        return [UniformPath(engine, costs, asked.round_to, whole)]
 
-    def order(counts: Ceiling) -> Order:
-        if table is not None and seen is not None:
-            units = order_units(layer, graph, seen, costs, counts, whole)
-            return order_by_table(reranked(engine.groups, units), table, costs, counts, whole, units.criterion)
-        if table is not None:
+    def by_units(counts: Ceiling) -> Order:
+        assert seen is not None
+        return order_units(layer, graph, seen, costs, counts, whole)
+
+    def by_table(counts: Ceiling) -> Order:
+        assert table is not None
+        if seen is None:
             return order_by_table(engine.groups, table, costs, counts, whole)
-        if asked.criterion == "obs" and seen is not None:
-            return order_units(layer, graph, seen, costs, counts, whole)
+        units = by_units(counts)
+        return order_by_table(reranked(engine.groups, units), table, costs, counts, whole, units.criterion)
+
+    def uniform(counts: Ceiling) -> Order:
         return uniform_order(engine.groups, engine.criterion, whole)
 
-    best = _least_loss(order, costs, ceiling)
-    if best.unscored:
-        say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best.unscored)}")
-    return UnitPath(graph, best, costs, ceiling, asked.round_to)
+    orders: list[Callable[[Ceiling], Order]] = [] if table is None else [by_table]
+    if seen is not None and (table is not None or asked.criterion == "obs"):
+        orders.append(by_units)
+    best = [_least_loss(order, costs, ceiling) for order in orders or [uniform]]
+    if best[-1].unscored:
+        say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best[-1].unscored)}")
+    return [UnitPath(graph, order, costs, ceiling, asked.round_to) for order in best]
 
 
 def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
@@ -145,7 +158,7 @@ def _least_loss(order: Callable[[Ceiling], Order], costs: Costs, ceiling: Ceilin
 
 def decide(
     cutter: Cutter,
-    path: Path,
+    paths: Sequence[Path],
     graph: ChannelGraph,
     priced: Priced,
     budget: PruneSettings,
@@ -155,11 +168,12 @@ def decide(
 
     Args:
         cutter: of the network.
-        path: the plans to choose from.
+        paths: the plans to choose from.
         graph: the network's channel graph.
         priced: what the network costs.
         budget: the limits.
-        measure: gives the loss of the network as it stands; needed where the budget has a `max_loss`.
+        measure: gives the loss of the network as it stands; needed where the budget has a `max_loss`, or where there
+            are several paths.
 
     Returns:
         The plan, and how many were measured.
@@ -167,6 +181,9 @@ def decide(
     Raises:
         PlanError: no plan is within the budget; the message says what can be had.
     """
+    path, compared = paths[0], 0
+    if measure is not None and len(paths) > 1:
+        path, compared = better(cutter, paths, ceiling_of(budget, priced.costs), measure), len(paths)
     if not budget.limits:
         assert measure is not None
         assert budget.max_loss is not None
@@ -174,15 +191,25 @@ def decide(
         if priced.watch is not None:
             found = priced.watch.of_plan(plan, priced.costs.of(plan)["latency"], None)
             plan = plan.model_copy(update={"latency": found})
-        return plan.model_copy(update={"budget": budget.given}), tried
+        return plan.model_copy(update={"budget": budget.given}), tried + compared
     plan = within(path, graph, priced, budget)
     if measure is None or budget.max_loss is None:
-        return plan, 0
+        return plan, compared
     score = measured(cutter, plan, measure)
     if score.loss + (score.error or 0.0) <= budget.max_loss:
-        return plan, 1
+        return plan, compared + 1
     ceiling = ceiling_of(budget, priced.costs)
     raise PlanError(_too_much(cutter, path, priced.costs, ceiling, budget.max_loss, score, measure))
+
+
+def better(cutter: Cutter, paths: Sequence[Path], ceiling: Ceiling, measure: Callable[[], Score]) -> Path:
+    """The path whose plan loses least: that within a ceiling or, without a limit, that in the middle."""
+
+    def loss(path: Path) -> float:
+        plan = path.at_most(ceiling) if ceiling.limits else path.plan(_MIDDLE)
+        return measured(cutter, plan, measure).loss
+
+    return min(paths, key=loss)
 
 
 def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSettings) -> Plan:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paddleprune.api.budgets import Priced
+from paddleprune.api.budgets import Priced, better, ceiling_of
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.cutting import cut_and_repaired
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
-from paddleprune.api.meter import Meter
+from paddleprune.api.meter import Meter, halves
 from paddleprune.api.pruning import Wish, workbench
 from paddleprune.errors import ConfigError
 from paddleprune.files import check_writable, user_path
@@ -74,8 +74,13 @@ def front(
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
     bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, only, scorer, samples))
     priced = Priced.of(bench.layer, bench.engine, chosen)
-    path = bench.path(priced, chosen)
-    meter = Meter(bench.layer, evaluation.metric, evaluation.dataset, chosen.batch_size, "evaluate")
+    paths, judge = bench.paths(priced, chosen), evaluation.dataset
+    path = paths[0]
+    if len(paths) > 1:
+        search, judge = halves(judge)
+        measure = Meter(bench.layer, evaluation.metric, search, chosen.batch_size, "measure")
+        path = better(bench.cutter, paths, ceiling_of(chosen, priced.costs), measure)
+    meter = Meter(bench.layer, evaluation.metric, judge, chosen.batch_size, "evaluate")
     baseline = meter.last
     if priced.watch is not None:
         path = path.rounded(max(priced.watch.blocks[-1], chosen.round_to))
@@ -94,7 +99,7 @@ def front(
         metric=evaluation.metric.primary,
         higher_is_better=evaluation.metric.higher_is_better,
         baseline=baseline,
-        samples=len(evaluation.dataset),
+        samples=len(judge),
         by=by,
         points=tuple(points),
     )

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, path_for, within
+from paddleprune.api.budgets import Priced, paths_for, within
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
 from paddleprune.engines import Engine, left_whole, open_engine
@@ -187,7 +187,7 @@ def _within(
     layer, channels = graph.layer, graph.channels
     seen = None if calibration is None else record(layer, read_probe(calibration))
     priced = Priced.of(layer, engine, asked)
-    path = path_for(engine, layer, channels, priced.costs, asked, seen=seen, table=table, whole=whole)
+    path = paths_for(engine, layer, channels, priced.costs, asked, seen=seen, table=table, whole=whole)[0]
     return LayerPlan(graph, _bound(within(path, channels, priced, asked), graph), engine)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, decide, path_for
+from paddleprune.api.budgets import Priced, decide, paths_for
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layer_plans import LayerPlan, adopt
@@ -74,8 +74,8 @@ def prune_layer(
     judged = measure if judge is None else _measured(layer, judge, higher_is_better)
     try:
         priced = Priced.of(layer, engine, chosen)
-        path = path_for(engine, layer, channels, priced.costs, chosen, seen=seen, table=table)
-        plan, tried = decide(cutter, path, channels, priced, chosen, measure)
+        paths = paths_for(engine, layer, channels, priced.costs, chosen, seen=seen, table=table)
+        plan, tried = decide(cutter, paths, channels, priced, chosen, measure)
         done = carry_out(cutter, plan, judged, asked=chosen.max_loss, tried=tried)
     finally:
         layer.train() if was_training else layer.eval()

@@ -97,7 +97,7 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
         DataError: there are fewer than two.
     """
     if len(dataset) < 2:
-        raise DataError(f"max_loss needs two evaluation samples, one of them to judge with; got {len(dataset)}")
+        raise DataError(f"a search needs two evaluation samples, one of them to judge with; got {len(dataset)}")
     order = np.random.default_rng(0).permutation(len(dataset)).tolist()
     middle = len(order) // 2
     return Part(dataset, sorted(order[:middle])), Part(dataset, sorted(order[middle:]))

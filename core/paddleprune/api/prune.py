@@ -67,8 +67,9 @@ def prune(
         train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation; by default the training
             split of `eval_dataset`, if that is a folder.
         calibration: other samples for the repair, instead; without labels is fine.
-        sensitivities_file: the table that `analyze` measured of the checkpoint: its losses then say how many units of
-            each group go. Within a group those go first that a repair can do without.
+        sensitivities_file: the table that `analyze` measured of the checkpoint. Its losses may then say how many units
+            of each group go: of that plan and the one without a table the better is taken, measured on half of the
+            evaluation samples. Within a group those go first that a repair can do without.
         exclude: groups that stay whole, by name or by glob (`features.0.*`).
         only: likewise, the groups that may be pruned, if not all.
         scorer: the function that ranked the table's units, where it was one of your own.

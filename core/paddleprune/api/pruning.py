@@ -9,7 +9,7 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, decide, path_for
+from paddleprune.api.budgets import Priced, decide, paths_for
 from paddleprune.api.calibration import calibration_inputs
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
@@ -93,9 +93,9 @@ class Workbench:
     seen: Record | None
     cutter: Cutter
 
-    def path(self, priced: Priced, asked: PruneSettings) -> PlanPath:
+    def paths(self, priced: Priced, asked: PruneSettings) -> list[PlanPath]:
         """The plans in a row that a budget picks from."""
-        return path_for(
+        return paths_for(
             self.engine, self.layer, self.graph, priced.costs, asked, seen=self.seen, table=self.table, whole=self.whole
         )
 
@@ -136,9 +136,7 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     """
     bench, asked = workbench(registry, loaded, evaluation, wish), wish.settings
     layer, engine, table = bench.layer, bench.engine, bench.table
-    search, judge = (None, evaluation.dataset) if asked.max_loss is None else halves(evaluation.dataset)
-    meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
-    tried = 0
+    tried, judge = 0, evaluation.dataset
     if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
@@ -147,10 +145,12 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
         _say_what_is_estimated(table, groups, tolerance, wish.table_file)
     else:
         priced = Priced.of(layer, engine, asked)
-        searching = None
-        if search is not None:
+        paths, searching = bench.paths(priced, asked), None
+        if asked.max_loss is not None or len(paths) > 1:
+            search, judge = halves(evaluation.dataset)
             searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
-        plan, tried = decide(bench.cutter, bench.path(priced, asked), bench.graph, priced, asked, searching)
+        plan, tried = decide(bench.cutter, paths, bench.graph, priced, asked, searching)
+    meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
     plan = carry_out(bench.cutter, plan, meter, asked=asked.max_loss, tried=tried)
     before = loaded.plan.attributes if loaded.plan else {}
     return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last
