@@ -111,5 +111,5 @@ class Demo(Contract):
     eval_dataset: DatasetConfig
     settings: dict[str, Any] = Field(description="training settings of the dense model")
     retrain_settings: dict[str, Any] = Field(description="settings that differ when the pruned model is retrained")
-    eval_metric_loss: float = 0.05
+    flops: float = Field(1 / 3, gt=0, lt=1, description="share of the FLOPs that the pruned model keeps")
     examples: Path | None = Field(None, description="folder of a few samples on which both models are drawn")

@@ -151,5 +151,5 @@ def paddleprune_demo(directory):
         eval_dataset=Recordings(folder=directory / "eval"),
         settings={"num_epochs": 6, "train_batch_size": 8, "learning_rate": 0.05},
         retrain_settings={"num_epochs": 4},
-        eval_metric_loss=0.1,
+        flops=0.5,
     )

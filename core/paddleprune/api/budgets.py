@@ -109,25 +109,19 @@ def paths_for(
         if table is not None:
             return [TolerancePath(engine, table, costs, asked.round_to, whole)]
         return [UniformPath(engine, costs, asked.round_to, whole)]
-
-    def by_units(counts: Ceiling) -> Order:
-        assert seen is not None
-        return order_units(layer, graph, seen, costs, counts, whole)
-
-    def by_table(counts: Ceiling) -> Order:
-        assert table is not None
-        if seen is None:
-            return order_by_table(engine.groups, table, costs, counts, whole)
-        units = by_units(counts)
-        return order_by_table(reranked(engine.groups, units), table, costs, counts, whole, units.criterion)
-
-    def uniform(counts: Ceiling) -> Order:
-        return uniform_order(engine.groups, engine.criterion, whole)
-
-    orders: list[Callable[[Ceiling], Order]] = [] if table is None else [by_table]
+    counted = _counted(ceiling)
+    by_units: list[Order] = []
+    by_table: list[Order] = []
     if seen is not None and (table is not None or asked.criterion == "obs"):
-        orders.append(by_units)
-    best = [_least_loss(order, costs, ceiling) for order in orders or [uniform]]
+        by_units = [order_units(layer, graph, seen, costs, counts, whole) for counts in counted]
+    if table is not None:
+        known: Sequence[Order | None] = by_units or [None] * len(counted)
+        for counts, units in zip(counted, known, strict=True):
+            groups = engine.groups if units is None else reranked(engine.groups, units)
+            criterion = None if units is None else units.criterion
+            by_table.append(order_by_table(groups, table, costs, counts, whole, criterion))
+    uniform = [] if by_units or by_table else [uniform_order(engine.groups, engine.criterion, whole)]
+    best = [_least_loss(orders, costs, ceiling) for orders in (by_table, by_units, uniform) if orders]
     if best[-1].unscored:
         say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best[-1].unscored)}")
     return [UnitPath(graph, order, costs, ceiling, asked.round_to) for order in best]
@@ -147,12 +141,15 @@ def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
     return [RankedGroup(group.group, tuple(found.get(group.name, group.order))) for group in groups]
 
 
-def _least_loss(order: Callable[[Ceiling], Order], costs: Costs, ceiling: Ceiling) -> Order:
-    """Of several limits one may decide alone: the order is taken that loses least within all of them."""
-    counted = [ceiling]
-    if len(ceiling.limits) > 1:
-        counted += [Ceiling({name: limit}, name) for name, limit in ceiling.limits.items()]
-    orders = [order(one) for one in counted]
+def _counted(ceiling: Ceiling) -> list[Ceiling]:
+    """What an order may go by: all limits together or, of several, each alone, since one of them may decide."""
+    if len(ceiling.limits) < 2:
+        return [ceiling]
+    return [ceiling, *(Ceiling({name: limit}, name) for name, limit in ceiling.limits.items())]
+
+
+def _least_loss(orders: Sequence[Order], costs: Costs, ceiling: Ceiling) -> Order:
+    """The order that loses least within all limits."""
     return min(orders, key=lambda one: sum(one.losses[: one.until(costs, ceiling)]))
 
 

@@ -28,13 +28,10 @@ from paddleprune.training import read_info
 
 POINT = 0.01
 """How far below the dense control the pruned model may stay."""
-THIRD = 1 / 3
-"""The share of the FLOPs that stays where no table cuts."""
 LEAST = 0.1
 """The share of the FLOPs or of the parameters that must go: who cuts nothing, loses nothing."""
-_FOLDERS = ("", "_third", "_repaired", "_prune", "_control")
-"""What is added to the family's name: the dense model, one of a third of its FLOPs, the one that a tolerance cut, the
-same retrained, and the control."""
+_FOLDERS = ("", "_repaired", "_prune", "_control")
+"""What is added to the family's name: the dense model, the cut and repaired one, the same retrained, the control."""
 _MARK = ".paddleprune-demo"
 _WIDEST = 1024
 """Pixels that a picture is enlarged to, at most."""
@@ -44,8 +41,8 @@ class DemoResult(Contract):
     """What a demo gave.
 
     Attributes:
-        comparison: the dense model, the dense control of equal epochs, a third of it and the cut of a tolerance, both
-            repaired without training, and the latter retrained.
+        comparison: the dense model, the dense control of equal epochs, the cut and repaired model, which no training
+            has seen, and the same retrained.
         summary: what goes, the certificate, and the verdict.
         passed: whether the pruned model is at most one point below the control, and really smaller.
     """
@@ -78,7 +75,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     registry.task(task)
     _clear(folder)
     recipe = registry.demo(task, folder / "data")
-    dense, third, repaired, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in _FOLDERS)
+    dense, repaired, pruned, control = (folder / f"{recipe.family}{suffix}" for suffix in _FOLDERS)
     epochs, more = recipe.settings["num_epochs"], recipe.retrain_settings["num_epochs"]
 
     say(f"[1/5] train {recipe.family} for {counted(epochs, 'epoch')}")
@@ -92,18 +89,15 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
         analyze(start, eval_dataset=recipe.eval_dataset, save_file=table)
         data: dict[str, Any] = {"eval_dataset": recipe.eval_dataset, "train_dataset": recipe.train_dataset}
         visualize(table, model=start, **data)
-        say("[3/5] cut to a third of the FLOPs by what a repair can do without, and repair: no training")
-        prune(start, **data, save_dir=third, flops=THIRD)
-        say(f"      cut by the table with eval_metric_loss={recipe.eval_metric_loss:g}, and repair: no training")
-        by_table: dict[str, Any] = {"sensitivities_file": table, "eval_metric_loss": recipe.eval_metric_loss}
-        done = prune(start, **data, save_dir=repaired, **by_table)
+        say(f"[3/5] cut to {recipe.flops:.0%} of the FLOPs, and repair: no training")
+        done = prune(start, **data, save_dir=repaired, sensitivities_file=table, flops=recipe.flops)
         say(f"[4/5] retrain the repaired model for {counted(more, 'epoch')}")
         train(**_training(task, recipe, pruned, again), pretrain_weights=done.best_model)
         say("      the pruned model is done; the control goes on")
         background.wait()
     done.plan.save(folder / "plan.json")
     say("[5/5] compare")
-    models = [place / "best_model" for place in (dense, control, third, repaired, pruned)]
+    models = [place / "best_model" for place in (dense, control, repaired, pruned)]
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
         draw_both(models[0], models[-1], recipe.examples, folder / "examples")

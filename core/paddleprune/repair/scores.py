@@ -55,6 +55,7 @@ class Reader:
         self.reads, self._makes, self._weights = reads, makes, weights.copy()
         self._weight = weight.astype(np.float64)
         self._alive = reads != FIXED
+        self._scores: Array | None = None  # of the channels that are alive, until something changes
         self._alone = gram if gram.ndim == 3 else None
         if self._alone is None:
             pull = _DAMPING * np.trace(gram) / len(gram) + 1e-12
@@ -62,14 +63,15 @@ class Reader:
 
     def add_scores(self, scores: Array) -> None:
         """Add what each unit's removal would cost this layer to [units]."""
-        channels = np.flatnonzero(self._alive)
-        if not channels.size:
-            return
+        if self._scores is None:
+            self._scores = self._scored(np.flatnonzero(self._alive))
+        np.add.at(scores, self.reads[self._alive], self._scores)
+
+    def _scored(self, channels: Array) -> Array:
         taps = len(self._weight) // len(self.reads)
         rows = self._weight.reshape(taps, len(self.reads), -1)[:, channels].transpose(1, 0, 2)
         matters = rows * self._weights  # [channels, taps, outputs]
-        own = self._own(channels, taps)
-        np.add.at(scores, self.reads[channels], np.einsum("cko,ckj,cjo->c", matters, own, rows, optimize=True))
+        return np.asarray(np.einsum("cko,ckj,cjo->c", matters, self._own(channels, taps), rows, optimize=True))
 
     def _own(self, channels: Array, taps: int) -> Array:
         """([H^-1]_uu)^-1 of each channel: [channels, taps, taps]."""
@@ -79,10 +81,18 @@ class Reader:
         blocks = self._inverse.reshape(taps, count, taps, count)[:, channels, :, channels]  # [channels, taps, taps]
         return np.linalg.inv(blocks)
 
-    def remove(self, gone: Atoms) -> None:
-        """Refit the layer to the loss of some units, as far as its own samples tell."""
-        self._weights[np.isin(self._makes, gone)] = 0
-        lost = self._alive & np.isin(self.reads, gone)
+    def remove(self, gone: Array) -> None:
+        """Refit the layer to the loss of some units, as far as its own samples tell.
+
+        Args:
+            gone: [units], whether each goes; FIXED never does.
+        """
+        makes = gone[self._makes]
+        lost = self._alive & gone[self.reads]
+        if not makes.any() and not lost.any():
+            return
+        self._scores = None
+        self._weights[makes] = 0
         self._alive &= ~lost
         if not lost.any() or self._alone is not None:
             return

@@ -94,6 +94,8 @@ class _Greedy:
             if left <= 0:
                 break
         self._gone += step
+        gone = np.zeros(self._costs.units, bool)
+        gone[step] = True
         for part in self._parts:
-            part.remove(np.array(step, np.int64))
+            part.remove(gone)
         return step
