@@ -46,6 +46,18 @@ def say(message: str) -> None:
         console().print(message, markup=False)
 
 
+_stops: list[bool] = []
+"""A wish to stop that nothing has heeded yet."""
+
+
+def heed_stop() -> None:
+    """Let the next step of the work that is going on raise KeyboardInterrupt, if nothing has until then.
+
+    For handlers of signals: what they raise is lost where Paddle's C++ has called into Python.
+    """
+    _stops.append(True)
+
+
 class Task:
     """A piece of long work with a known number of steps; made by `progress`."""
 
@@ -56,7 +68,14 @@ class Task:
         self._start = self._last = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Report `steps` more as done, with a word on where the work stands (loss, group, …)."""
+        """Report `steps` more as done, with a word on where the work stands (loss, group, …).
+
+        Raises:
+            KeyboardInterrupt: the work was to stop, and that was lost.
+        """
+        if _stops:
+            _stops.clear()
+            raise KeyboardInterrupt
         self.done += steps
         if self._bar is not None and self._id is not None:
             self._bar.update(self._id, advance=steps, note=note)
@@ -91,6 +110,9 @@ def progress(title: str, total: int) -> Iterator[Task]:
     try:
         with _shown(title, total) as task:
             yield task
+    except KeyboardInterrupt:
+        _stops.clear()
+        raise
     finally:
         _showing.reset(token)
 

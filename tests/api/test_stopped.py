@@ -34,18 +34,21 @@ def heeds_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_says_what_is_there_and_how_to_go_on(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_says_what_is_there_and_how_to_go_on(
+    data: Path, dense: Path, table: Path, tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
     file = tmp_path / "table.json"
     words = ("analyze", dense, "--data", data, "--save-file", file, "--ratios", "0.3,0.6", "--batch-size", "4")
     command = [sys.executable, "-m", "paddleprune", *map(str, words)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_interrupts) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+        process.send_signal(stop)
+        said = process.communicate(timeout=180)[1]
+    assert process.returncode == code
     last = said.strip().splitlines()[-1]
     assert last.startswith("interrupted; ")
     assert f"entries are in {file}" in last

@@ -11,7 +11,7 @@ import paddleprune
 from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, FrontRun, PruneRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
-from paddleprune.cli.interrupts import Interruptible
+from paddleprune.cli.interrupts import Computing, Interruptible
 from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
 from paddleprune.settings import CRITERIA
@@ -50,7 +50,7 @@ def options(
         speak_flags({parameter.name for parameter in command.params if parameter.param_type_name == "option"})
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(TrainRun)
 def train(task: Task, *, values: dict[str, Any]) -> None:
     """Train a model; with --sensitivities-file or a budget, prune it first and retrain."""
@@ -61,7 +61,7 @@ def train(task: Task, *, values: dict[str, Any]) -> None:
     show.trained(result)
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(AnalyzeRun)
 def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
@@ -72,7 +72,7 @@ def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     show.analyzed(table, run.save_file)
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(PruneRun)
 def prune(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Cut a checkpoint to a budget and repair it, without training: it works at once."""
@@ -83,7 +83,7 @@ def prune(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     show.pruned(result)
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(FrontRun)
 def front(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Draw what each size costs: cut, repaired and measured at several, without training."""
@@ -94,7 +94,7 @@ def front(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     show.fronted(found, run.save_dir)
 
 
-@app.command()
+@app.command(cls=Computing)
 def import_table(
     file: Annotated[Path, typer.Argument(help="sensitivities that PaddleX 1.3 or PaddleSlim pickled")],
     model: Annotated[Path, typer.Option(help="checkpoint folder of the model that will be pruned", **NEW)],
@@ -111,7 +111,7 @@ def import_table(
     )
 
 
-@app.command()
+@app.command(cls=Computing)
 def visualize(
     table: Annotated[Path, typer.Argument(help="sensitivity table, as analyze wrote it")],
     model: Annotated[Path, typer.Option(help="checkpoint folder that the table was measured of", **NEW)],
@@ -123,7 +123,7 @@ def visualize(
         typer.echo(path)
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(CompareRun)
 def compare(
     checkpoints: Annotated[
@@ -138,7 +138,7 @@ def compare(
     paddleprune.compare(checkpoints, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said).show()
 
 
-@app.command()
+@app.command(cls=Computing)
 @takes(EvaluateRun)
 def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Print the metric of a checkpoint."""
@@ -147,7 +147,7 @@ def evaluate(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     show.values(paddleprune.evaluate(checkpoint, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said))
 
 
-@app.command()
+@app.command(cls=Computing)
 def predict(
     checkpoint: Checkpoint,
     images: Annotated[Path, typer.Argument(help="a file that the model reads, such as an image, or a folder of them")],
@@ -158,7 +158,7 @@ def predict(
     show.json_lines(paddleprune.predict(checkpoint, images, save_dir=save_dir, device=device))
 
 
-@app.command()
+@app.command(cls=Computing)
 def explain(
     target: Annotated[str, typer.Argument(help="checkpoint folder; or, with --model, a task")],
     model: Annotated[str | None, typer.Option(help="a family of the task; nothing needs to be trained")] = None,
@@ -170,7 +170,7 @@ def explain(
     show.json_lines([explanation.model_dump(mode="json")]) if json else show.explained(explanation)
 
 
-@app.command()
+@app.command(cls=Computing)
 def export(
     checkpoint: Checkpoint,
     save_dir: Annotated[Path, typer.Option(help="folder for model.json and model.pdiparams, or model.onnx", **NEW)],
@@ -181,7 +181,7 @@ def export(
         typer.echo(path)
 
 
-@app.command()
+@app.command(cls=Computing)
 def demo(
     task: Annotated[str, typer.Option(help="the task to show")] = "classification",
     save_dir: Annotated[Path, typer.Option(help="folder for everything that the demo leaves")] = Path("output/demo"),

@@ -1,13 +1,18 @@
-"""Ctrl-C ends a command with a line and exit code 130; left to itself, Typer ends it without a word."""
+"""Ctrl-C and SIGTERM end a command with a line and exit code 130 or 143; the same command goes on later."""
 
 from __future__ import annotations
 
-from typing import Any
+import signal
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from paddleprune.console import say
+from paddleprune.console import heed_stop, say
+
+_received = [signal.SIGINT]
+"""The signals that were received; the last one decides the exit code."""
 
 
 class Interruptible(TyperGroup):
@@ -19,4 +24,26 @@ class Interruptible(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             say(str(stop) or "interrupted")
-            raise typer.Exit(130) from stop
+            raise typer.Exit(128 + _received[-1]) from stop
+
+
+class Computing(TyperCommand):
+    """A command that runs Paddle: SIGTERM, by which schedulers and containers end things, ends it as Ctrl-C does.
+
+    Paddle's own handler, which its import installs, prints a trace from within the signal, and at times never returns.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        with suppress(ModuleNotFoundError):  # the command says so itself
+            import paddle  # noqa: F401
+        signal.signal(signal.SIGTERM, _stop)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is to be ignored
+            signal.signal(signal.SIGINT, _stop)
+        return super().invoke(ctx)
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    _received.append(signal.Signals(number))
+    heed_stop()
+    raise KeyboardInterrupt
