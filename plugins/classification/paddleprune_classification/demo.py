@@ -42,7 +42,7 @@ def digits_demo(directory: Path) -> Demo:
             "warmup_steps": 20,
             "warmup_start_lr": 0.005,
         },
-        retrain_settings={"num_epochs": 5, "learning_rate": 0.08, "warmup_start_lr": 0.008},
+        retrain_settings={"num_epochs": 5, "learning_rate": 0.04, "warmup_start_lr": 0.004},
     )
 
 
