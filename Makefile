@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format bench-sweep bench-repair bench-latency bench-outputs fuzz faults coverage tracing test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench-sweep bench-repair bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-repair  cuts repaired in closed form, beside what else could be done (an hour; more with --epochs)"
 	@echo "make bench-latency plans that are asked for a latency: met or not, and what whole blocks give (half an hour)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
+	@echo "make bench-solver  how long a plan for 500 groups takes, and what exchange between groups gains"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make faults        kill commands at random, damage files: nothing may be lost (over half an hour)"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
@@ -67,6 +68,9 @@ bench-latency: setup
 
 bench-outputs: setup
 	$(BIN)/python benchmarks/outputs.py
+
+bench-solver: setup
+	$(BIN)/python benchmarks/solver.py
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2

@@ -77,3 +77,12 @@ def test_nothing_is_lost_when_commands_are_killed() -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["kills"] >= 10
     assert found["lost"] == found["corrupt"] == found["stuck"] == 0
+
+
+@pytest.mark.slow
+def test_the_solver_is_timed_and_never_loses_more_than_a_greedy_choice() -> None:
+    found, _ = figures("solver.py", "--groups", "6", "--samples", "8")
+    assert found["groups"] == 6
+    for kind in ("table, flops", "table, flops+params", "samples, flops"):
+        for greedy, planned in found[kind]["lost, greedily and by the plan"].values():
+            assert planned <= greedy + 1e-4

@@ -85,9 +85,13 @@ def test_a_plan_meets_every_limit_or_there_is_none(losses, flops, params):
 
 
 @settings(max_examples=20, deadline=None)
-@given(losses=LOSSES, name=st.sampled_from(("flops", "params")), share=st.floats(0.3, 1), smaller=st.floats(0.5, 1))
-def test_less_is_cut_from_what_more_leaves(losses, name, share, smaller):
-    found, less = plan(losses, **{name: share}), plan(losses, **{name: share * smaller})
+@given(losses=LOSSES, name=st.sampled_from(("flops", "params")), place=st.floats(0, 1), further=st.floats(0, 1))
+def test_less_is_cut_from_what_more_leaves_along_a_path(losses, name, place, further):
+    """A search for a loss goes there. What a budget gets may be an exchange, which need not be on the path."""
+    graph, engine, costs = network()
+    asked = PruneSettings(save=name)
+    path = paths_for(engine, graph.layer, graph.channels, costs, asked, table=table(losses))[0]
+    found, less = path.plan(place), path.plan(place + further * (1 - place))
     for group, part in found.groups.items():
         assert set(less.groups[group].keep) <= set(part.keep)
 
@@ -102,8 +106,8 @@ def curves():
 
 @settings(max_examples=15, deadline=None)
 @given(losses=curves(), flops=st.sampled_from((0.3, 0.5, 0.7)))
-def test_the_expected_loss_is_not_far_from_the_least_that_there_is(losses, flops):
-    """Of all combinations of the table's own steps, found by brute force; a greedy choice can miss some of it."""
+def test_no_combination_of_the_tables_own_steps_loses_less(losses, flops):
+    """Found by brute force; what lies between two steps may lose less still."""
     _, engine, costs = network()
     found = plan(losses, flops=flops)
     mine = sum(part.expected_loss for part in found.groups.values())
@@ -117,7 +121,7 @@ def test_the_expected_loss_is_not_far_from_the_least_that_there_is(losses, flops
         if costs.total([u for g, (n, _) in zip(engine.groups, chosen, strict=True) for u in g.order[:n]])["flops"]
         <= flops * costs.dense["flops"]
     ]
-    assert mine <= 1.5 * min(within_limit) + 0.05
+    assert mine <= min(within_limit) + 1e-6
 
 
 def test_rounded_plans_meet_their_limit_too():

@@ -8,7 +8,7 @@ from paddle import nn
 import paddleprune
 from paddleprune.api.calibration import choose
 from paddleprune.api.meter import halves
-from paddleprune.graph.slopes import slopes
+from paddleprune.graph.sizes import Sizes
 from paddleprune.graph.tensors import overwrite
 from paddleprune.repair import record
 from paddleprune.sensitivity.scores import Score
@@ -84,12 +84,14 @@ def test_slopes_are_what_one_unit_more_saves():
     layer = paddle.vision.models.mobilenet_v2(scale=0.5, num_classes=3)
     graph = paddleprune.trace(layer, (1, 3, 32, 32)).channels
     gone = [group.units[0] for group in graph.prunable]
-    found, cost = slopes(graph, gone), graph.cost(gone)
+    sizes, cost = Sizes(graph), graph.cost(gone)
+    parameters, flops = sizes.slopes(gone)
     for group in graph.prunable:
         rest = graph.cost([*gone, group.units[1]])
-        assert found.flops[group.units[1]] == cost.flops - rest.flops
-        assert found.parameters[group.units[1]] == cost.parameters - rest.parameters
-        assert found.flops[group.units[0]] == found.parameters[group.units[0]] == 0
+        assert flops[group.units[1]] == cost.flops - rest.flops
+        assert parameters[group.units[1]] == cost.parameters - rest.parameters
+        assert flops[group.units[0]] == parameters[group.units[0]] == 0
+        assert sizes.cost(sizes.widths([*gone, group.units[1]])) == (rest.parameters, rest.flops)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def paths_for(
         if table is not None:
             return [TolerancePath(engine, table, costs, asked.round_to, whole)]
         return [UniformPath(engine, costs, asked.round_to, whole)]
-    counted = _counted(ceiling)
+    counted = _counted(ceiling, table is not None)
     by_units: list[Order] = []
     by_table: list[Order] = []
     if seen is not None and (table is not None or asked.criterion == "obs"):
@@ -141,11 +141,16 @@ def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
     return [RankedGroup(group.group, tuple(found.get(group.name, group.order))) for group in groups]
 
 
-def _counted(ceiling: Ceiling) -> list[Ceiling]:
-    """What an order may go by: all limits together or, of several, each alone, since one of them may decide."""
-    if len(ceiling.limits) < 2:
-        return [ceiling]
-    return [ceiling, *(Ceiling({name: limit}, name) for name, limit in ceiling.limits.items())]
+def _counted(ceiling: Ceiling, tabled: bool) -> list[Ceiling]:
+    """What an order may go by: all limits together or, of several, each alone, since one of them may decide.
+
+    A limit of 0 is never met: an order that is made for it is the same for every budget. With a table all are such,
+    so that a larger budget never gets a plan that is expected to lose more.
+    """
+    alone = [Ceiling({name: 0.0}, name) for name in ceiling.limits]
+    if len(alone) == 1:
+        return alone
+    return [Ceiling(dict.fromkeys(ceiling.limits, 0.0), ceiling.save) if tabled else ceiling, *alone]
 
 
 def _least_loss(orders: Sequence[Order], costs: Costs, ceiling: Ceiling) -> Order:

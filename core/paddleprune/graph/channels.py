@@ -219,6 +219,10 @@ class ChannelGraph:
     def _by_name(self) -> dict[str, Group]:
         return {group.name: group for group in self.groups}
 
+    @cached_property
+    def _last_unit(self) -> int:
+        return max((int(axis.units.max(initial=0)) for axis in self.axes), default=0)
+
     @property
     def prunable(self) -> tuple[Group, ...]:
         """The groups that aren't protected: at least one unit can go while one stays."""
@@ -241,10 +245,12 @@ class ChannelGraph:
 
     def keeps(self, removed: Iterable[int]) -> dict[str, dict[int, Atoms]]:
         """Which positions stay on every axis that loses some: name -> axis -> indices."""
-        gone = np.fromiter(removed, np.int64)
+        units = np.fromiter(removed, np.int64)
+        gone = np.zeros(1 + max(self._last_unit, int(units.max(initial=0))), bool)
+        gone[units] = True
         found: dict[str, dict[int, Atoms]] = {}
         for axis in self.axes:
-            cut = np.isin(axis.units, gone)
+            cut = gone[axis.units]
             if cut.any():
                 found.setdefault(axis.parameter, {})[axis.axis] = np.flatnonzero(~cut)
         return found

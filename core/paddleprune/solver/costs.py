@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from paddleprune.graph import ChannelGraph
-from paddleprune.graph.slopes import count_units, slopes
+from paddleprune.graph.atoms import Atoms
+from paddleprune.graph.sizes import Sizes
 from paddleprune.interfaces import Array
 from paddleprune.pruning import Plan
 from paddleprune.settings import CostName
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a network costs is a sum of parts, each of which depends on a few widths.
+
+    Attributes:
+        axes: [width] each, the unit at each position of the axes that it depends on.
+        value: of those axes' widths, which may be arrays.
+        weights: what the value counts in each cost: [costs].
+    """
+
+    axes: tuple[Atoms, ...]
+    value: Callable[..., Array]
+    weights: Array
 
 
 class Latency(Protocol):
@@ -21,6 +40,9 @@ class Latency(Protocol):
 
     def slopes(self, removed: Collection[int]) -> Array:
         """What one unit more would save, in milliseconds: [units], by the units' numbers."""
+
+    def layers(self) -> Sequence[tuple[tuple[Atoms, Atoms], Callable[[Array, Array], Array]]]:
+        """The units along the first two axes of each layer's weight, and its milliseconds at their widths."""
 
 
 class Costs:
@@ -33,13 +55,14 @@ class Costs:
 
     def __init__(self, graph: ChannelGraph, latency: Latency | None = None) -> None:
         self._graph, self._latency = graph, latency
-        self.units = count_units(graph)
+        self._sizes = Sizes(graph)
+        self.units = self._sizes.units
         self.dense = self.total(())
 
     def total(self, removed: Collection[int]) -> dict[CostName, float]:
         """What it costs once these units are gone."""
-        cost = self._graph.cost(removed)
-        found: dict[CostName, float] = {"flops": cost.flops, "params": cost.parameters}
+        parameters, flops = self._sizes.cost(self._sizes.widths(removed))
+        found: dict[CostName, float] = {"flops": float(flops), "params": float(parameters)}
         if self._latency is not None:
             found["latency"] = self._latency.total(removed)
         return found
@@ -53,11 +76,28 @@ class Costs:
 
     def savings(self, removed: Collection[int], weights: Mapping[CostName, float]) -> Array:
         """What one unit more would save, in a sum of costs so weighted: [units], by the units' numbers."""
-        found = slopes(self._graph, removed)
-        total = weights.get("flops", 0.0) * found.flops + weights.get("params", 0.0) * found.parameters
+        parameters, flops = self._sizes.slopes(removed)
+        total = weights.get("flops", 0.0) * flops + weights.get("params", 0.0) * parameters
         if self._latency is not None and "latency" in weights:
             total = total + weights["latency"] * self._latency.slopes(removed)
         return total
+
+    def parts(self, names: Sequence[CostName]) -> list[Part]:
+        """Whose sum is some costs, but for what is there whatever goes."""
+        found = []
+        for term in self._sizes.terms:
+            counted = {"flops": term.flops, "params": term.parameters}
+            weights = np.array([counted.get(name, 0.0) for name in names])
+            if weights.any():
+                found.append(Part(tuple(self._sizes.axes[axis] for axis in term.axes), _product, weights))
+        if self._latency is not None and "latency" in names:
+            weights = np.array([float(name == "latency") for name in names])
+            found += [Part(axes, milliseconds, weights) for axes, milliseconds in self._latency.layers()]
+        return found
+
+
+def _product(*widths: Array) -> Array:
+    return math.prod(widths)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.atoms import FIXED, Atoms
-from paddleprune.graph.slopes import count_units
+from paddleprune.graph.sizes import Sizes
 from paddleprune.interfaces import Array
 from paddleprune.measure.layer_times import LayerSpec
 
@@ -33,21 +33,24 @@ class Times:
     values: Array
     block: int
 
-    def at(self, reads: int, makes: int) -> float:
-        """Milliseconds at some widths."""
-        low, share = _place(self.reads, reads, self.block)
-        left, part = _place(self.makes, makes, self.block)
-        rows = self.values[low] * (1 - share) + self.values[min(low + 1, len(self.reads) - 1)] * share
-        return max(float(rows[left] * (1 - part) + rows[min(left + 1, len(rows) - 1)] * part), 0.0)
+    def at(self, reads: Array | int, makes: Array | int) -> Array:
+        """Milliseconds at some widths, each of those that are read with those that are made."""
+        low, high, share = _place(self.reads, np.asarray(reads), self.block)
+        left, right, part = _place(self.makes, np.asarray(makes), self.block)
+        first = self.values[low, left] * (1 - share) + self.values[high, left] * share
+        last = self.values[low, right] * (1 - share) + self.values[high, right] * share
+        found: Array = np.maximum(first * (1 - part) + last * part, 0.0)
+        return found
 
 
-def _place(widths: Array, width: int, block: int) -> tuple[int, float]:
-    """Between which two widths one lies, and how far; below the first the line goes on."""
+def _place(widths: Array, width: Array, block: int) -> tuple[Array, Array, Array]:
+    """Between which two widths each lies, and how far; below the first the line goes on."""
     if len(widths) == 1:
-        return 0, 0.0
-    width = min(-(-width // block) * block, int(widths[-1]))
-    low = int(np.clip(np.searchsorted(widths, width, "right") - 1, 0, len(widths) - 2))
-    return low, (width - widths[low]) / (widths[low + 1] - widths[low])
+        here = np.zeros(width.shape, np.int64)
+        return here, here, np.zeros(width.shape)
+    width = np.minimum(-(-width // block) * block, widths[-1])
+    low = np.clip(np.searchsorted(widths, width, "right") - 1, 0, len(widths) - 2)
+    return low, low + 1, (width - widths[low]) / (widths[low + 1] - widths[low])
 
 
 def grid(width: int, fixed: bool, block: int) -> list[int]:
@@ -63,9 +66,16 @@ class _Timed:
 
     spec: LayerSpec
     weight: str
-    reads: Atoms
-    makes: Atoms
+    along: tuple[Atoms, Atoms]
     times: Times
+
+    @property
+    def reads(self) -> Atoms:
+        return self.along[self.spec.axes[0]]
+
+    @property
+    def makes(self) -> Atoms:
+        return self.along[self.spec.axes[1]]
 
 
 class LayerLatency:
@@ -90,6 +100,7 @@ class LayerLatency:
     ) -> None:
         self._graph, self._scale, self._rest = graph, 1.0, 0.0
         self.error: float | None = None
+        self._units = Sizes(graph).units
         units = {(axis.parameter, axis.axis): axis.units for axis in graph.axes}
         self._timed: list[_Timed] = []
         for name, spec in calls:
@@ -97,11 +108,12 @@ class LayerLatency:
             shape = graph.shapes.get(weight)
             if shape is None:
                 continue
-            reads, makes = (units.get((weight, axis), np.full(shape[axis], FIXED)) for axis in spec.axes)
+            first, second = (units.get((weight, axis), np.full(shape[axis], FIXED)) for axis in (0, 1))
+            reads, makes = ((first, second)[axis] for axis in spec.axes)
             step = max(block, spec.groups)
             wide, made = spec.widths(shape)
             rows, columns = grid(wide, not (reads != FIXED).any(), step), grid(made, not (makes != FIXED).any(), step)
-            self._timed.append(_Timed(spec, weight, reads, makes, _times(spec, rows, columns, measure, block)))
+            self._timed.append(_Timed(spec, weight, (first, second), _times(spec, rows, columns, measure, block)))
 
     def total(self, removed: Collection[int]) -> float:
         """Milliseconds once these units are gone."""
@@ -110,7 +122,7 @@ class LayerLatency:
     def slopes(self, removed: Collection[int]) -> Array:
         """What one unit more would save, in milliseconds: [units], by the units' numbers."""
         shapes = self._graph.shapes_without(removed)
-        gone = np.zeros(count_units(self._graph), bool)
+        gone = np.zeros(self._units, bool)
         gone[np.fromiter(removed, np.int64)] = True
         found = np.zeros(len(gone))
         for timed in self._timed:
@@ -125,6 +137,14 @@ class LayerLatency:
             saved = now - timed.times.at(reads, max(makes - block, 1))
             _add(found, timed.makes, saved / min(block, makes), gone)
         return np.maximum(found * self._scale, 0.0)
+
+    def layers(self) -> list[tuple[tuple[Atoms, Atoms], Callable[[Array, Array], Array]]]:
+        """The units along the first two axes of each layer's weight, and its milliseconds at their widths."""
+
+        def milliseconds(timed: _Timed) -> Callable[[Array, Array], Array]:
+            return lambda *widths: self._scale * timed.times.at(*timed.spec.widths(widths))
+
+        return [((timed.along[0], timed.along[1]), milliseconds(timed)) for timed in self._timed]
 
     def fit(self, measured: Sequence[tuple[Collection[int], float]]) -> None:
         """Fit the sum of layers to whole networks: a factor, and what is there whatever is cut.
@@ -142,7 +162,7 @@ class LayerLatency:
 
     def _sum(self, removed: Collection[int]) -> float:
         shapes = self._graph.shapes_without(removed)
-        return sum(timed.times.at(*timed.spec.widths(shapes[timed.weight])) for timed in self._timed)
+        return sum(float(timed.times.at(*timed.spec.widths(shapes[timed.weight]))) for timed in self._timed)
 
 
 def _times(
@@ -159,5 +179,5 @@ def _times(
     return Times(np.array(reads), np.array(makes), values, block)
 
 
-def _add(total: Array, units: Atoms, cost: float, gone: Array) -> None:
+def _add(total: Array, units: Atoms, cost: Array, gone: Array) -> None:
     np.add.at(total, units[~gone[units] & (units != FIXED)], cost)

@@ -8,13 +8,17 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Protocol
 
+import numpy as np
+
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan, make_plan
 from paddleprune.pruning.plan import allowed_counts
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.settings import CostName
 from paddleprune.solver.costs import Ceiling, Costs
+from paddleprune.solver.exchange import Exchange
 from paddleprune.solver.order import Order
+from paddleprune.solver.space import Curve, Space
 from paddleprune.solver.tolerance import Planner, solve
 
 _ALMOST = 0.99
@@ -29,7 +33,7 @@ class Path(Protocol):
         """The plan at a place from 0, where nothing goes, to 1, where all goes that can."""
 
     def at_most(self, ceiling: Ceiling) -> Plan:
-        """The first plan within a ceiling; the last one, if none is."""
+        """The first plan within a ceiling, or a better one beside the path; the last one, if none is."""
 
     def rounded(self, round_to: int) -> Path:
         """The same path with channels of every pruned convolution a multiple of this."""
@@ -54,6 +58,7 @@ class UnitPath:
         self._save, self._least = ceiling.save, costs.total(order.units)
         self._losses = dict(zip(order.units, order.losses, strict=True))
         self._places = {unit: (group.name, i) for group in graph.prunable for i, unit in enumerate(group.units)}
+        self._best: dict[tuple[CostName, ...], Exchange] = {}
 
     def plan(self, place: float) -> Plan:
         """The plan at a place."""
@@ -62,8 +67,16 @@ class UnitPath:
         return self._plan(self._rankings(self._order.until(self._costs, target)))
 
     def at_most(self, ceiling: Ceiling) -> Plan:
-        """The first plan within a ceiling, filled up; the last one, if none is."""
+        """The plan within a ceiling that is expected to lose least, as far as one is found; the last one, if none is.
+
+        Where the losses are a table's, units are exchanged between groups, so that this need not be a plan of the
+        path, along which a search for a loss goes; a larger ceiling of the same costs never gets one that loses more.
+        Else it is the path's first one within, filled up: what samples say of a unit holds once those before it have
+        gone, not once others have.
+        """
         low, high = self._order.until(self._costs, ceiling), len(self._order.units)
+        if self._order.expects and self._order.units and ceiling.limits:
+            return self._exchanged(ceiling, low)
         if self._round_to == 1:
             return self._plan(self._rankings(low))
         while low < high:
@@ -77,8 +90,31 @@ class UnitPath:
     def rounded(self, round_to: int) -> Path:
         """The same path with channels of every pruned convolution a multiple of this."""
         found = copy(self)
-        found._round_to = round_to
+        found._round_to, found._best = round_to, {}
         return found
+
+    def _exchanged(self, ceiling: Ceiling, count: int) -> Plan:
+        """Of the plans that nothing beats and the path's first one within a ceiling the one that loses least."""
+        names = tuple(ceiling.limits)
+        rankings = self._rankings(len(self._order.units))
+        curves = [self._curve(name, ranking) for name, ranking in rankings.items()]
+        if names not in self._best:
+            self._best[names] = Exchange(Space(curves, self._costs, names))
+        found = [self._plan(self._rankings(count))] if self._round_to == 1 else []
+        for levels in self._best[names].within(np.array([ceiling.limits[name] for name in names])):
+            counts = (int(curve.counts[level]) for curve, level in zip(curves, levels, strict=True))
+            plan = self._plan(
+                {name: rankings[name][:many] for name, many in zip(rankings, counts, strict=True) if many}
+            )
+            if ceiling.met(self._costs.of(plan)):
+                found.insert(0, plan)
+                break
+        return min(found, key=_expected) if found else self._plan(rankings)
+
+    def _curve(self, name: str, ranking: list[int]) -> Curve:
+        units = [self._graph[name].units[place] for place in ranking]
+        counts = allowed_counts(self._graph, self._graph[name], ranking, self._round_to)
+        return Curve(units, counts, np.cumsum([0.0, *(self._losses[unit] for unit in units)])[counts])
 
     def lost(self, plan: Plan) -> float:
         """What a plan is expected to lose; the FLOPs that go, if the order doesn't say."""
@@ -235,6 +271,10 @@ class TolerancePath(_PlannerPath):
         """The plan at a place."""
         tolerance = _between(self._losses, place * (len(self._losses) - 1))
         return solve(self._planner, self._table, tolerance, self._round_to, self._whole)
+
+
+def _expected(plan: Plan) -> float:
+    return sum(part.expected_loss or 0.0 for part in plan.groups.values())
 
 
 def _gone_flops(plan: Plan) -> float:

@@ -33,7 +33,8 @@ def order_by_table(
     """Put what a table has measured in order, a step from one of its ratios to a later one at a time.
 
     Among a group's steps that one is taken that loses least for what it saves, as along a convex hull. A loss that
-    falls with the ratio counts as its largest so far: that it falls is noise.
+    falls with the ratio counts as its largest so far: that it falls is noise. Between two ratios it is shared out to
+    the units.
 
     Args:
         groups: what may go, ranked.
@@ -54,9 +55,9 @@ def order_by_table(
         if not steps:
             return Order(tuple(gone), tuple(losses), criterion=criterion or table.identity.criterion, expects=True)
         for step in steps:
-            units, loss = step.ladder.climb(step.count)
+            units, more = step.ladder.climb(step.count)
             gone += units
-            losses += [loss / len(units)] * len(units)
+            losses += more
             left -= step.saved
             if left <= 0:
                 break
@@ -90,10 +91,12 @@ class _Ladder:
 
     def __init__(self, group: Ranked, table: SensitivityTable) -> None:
         self._order = np.array(group.order, np.int64)
-        points = [(group.count(point.ratio), point.loss) for point in table.groups[group.name]]
-        self._counts = np.array([count for count, _ in points], np.int64)
-        self._losses: Array = np.maximum.accumulate([0.0, *(loss for _, loss in points)])[1:]
-        self._count, self._loss = 0, 0.0
+        highest, most = {0: 0.0}, 0.0
+        for point in table.groups[group.name]:
+            count, most = group.count(point.ratio), max(most, point.loss)
+            highest[count] = most if count else 0.0
+        self._counts, self._losses = np.array(list(highest), np.int64), np.array(list(highest.values()))
+        self._count = 0
 
     def best(self, saved: Array) -> _Step | None:
         """The step that loses least for what it saves; None at the end."""
@@ -103,14 +106,17 @@ class _Ladder:
         sums = np.cumsum(saved[self._order])
         before = sums[self._count - 1] if self._count else 0.0
         saves = np.maximum(sums[self._counts[ahead] - 1] - before, 1e-12)
-        prices = (self._losses[ahead] - self._loss) / saves
+        prices = (self._losses[ahead] - self._losses[ahead[0] - 1]) / saves
         at = int(np.argmin(np.where(np.isnan(prices), np.inf, prices)))
         return _Step(self, int(self._counts[ahead][at]), float(prices[at]), float(saves[at]))
 
-    def climb(self, count: int) -> tuple[list[int], float]:
-        """Let units go until so many have: which they are, and what that loses more."""
+    def climb(self, count: int) -> tuple[list[int], list[float]]:
+        """Let units go until so many have: which they are, and what each loses more, shared out between two ratios."""
+        losses: list[float] = []
+        low, high = (int(np.flatnonzero(self._counts == at)[0]) for at in (self._count, count))
+        for place in range(low, high):
+            more, steps = self._losses[place + 1] - self._losses[place], self._counts[place + 1] - self._counts[place]
+            losses += [float(more / steps) if self._losses[place] < np.inf else 0.0] * int(steps)
         units = self._order[self._count : count].tolist()
-        loss = float(self._losses[np.flatnonzero(self._counts == count)[-1]])
-        more = loss - self._loss if loss != self._loss else 0.0
-        self._count, self._loss = count, loss
-        return units, more
+        self._count = count
+        return units, losses
