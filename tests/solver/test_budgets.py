@@ -104,7 +104,7 @@ def curves():
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(losses=curves(), flops=st.sampled_from((0.3, 0.5, 0.7)))
 def test_no_combination_of_the_tables_own_steps_loses_less(losses, flops):
     """Found by brute force; what lies between two steps may lose less still."""
