@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.prune import PruneResult as PruneResult
     from paddleprune.api.prune import prune as prune
+    from paddleprune.api.scoring import score_units as score_units
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
     from paddleprune.errors import PaddlePruneError as PaddlePruneError
@@ -60,6 +61,7 @@ _HOMES = {
     "prune_layer": "api.layer_prune",
     **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "plan", "shrink"), "api.layer_plans"),
     "PruneResult": "api.prune",
+    "score_units": "api.scoring",
     "op_rule": "graph.rules",
     "PaddlePruneError": "errors",
     "hookimpl": "hookspecs",

@@ -12,17 +12,25 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, field_val
 from paddleprune.errors import ConfigError
 from paddleprune.specs import Contract
 
-Criterion: TypeAlias = Literal["l1", "l2", "fpgm"]
+Criterion: TypeAlias = Literal["l1", "l2", "fpgm", "bn_scale", "lamp", "taylor", "obd"]
 """What ranks the units of a group."""
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
+FilterCriterion: TypeAlias = Literal["l1", "l2", "fpgm"]
+"""Those of them that look at each filter alone, or at a layer's filters; PaddleSlim has them, too."""
+FILTER_CRITERIA: tuple[FilterCriterion, ...] = get_args(FilterCriterion)
+DataCriterion: TypeAlias = Literal["taylor", "obd"]
+"""Those of them that need labelled samples and the training loss."""
+DATA_CRITERIA: tuple[DataCriterion, ...] = get_args(DataCriterion)
+GLOBAL_CRITERIA: tuple[Criterion, ...] = ("lamp", *DATA_CRITERIA)
+"""Those of them whose scores can be compared across groups."""
 EngineName: TypeAlias = Literal["native", "paddleslim"]
 """What finds a network's groups and removes their units."""
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The shares of a group's units that a sweep removes, unless the user says otherwise."""
 
-Order: TypeAlias = Literal["obs", "l1", "l2", "fpgm"]
-"""What puts units in order where no table does: Optimal Brain Surgeon, or a criterion at one ratio for all groups."""
+ORDERS: tuple[str, ...] = ("obs", *CRITERIA)
+"""What puts units in order where no table does: Optimal Brain Surgeon, or a criterion."""
 
 CostName: TypeAlias = Literal["flops", "params", "latency"]
 """What a network costs: FLOPs and parameters, and milliseconds of one image on this CPU."""
@@ -75,6 +83,16 @@ def _share(value: float) -> float:
     return value
 
 
+def _named(value: str, names: tuple[str, ...]) -> str:
+    if value not in names and not re.fullmatch(r"[\w.]+:\w+", value):
+        raise ValueError(f"must be {', '.join(names)} or package.module:function, not {value!r}")
+    return value
+
+
+CriterionName: TypeAlias = Annotated[str, AfterValidator(lambda value: _named(value, CRITERIA))]
+"""A criterion, or where a function of the user's own is: `package.module:function`."""
+OrderName: TypeAlias = Annotated[str, AfterValidator(lambda value: _named(value, ORDERS))]
+"""The same of orders."""
 Tolerance: TypeAlias = Annotated[float, AfterValidator(_tolerance)]
 """A share of the metric that may be lost."""
 Ratio: TypeAlias = Annotated[float, AfterValidator(_ratio)]
@@ -112,13 +130,19 @@ Device: TypeAlias = Annotated[str, AfterValidator(known_device)]
 """What computes."""
 
 
+GROUPS_HELP = "names, globs such as 'features.0.*', or the type of the layers that make them, such as type:Linear"
+
+
 class AnalyzeSettings(Contract):
     """Which entries of a table are measured, and with what."""
 
-    criterion: Criterion = Field("l1", description=f"which units go first: {', '.join(CRITERIA)}")
+    criterion: CriterionName = Field(
+        "l1",
+        description=f"which units go first: {', '.join(CRITERIA)}, or a function of yours, package.module:function",
+    )
     engine: EngineName = Field("native", description=f"what finds and removes the groups: {', '.join(ENGINES)}")
     ratios: tuple[Ratio, ...] = Field(RATIOS, description="shares of a group's units to remove")
-    exclude: tuple[str, ...] = Field((), description="groups to leave out: names, or globs such as 'features.0.*'")
+    exclude: tuple[str, ...] = Field((), description=f"groups to leave out: {GROUPS_HELP}")
     tolerance: tuple[Tolerance, ...] = Field(
         (), description="measure only what plans for these metric losses need; all entries if unset"
     )
@@ -137,6 +161,12 @@ USUAL_TOLERANCE = 0.05
 """What each group alone may lose, where a table is given and nothing is said."""
 REPAIRED_RATE = 0.25
 """What the usual learning rate is multiplied by where training goes on from a repaired network."""
+
+
+ORDER_HELP = (
+    "without a table, which units go first: obs (what a repair can do without); per cost saved: taylor, obd, lamp; at "
+    "one ratio for all groups: l1, l2, fpgm, bn_scale, or a function of yours, package.module:function"
+)
 
 
 class RepairSettings(Contract):
@@ -247,9 +277,7 @@ class Budget(Contract):
 class CutSettings(RepairSettings):
     """What goes first, and how what is left is repaired and measured."""
 
-    criterion: Order = Field(
-        "obs", description="without a table, which units go first: obs (what a repair can do without), l1, l2, fpgm"
-    )
+    criterion: OrderName = Field("obs", description=ORDER_HELP)
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )

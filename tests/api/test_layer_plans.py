@@ -295,7 +295,9 @@ def test_a_plan_says_what_is_wrong_with_its_ratios(layer: nn.Layer) -> None:
         paddleprune.plan(graph, "0.5")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="eval_metric_loss goes with a sensitivity table"):
         paddleprune.plan(graph, {"mix": 0.5}, eval_metric_loss=0.1)
-    with pytest.raises(ConfigError, match=r"unknown criterion 'l3'.*choose from fpgm, l1, l2"):
+    with pytest.raises(
+        ConfigError, match=r"unknown criterion 'l3'.*choose from bn_scale, fpgm, l1, l2, lamp, obd, taylor"
+    ):
         paddleprune.plan(graph, {"mix": 0.5}, criterion="l3")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="unknown engine 'slim'"):
         paddleprune.plan(graph, {"mix": 0.5}, engine="slim")  # type: ignore[arg-type]

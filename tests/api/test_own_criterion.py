@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from layer_nets import SPEC, contents, outputs
 from paddle import nn
 
 import paddleprune
+from paddleprune.api.calibration import labelled_batches, open_labelled
+from paddleprune.api.loading import open_model
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
+from paddleprune.registry import Registry
 from paddleprune.settings import Criterion
 
 
@@ -48,6 +52,64 @@ def test_a_function_is_a_criterion_known_by_its_name(layer: nn.Layer, tmp_path: 
     paddleprune.shrink(layer, paddleprune.load_plan(graph, tmp_path / "plan.json"))
     np.testing.assert_array_equal(layer.mix.weight.numpy(), weights[:, :10])
     np.testing.assert_allclose(outputs(layer), masked, atol=1e-5)
+
+
+def test_a_function_by_its_place_decides_on_the_command_line_too(
+    data: Path, work: Path, dense: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scores.py").write_text("def backwards(parameter, filters):\n    return -abs(filters).sum(1)\n")
+    words = (
+        "--data",
+        data,
+        "--flops",
+        0.7,
+        "--samples",
+        16,
+        "--criterion",
+        "scores:backwards",
+        "--only",
+        "type:Conv2D",
+    )
+    run("prune", dense, *words, "--save-dir", tmp_path / "cut", cwd=tmp_path)
+    assert json.loads((tmp_path / "cut" / "plan.json").read_text())["criterion"] == "backwards"
+
+
+@pytest.mark.slow
+def test_a_function_decides_from_python_too(data: Path, dense: Path, tmp_path: Path) -> None:
+    result = paddleprune.prune(
+        dense, eval_dataset=data, flops=0.7, samples=16, scorer=last_first, save_dir=tmp_path / "own"
+    )
+    assert result.plan.criterion == "last_first"
+    group = next(iter(result.plan.groups.values()))
+    assert group.keep == tuple(range(len(group.keep))), "the last ones have gone"
+
+
+def test_labelled_samples_are_never_those_of_the_evaluation(data: Path, dense: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="taylor needs labelled samples that evaluation doesn't use: give train_data"):
+        paddleprune.analyze(
+            dense, eval_dataset={"data_dir": data / "val"}, save_file=tmp_path / "no.json", criterion="taylor"
+        )
+    assert not (tmp_path / "no.json").exists()
+    registry = Registry.discover()
+    loaded = open_model(registry, dense)
+    drawn = open_labelled(registry, loaded, "taylor", None, data)
+    (_, labels), *_ = batches = labelled_batches(drawn, 7, 6)
+    assert len(drawn) == 3 * 16, "the training split"
+    assert [len(some) for _, some in batches] == [6, 1]
+    assert sorted(labels) == [0, 0, 1, 1, 2, 2], "evenly from the classes"
+
+
+@pytest.mark.slow
+def test_a_table_keeps_the_scores_that_ranked_its_units(data: Path, dense: Path, tmp_path: Path) -> None:
+    evaluation = {"data_dir": data / "val"}
+    words: dict[str, Any] = {"criterion": "taylor", "ratios": [0.5], "exclude": ["features.[2-9]*", "features.1[0-9]*"]}
+    tables = [
+        paddleprune.analyze(dense, eval_dataset=some, train_dataset=training, save_file=tmp_path / f"{i}.json", **words)
+        for i, (some, training) in enumerate([(data, None), (evaluation, data), (data, {"data_dir": data / "val"})])
+    ]
+    assert tables[0].scores == tables[1].scores != tables[2].scores
+    again = paddleprune.analyze(dense, eval_dataset=data, save_file=tmp_path / "0.json", **words)
+    assert again == tables[0]
 
 
 def l1(parameter: str, filters: Array) -> Array:

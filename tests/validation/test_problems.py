@@ -107,7 +107,12 @@ def refusals(model: type[BaseModel], name: str, value: Any) -> Iterator[str]:
         ),
         (AnalyzeRun, {"time_budget": "1.2.3m"}, "`time_budget` must be a time such as 90s, 10m or 2h, not '1.2.3m'"),
         (AnalyzeRun, {"memory": "5 gigs"}, "`memory` must be a size, such as 500MB or 2GB, not '5 gigs'"),
-        (AnalyzeRun, {"criterion": "l3"}, "`criterion` must be 'l1', 'l2' or 'fpgm', not 'l3'"),
+        (AnalyzeRun, {"engine": "slim"}, "`engine` must be 'native' or 'paddleslim', not 'slim'"),
+        (
+            AnalyzeRun,
+            {"criterion": "l3"},
+            "`criterion` must be l1, l2, fpgm, bn_scale, lamp, taylor, obd or package.module:function, not 'l3'",
+        ),
         (TrainRun, {"eval_dataset": 5}, "`eval_dataset` must be a path, or hold names and their values, not 5"),
         (TrainRun, {"lr_decay_epochs": ["a"]}, "`lr_decay_epochs`, entry 1 must be a whole number, not 'a'"),
         (TrainRun, {"lr_decay_epochs": [6, 4]}, "`lr_decay_epochs` must be positive and ascending, such as 30, 60, 90"),

@@ -6,9 +6,12 @@ import pickle
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from paddleprune.api.calibration import open_labelled
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, graph_of_loaded, open_model
+from paddleprune.api.scoring import SAMPLES, named_function, score_by
 from paddleprune.console import say
 from paddleprune.engines import Engine, NativeEngine, left_whole, open_engine
 from paddleprune.errors import ConfigError
@@ -20,6 +23,7 @@ from paddleprune.registry import Registry
 from paddleprune.sensitivity import (
     DataMeasurer,
     Identity,
+    Importance,
     Measurer,
     Question,
     SensitivityTable,
@@ -29,13 +33,13 @@ from paddleprune.sensitivity import (
     model_digest,
     sweep,
 )
-from paddleprune.sensitivity.estimate import BATCH
 from paddleprune.sensitivity.estimate import estimate as estimate_rises
+from paddleprune.sensitivity.gradients import BATCH
 from paddleprune.sensitivity.kept import Kept, writing_table
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score
 from paddleprune.sensitivity.sweep import checked_ratios
-from paddleprune.settings import RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
+from paddleprune.settings import DATA_CRITERIA, RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
 from paddleprune.training import LoadedModel, read_info, select_device
 from paddleprune.validation import SETTING, validated
 
@@ -50,7 +54,8 @@ def analyze(
     *,
     eval_dataset: Data,
     save_file: str | Path,
-    criterion: Criterion | Scorer = "l1",
+    train_dataset: Data | None = None,
+    criterion: Criterion | str | Scorer = "l1",
     engine: EngineName = "native",
     ratios: Sequence[float] = RATIOS,
     exclude: str | Sequence[str] = (),
@@ -74,12 +79,15 @@ def analyze(
         eval_dataset: the data to measure on: a folder in the task's layout, the fields of its dataset
             config, or a Dataset.
         save_file: where the table goes, or is.
-        criterion: which units of a group go first: "l1", "l2" or "fpgm"; or a function of your own, as
-            `paddleprune.interfaces.Scorer` says.
+        train_dataset: what the criteria "taylor" and "obd" draw labelled samples from, preprocessed as for evaluation;
+            by default the training split of `eval_dataset`, if that is a folder.
+        criterion: which units of a group go first: "l1", "l2", "fpgm", "bn_scale", "lamp", "taylor" or "obd"; or a
+            function of your own, as `paddleprune.interfaces.Scorer` says, or its place, "package.module:function".
         engine: what finds the groups and removes their units: "native", or "paddleslim", which must be
             installed, finds fewer groups, and measures them without compiling the network.
         ratios: shares of a group's units to remove, each between 0 and 1.
-        exclude: groups to leave out, by name or by glob (`features.0.*`).
+        exclude: groups to leave out, by name, by glob (`features.0.*`) or by the type of the layers that make them
+            (`type:Linear`).
         tolerance: metric losses below 1 that plans will be made for. Only the entries that decide about them are
             measured on all samples; the plans are those of the whole table, the other entries are estimates.
         until_loss: the same for every tolerance up to this one.
@@ -106,7 +114,10 @@ def analyze(
         "time_budget": time_budget,
         "workers": workers,
     }
+    if isinstance(criterion, str):
+        values["criterion"] = criterion
     chosen = validated(AnalyzeSettings, {**values, "estimate": estimate}, "analyze", SETTING)
+    ranking = named_function(criterion) or criterion
     if estimate is not None and engine != "native":
         raise ConfigError(f'estimate="taylor" follows the native graph; leave `engine` out (got {engine!r})')
     question, where, shares = (
@@ -116,7 +127,19 @@ def analyze(
     )
     read_info(as_path(checkpoint))  # is it one?
     kept = (free_memory() // 4 if memory is None else memory) // workers
-    job = _Job(checkpoint, eval_dataset, criterion, engine, batch_size, kept, device, question, chosen.time_budget)
+    scored = _scored(where, criterion)
+    job = _Job(
+        checkpoint,
+        eval_dataset,
+        train_dataset,
+        scored or ranking,
+        engine,
+        batch_size,
+        kept,
+        device,
+        question,
+        chosen.time_budget,
+    )
     with writing_table(where):
         opened = job.open()
         _try(opened)
@@ -126,13 +149,14 @@ def analyze(
             samples=len(opened.batches.dataset),
             metric=opened.metric.primary,
             higher_is_better=opened.metric.higher_is_better,
-            criterion=criterion_name(criterion),
+            criterion=criterion_name(opened.criterion),
             engine=engine,
             estimated=estimate,
         )
-        whole = left_whole(opened.engine, exclude)
+        whole = left_whole(opened.engine, opened.loaded.layer, exclude)
         groups = [group for group in opened.engine.groups if group.name not in whole]
-        job = replace(job, kept=Kept.beside(where, identity))
+        job = replace(job, kept=Kept.beside(where, identity), criterion=opened.criterion, training=None)
+        scores = opened.criterion.scores if isinstance(opened.criterion, Importance) else None
         with kept_heap():
             measurer: Measurer
             if estimate is not None:
@@ -143,11 +167,21 @@ def analyze(
                 _check_picklable(job)
                 dense = opened.measurer(question, None)
                 measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
-            table = sweep(groups, measurer, identity, ratios=shares, question=question, save_file=where)
+            table = sweep(
+                groups, measurer, identity, ratios=shares, question=question, save_file=where, ranked_by=scores
+            )
     note = None if estimate else left_out(table, groups, shares, question)
     if note:
         say(note)
     return table
+
+
+def _scored(file: Path, criterion: Any) -> Importance | None:
+    """The units' scores by this criterion, where a table holds them that is to be continued."""
+    table = SensitivityTable.load(file) if file.exists() else None
+    if table is None or table.scores is None or table.criterion != criterion:
+        return None
+    return Importance(table.criterion, table.scores)
 
 
 def _try(opened: _Opened) -> None:
@@ -164,6 +198,7 @@ class _Opened:
     registry: Registry
     loaded: LoadedModel
     engine: Engine
+    criterion: Criterion | Scorer | Importance
     metric: Metric
     batches: Batches
 
@@ -178,7 +213,8 @@ class _Job:
 
     checkpoint: str | Path
     data: Data
-    criterion: Criterion | Scorer
+    training: Data | None
+    criterion: Any
     engine: EngineName
     batch_size: int
     memory: int
@@ -193,9 +229,13 @@ class _Job:
         registry = Registry.discover()
         loaded = open_model(registry, self.checkpoint)
         evaluation = evaluation_of(registry, loaded, self.data)
-        engine = open_engine(self.engine, loaded.layer, graph_of_loaded(registry, loaded), self.criterion)
+        graph, criterion = graph_of_loaded(registry, loaded), self.criterion
+        if criterion in DATA_CRITERIA and self.engine == "native":
+            labelled = open_labelled(registry, loaded, criterion, self.training, self.data)
+            criterion = score_by(registry, loaded, graph, criterion, labelled, SAMPLES)
+        engine = open_engine(self.engine, loaded.layer, graph, criterion)
         batches = Batches(evaluation.dataset, self.batch_size, self.memory)
-        return _Opened(registry, loaded, engine, evaluation.metric, batches)
+        return _Opened(registry, loaded, engine, criterion, evaluation.metric, batches)
 
     def measurer(self) -> Measurer:
         """What a process of its own measures with."""

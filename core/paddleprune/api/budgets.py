@@ -18,7 +18,7 @@ from paddleprune.pruning import Plan
 from paddleprune.repair import Record
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.sensitivity.scores import Score
-from paddleprune.settings import Budget, CostName, PruneSettings
+from paddleprune.settings import GLOBAL_CRITERIA, Budget, CostName, PruneSettings
 from paddleprune.solver import (
     Ceiling,
     Costs,
@@ -29,6 +29,7 @@ from paddleprune.solver import (
     UnitPath,
     amount,
     check_reach,
+    order_by_importance,
     order_by_table,
     order_units,
     uniform_order,
@@ -89,10 +90,11 @@ def paths_for(
 
     Units go in the order of what a repair can do without, each for what it saves. With a table its losses may say how
     many of each group, instead: the metric knows better what matters, the samples how much a repair gives back, and
-    which of the two counts for more depends on the network. By a criterion alone it is one ratio for all groups.
+    which of the two counts for more depends on the network. By a criterion alone it is one ratio for all groups, unless
+    its scores can be compared across them: then those go that matter least for what they save.
 
     Args:
-        engine: the engine of the network, with the table's criterion if there is a table.
+        engine: the engine of the network, with the table's criterion if there is a table, or that of the order.
         layer: the dense network.
         graph: its channel graph.
         costs: of the network.
@@ -120,8 +122,12 @@ def paths_for(
             groups = engine.groups if units is None else reranked(engine.groups, units)
             criterion = None if units is None else units.criterion
             by_table.append(order_by_table(groups, table, costs, counts, whole, criterion))
-    uniform = [] if by_units or by_table else [uniform_order(engine.groups, engine.criterion, whole)]
-    best = [_least_loss(orders, costs, ceiling) for orders in (by_table, by_units, uniform) if orders]
+    by_criterion: list[Order] = []
+    if not by_units and not by_table:
+        by_criterion = [uniform_order(engine.groups, engine.criterion, whole)]
+        if engine.criterion in GLOBAL_CRITERIA:
+            by_criterion = [order_by_importance(graph, engine.importance, costs, counts, whole) for counts in counted]
+    best = [_least_loss(orders, costs, ceiling) for orders in (by_table, by_units, by_criterion) if orders]
     if best[-1].unscored:
         say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best[-1].unscored)}")
     return [UnitPath(graph, order, costs, ceiling, asked.round_to) for order in best]

@@ -1,4 +1,4 @@
-"""The samples that a repair is made from: training images as evaluation preprocesses them."""
+"""The samples that a repair, or a criterion, is made from: training images as evaluation preprocesses them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from paddleprune.api.data import Data, open_plain
+from paddleprune.api.loading import check_labels
 from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Array, Dataset
+from paddleprune.interfaces import Array, Batch, Dataset, Sample
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.registry import Registry
 from paddleprune.training import LoadedModel
@@ -43,6 +44,46 @@ def open_calibration(
     return open_plain(registry, info.task, given, loaded.options, info.transforms)
 
 
+def open_labelled(
+    registry: Registry, loaded: LoadedModel, criterion: str, training: Data | None, evaluation: Data
+) -> Dataset:
+    """What a criterion's labelled samples are drawn from: training data as evaluation preprocesses it.
+
+    Args:
+        registry: knows the task.
+        loaded: the model, with its preprocessing.
+        criterion: what wants them, for the message.
+        training: the training data.
+        evaluation: the evaluation data; of a folder the training split is taken, otherwise.
+
+    Raises:
+        ConfigError: neither of them can be used, or has other classes than the model.
+        DataError: naming the file or line.
+    """
+    given = evaluation if training is None and isinstance(evaluation, (str, Path)) else training
+    if given is None:
+        raise ConfigError(f"{criterion} needs labelled samples that evaluation doesn't use: give train_dataset")
+    info = loaded.info
+    dataset = open_plain(registry, info.task, given, loaded.options, info.transforms)
+    check_labels(dataset, info.labels, "the checkpoint")
+    return dataset
+
+
+def labelled_batches(dataset: Dataset, count: int, size: int) -> list[Batch]:
+    """Some samples of a dataset with their labels, in batches; always the same ones.
+
+    Args:
+        dataset: what to draw from.
+        count: how many samples, at most, as for `calibration_inputs`.
+        size: samples a batch.
+
+    Raises:
+        DataError: it has no samples, or one can't be read.
+    """
+    samples = _drawn(dataset, count)
+    return [dataset.collate(samples[start : start + size]) for start in range(0, len(samples), size)]
+
+
 def calibration_inputs(dataset: Dataset, count: int) -> tuple[Array, ...]:
     """The model's inputs for some samples of a dataset, [N, ...] each; always the same ones.
 
@@ -53,11 +94,14 @@ def calibration_inputs(dataset: Dataset, count: int) -> tuple[Array, ...]:
     Raises:
         DataError: it has no samples, or one can't be decoded.
     """
+    return dataset.collate(_drawn(dataset, count))[0]
+
+
+def _drawn(dataset: Dataset, count: int) -> list[Sample]:
     if not len(dataset):
         raise DataError("the calibration dataset has no samples; a repair needs some (200 suffice)")
     with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
-        samples = list(pool.map(dataset.__getitem__, choose(dataset, count)))
-    return dataset.collate(samples)[0]
+        return list(pool.map(dataset.__getitem__, choose(dataset, count)))
 
 
 def choose(dataset: Dataset, count: int) -> list[int]:

@@ -12,7 +12,7 @@ from paddleprune.api.cutting import cut_and_repaired
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.api.meter import Meter, halves
-from paddleprune.api.pruning import Wish, workbench
+from paddleprune.api.pruning import Wish, wished, workbench
 from paddleprune.errors import ConfigError
 from paddleprune.files import check_writable, user_path
 from paddleprune.interfaces import Scorer
@@ -49,9 +49,9 @@ def front(
         save_dir: gets `front.json`, `front.png` and a plan for each point, `plan_0.50.json`.
         train_dataset, calibration: what the repairs' samples are drawn from, as for `prune`.
         sensitivities_file: the table whose losses say how many units of each group go, as for `prune`.
-        exclude: groups that stay whole, by name or by glob.
+        exclude: groups that stay whole, by name, by glob or by type, as for `prune`.
         only: the groups that may be pruned, if not all.
-        scorer: the function that ranked the table's units, where it was one of your own.
+        scorer: a function of your own that ranks the units, or ranked those of the table.
         **settings: any field of `FrontSettings`: by (flops, params or latency, the cost along the front), shares (what
             may stay of it, a point each; what can't be reached is left out), criterion, samples, ridge, memory,
             round_to, batch_size, device, threads, onednn.
@@ -72,7 +72,9 @@ def front(
     evaluation = evaluation_of(registry, loaded, eval_dataset)
     samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-    bench = workbench(registry, loaded, evaluation, Wish(chosen, table, exclude, only, scorer, samples))
+    wish = Wish(chosen, table, exclude, only, scorer, calibration=samples)
+    wish = wished(registry, loaded, wish, train_dataset, eval_dataset)
+    chosen, bench = wish.settings, workbench(registry, loaded, evaluation, wish)
     priced = Priced.of(bench.layer, bench.engine, chosen)
     paths, judge = bench.paths(priced, chosen), evaluation.dataset
     path = paths[0]

@@ -11,11 +11,11 @@ from paddleprune.interfaces import Scorer
 from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
-from paddleprune.sensitivity.criteria import criterion_name
+from paddleprune.sensitivity.importance import criterion_name
 from paddleprune.sensitivity.imported import ImportedTable, table_from
 from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.unpickle import read_losses
-from paddleprune.settings import Criterion
+from paddleprune.settings import FilterCriterion
 
 
 def import_table(
@@ -24,7 +24,7 @@ def import_table(
     model: str | Path,
     save_file: str | Path,
     shapes: str | Path | None = None,
-    criterion: Criterion | Scorer = "l1",
+    criterion: FilterCriterion | Scorer = "l1",
 ) -> ImportedTable:
     """Turn the pickled sensitivities of PaddleX 1.3 or PaddleSlim into a table for `train`.
 

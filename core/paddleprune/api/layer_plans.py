@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from paddle import nn
 
@@ -22,7 +22,7 @@ from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
-from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
+from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
 from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings
 from paddleprune.solver import solve
 from paddleprune.validation import SETTING, validated
@@ -94,7 +94,7 @@ def plan(
     threads: int | None = None,
     onednn: bool = True,
     calibration: Any = None,
-    criterion: Criterion | Scorer | None = None,
+    criterion: Literal["obs"] | Criterion | Scorer | Importance | None = None,
     round_to: int = 1,
     engine: EngineName | None = None,
     eval_metric_loss: float | None = None,
@@ -116,13 +116,16 @@ def plan(
         onednn: whether the latency is that with oneDNN.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward: those units then go first
             that a repair with the same inputs can do without.
-        criterion: what makes a unit matter: "l1", the default, "l2" or "fpgm", or a function of your own, as
-            `paddleprune.interfaces.Scorer` says; a table brings its own, and wants the function if it was one.
+        criterion: what makes a unit matter: "l1", the default, "l2", "fpgm", "bn_scale" or "lamp"; a function of your
+            own, as `paddleprune.interfaces.Scorer` says; or what `score_units` gave for "taylor" or "obd". Within a
+            budget it takes the place of what `calibration` says ("obs"), which then has no part in the plan. A table
+            brings its own, and wants the function if it was one.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more; a group where
             that can't be stays whole.
         engine: what carries the plan out: "native", the default, or "paddleslim"; a table brings its own.
         eval_metric_loss: with a table, the share of the metric that each group alone may lose; 0.05 by default.
-        exclude: groups that stay whole, by name or by glob (`features.0.*`).
+        exclude: groups that stay whole, by name, by glob (`features.0.*`) or by the type of the layers that make them
+            (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
 
     Raises:
@@ -135,17 +138,20 @@ def plan(
     given = {"flops": flops, "params": params, "latency": latency, "threads": threads, "onednn": onednn}
     given |= {"eval_metric_loss": eval_metric_loss, "round_to": round_to}
     asked = validated(PruneSettings, given, "plan", SETTING)
+    ranking = None if isinstance(criterion, str) and criterion == "obs" else criterion
     if isinstance(what, SensitivityTable):
-        chosen = _engine_of_table(graph, what, criterion, engine)
-        whole = left_whole(chosen, exclude, only)
+        chosen = _engine_of_table(graph, what, ranking, engine)
+        whole = left_whole(chosen, graph.layer, exclude, only)
         if asked.limits:
             return _within(graph, chosen, asked, whole, table=what, calibration=calibration)
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         return LayerPlan(graph, _bound(solve(chosen, what, tolerance, round_to, whole), graph), chosen)
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
-    chosen = open_engine(engine or "native", graph.layer, graph.channels, criterion or "l1")
-    whole = left_whole(chosen, exclude, only)
+    chosen = open_engine(engine or "native", graph.layer, graph.channels, ranking or "l1")
+    if ranking is not None:
+        asked = asked.model_copy(update={"criterion": criterion_name(ranking)})
+    whole = left_whole(chosen, graph.layer, exclude, only)
     if asked.limits:
         if what is not None:
             raise ConfigError(f"give ratios or a budget, not both: leave {next(iter(asked.limits))} out, or the ratios")
@@ -192,7 +198,10 @@ def _within(
 
 
 def _engine_of_table(
-    graph: LayerGraph, table: SensitivityTable, criterion: Criterion | Scorer | None, engine: EngineName | None
+    graph: LayerGraph,
+    table: SensitivityTable,
+    criterion: Criterion | Scorer | Importance | None,
+    engine: EngineName | None,
 ) -> Engine:
     """The engine that measured a table, with its criterion.
 
@@ -205,7 +214,7 @@ def _engine_of_table(
         raise ConfigError(
             f"the table was measured with the engine {identity.engine!r}, not {engine!r}; leave engine out"
         )
-    ranking = criterion_of(identity.criterion, criterion)
+    ranking = criterion_of(table, criterion)
     table.check_model(model_digest(graph.layer), "the table")
     return open_engine(identity.engine, graph.layer, graph.channels, ranking)
 

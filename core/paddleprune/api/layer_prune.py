@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from paddle import nn
 
@@ -16,9 +16,9 @@ from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Scorer
 from paddleprune.repair import record
-from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
+from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
 from paddleprune.sensitivity.scores import Score, metric_loss
-from paddleprune.settings import PruneSettings
+from paddleprune.settings import Criterion, PruneSettings
 from paddleprune.validation import SETTING, validated
 
 
@@ -29,7 +29,7 @@ def prune_layer(
     calibration: Any,
     judge: Callable[[nn.Layer], float] | None = None,
     table: SensitivityTable | None = None,
-    criterion: Scorer | None = None,
+    criterion: Literal["obs"] | Criterion | Scorer | Importance = "obs",
     higher_is_better: bool = True,
     **settings: Any,
 ) -> LayerPlan:
@@ -43,7 +43,10 @@ def prune_layer(
             they are those that the search saw, and a little optimistic.
         table: what `analyze_layer` measured: its losses then say how many units of each group go. Within a group those
             go first that a repair can do without.
-        criterion: the function that ranked the units of `table`, where it was one of your own.
+        criterion: without a table, which units go first: "obs", those that a repair can do without; for what they
+            save, "lamp", or what `score_units` gave for "taylor" or "obd"; at one ratio for all groups "l1", "l2",
+            "fpgm", "bn_scale", or a function of your own. With a table, the function that ranked its units, where it
+            was one of your own.
         higher_is_better: the metric's direction.
         **settings: the budget and the rest, as `prune` takes them: flops, params, max_loss, save, ridge, memory,
             round_to.
@@ -56,7 +59,9 @@ def prune_layer(
         PlanError: no cut is within the budget; the message says what can be had.
         CertificateError: the cut layer doesn't compute what the masked one does.
     """
-    chosen = validated(PruneSettings, settings, "prune", SETTING)
+    ranking = None if isinstance(criterion, str) and criterion == "obs" else criterion
+    order = "obs" if ranking is None else criterion_name(ranking)
+    chosen = validated(PruneSettings, settings, "prune", SETTING).model_copy(update={"criterion": order})
     if chosen.max_loss is None and not chosen.limits:
         raise ConfigError("say what is wanted: max_loss, such as 0.02, or flops or params, such as 0.5")
     graph.check_current()
@@ -64,10 +69,9 @@ def prune_layer(
     if table is not None:
         table.check_model(model_digest(layer), "the table")
     if table is not None:
-        ranking = criterion_of(table.identity.criterion, criterion)
-        engine = open_engine(table.identity.engine, layer, channels, ranking)
+        engine = open_engine(table.identity.engine, layer, channels, criterion_of(table, ranking))
     else:
-        engine = open_engine("native", layer, channels, "l1")
+        engine = open_engine("native", layer, channels, ranking or "l1")
     seen = record(layer, read_probe(calibration), chosen.memory)
     cutter = Cutter(layer, channels, engine, seen, chosen.ridge, graph.probe)
     measure = _measured(layer, evaluate, higher_is_better)

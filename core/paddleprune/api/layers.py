@@ -20,7 +20,7 @@ from paddleprune.graph.tensors import named_tensors, not_finite, unwrapped
 from paddleprune.graph.walker import Attention
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import protect_hard_coded
-from paddleprune.sensitivity import Identity, SensitivityTable, criterion_name, model_digest, sweep
+from paddleprune.sensitivity import Identity, Importance, SensitivityTable, criterion_name, model_digest, sweep
 from paddleprune.sensitivity.kept import writing_table
 from paddleprune.sensitivity.measuring import Known, Scores
 from paddleprune.sensitivity.scores import Score, metric_loss
@@ -67,14 +67,16 @@ class LayerGraph:
         return describe(self.channels)
 
     @contextmanager
-    def masked(self, ratios: Mapping[str, float], criterion: Criterion | Scorer = "l1") -> Iterator[nn.Layer]:
+    def masked(
+        self, ratios: Mapping[str, float], criterion: Criterion | Scorer | Importance = "l1"
+    ) -> Iterator[nn.Layer]:
         """While open, the layer computes what it would without those shares of the groups' units.
 
         Afterwards it is restored bit for bit.
 
         Args:
             ratios: group name -> share of its units; the least important ones go.
-            criterion: what makes a unit matter: a name, or a function of your own.
+            criterion: what makes a unit matter: a name, a function of your own, or what `score_units` gave.
 
         Raises:
             UnknownNameError: a name isn't a group of the layer.
@@ -144,7 +146,7 @@ def analyze_layer(
     graph: LayerGraph,
     evaluate: Callable[[nn.Layer], float],
     *,
-    criterion: Criterion | Scorer = "l1",
+    criterion: Criterion | Scorer | Importance = "l1",
     ratios: Sequence[float] = RATIOS,
     exclude: str | Sequence[str] = (),
     higher_is_better: bool = True,
@@ -157,10 +159,12 @@ def analyze_layer(
         graph: the traced layer.
         evaluate: gives the metric of the layer, which is in evaluation mode and lacks the units meanwhile: masked,
             or shrunk where a mask isn't exact. It must leave the weights alone.
-        criterion: which units of a group go first: "l1", "l2" or "fpgm"; or a function of your own, as
-            `paddleprune.interfaces.Scorer` says.
+        criterion: which units of a group go first: "l1", "l2", "fpgm", "bn_scale" or "lamp"; a function of your own,
+            as `paddleprune.interfaces.Scorer` says; or what `score_units` gave for "taylor" or "obd", which the table
+            keeps.
         ratios: shares of a group's units, each between 0 and 1.
-        exclude: groups to leave out, by name or by glob (`features.0.*`).
+        exclude: groups to leave out, by name, by glob (`features.0.*`) or by the type of the layers that make them
+            (`type:Linear`).
         higher_is_better: the metric's direction.
         save_file: where the table goes, or is: the same call continues it. It knows the layer by its weights, but
             not what `evaluate` does: use another file for other data or another metric.
@@ -184,12 +188,13 @@ def analyze_layer(
         engine=engine,
     )
     was_training, where = layer.training, None if save_file is None else user_path(save_file)
-    whole = left_whole(chosen, exclude)
+    whole = left_whole(chosen, layer, exclude)
     groups = [group for group in chosen.groups if group.name not in whole]
     try:
         with writing_table(where) if where is not None else nullcontext():
             measurer = _Called(layer, chosen, evaluate, identity)
-            return sweep(groups, measurer, identity, ratios=ratios, save_file=where)
+            scores = criterion.scores if isinstance(criterion, Importance) else None
+            return sweep(groups, measurer, identity, ratios=ratios, save_file=where, ranked_by=scores)
     finally:
         layer.train() if was_training else layer.eval()
 

@@ -10,7 +10,7 @@ from typing import Any
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
-from paddleprune.api.pruning import Wish, cut_and_repair
+from paddleprune.api.pruning import Wish, cut_and_repair, wished
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
@@ -53,7 +53,7 @@ def prune(
     overwrite: bool = False,
     **settings: Any,
 ) -> PruneResult:
-    """Cut a trained model to a budget and repair it in closed form; no training, no labels of training data.
+    """Cut a trained model to a budget and repair it in closed form, without training.
 
     With `flops` or `params` so much is cut that every limit is met, with the least expected loss. With `max_loss`
     alone the largest cut is searched whose joint loss, measured on half of the evaluation samples after the
@@ -64,15 +64,17 @@ def prune(
         checkpoint: a checkpoint folder.
         eval_dataset: measures: a folder in the task's layout, the fields of its dataset config, or a Dataset.
         save_dir: gets `best_model/` and `plan.json`.
-        train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation; by default the training
-            split of `eval_dataset`, if that is a folder.
+        train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation, and with their labels
+            those that the criteria "taylor" and "obd" look at; by default the training split of `eval_dataset`, if
+            that is a folder.
         calibration: other samples for the repair, instead; without labels is fine.
         sensitivities_file: the table that `analyze` measured of the checkpoint. Its losses may then say how many units
             of each group go: of that plan and the one without a table the better is taken, measured on half of the
             evaluation samples. Within a group those go first that a repair can do without.
-        exclude: groups that stay whole, by name or by glob (`features.0.*`).
+        exclude: groups that stay whole, by name, by glob (`features.0.*`) or by the type of the layers that make them
+            (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
-        scorer: the function that ranked the table's units, where it was one of your own.
+        scorer: a function of your own that ranks the units, or ranked those of the table.
         overwrite: replace a model that `save_dir` holds, once the new one is there.
         **settings: any field of `PruneSettings`: flops, params, max_loss, save, eval_metric_loss, criterion, samples,
             ridge, memory, round_to, batch_size, device.
@@ -98,7 +100,9 @@ def prune(
         evaluation = evaluation_of(registry, loaded, eval_dataset)
         samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
         table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-        plan, value = cut_and_repair(registry, loaded, evaluation, Wish(chosen, table, exclude, only, scorer, samples))
+        wish = Wish(chosen, table, exclude, only, scorer, calibration=samples)
+        wish = wished(registry, loaded, wish, train_dataset, eval_dataset)
+        plan, value = cut_and_repair(registry, loaded, evaluation, wish)
         metrics = {evaluation.metric.primary: value}
         save_checkpoint(best, loaded.layer, loaded.info.model_copy(update={"metrics": metrics}), plan)
         plan.save(folder / "plan.json")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paddle import nn
 
 from paddleprune.api.budgets import Priced, decide, paths_for
-from paddleprune.api.calibration import calibration_inputs
+from paddleprune.api.calibration import calibration_inputs, open_labelled
 from paddleprune.api.cutting import Cutter, carry_out
+from paddleprune.api.data import Data
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
 from paddleprune.api.meter import Meter, halves
+from paddleprune.api.scoring import named_function, score_by
 from paddleprune.console import counted, say
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError
@@ -22,8 +24,16 @@ from paddleprune.interfaces import Dataset, Scorer, read_sample
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.repair import Record, heads_of, record
-from paddleprune.sensitivity import Prunable, Question, SensitivityTable, criterion_of, model_digest, unsure
-from paddleprune.settings import USUAL_TOLERANCE, PruneSettings
+from paddleprune.sensitivity import (
+    Prunable,
+    Question,
+    SensitivityTable,
+    criterion_name,
+    criterion_of,
+    model_digest,
+    unsure,
+)
+from paddleprune.settings import DATA_CRITERIA, USUAL_TOLERANCE, PruneSettings
 from paddleprune.solver import Path as PlanPath
 from paddleprune.solver import solve
 from paddleprune.specs import FamilyOptions
@@ -42,7 +52,8 @@ class Wish:
         table_file: the sensitivity table; None to order the units otherwise, within a budget.
         exclude: groups that stay whole, by name or glob.
         only: if there are any, the groups that may be pruned; all others stay whole.
-        criterion: the function that ranked the table's units, where it was one of the user's own.
+        criterion: a function of the user's own that ranks the units, or ranked those of the table.
+        labelled: what labelled samples are drawn from, where the settings' criterion needs some.
         calibration: what the repair's samples are drawn from; None for no repair.
         heads: whether the layers that give the outputs are refitted, too. Training that follows fits them better.
     """
@@ -52,6 +63,7 @@ class Wish:
     exclude: str | Sequence[str] = ()
     only: str | Sequence[str] = ()
     criterion: Scorer | None = None
+    labelled: Dataset | None = None
     calibration: Dataset | None = None
     heads: bool = True
 
@@ -100,6 +112,37 @@ class Workbench:
         )
 
 
+def wished(
+    registry: Registry,
+    loaded: LoadedModel,
+    wish: Wish,
+    training: Data | None,
+    evaluation: Data,
+) -> Wish:
+    """A wish with all that its criterion needs: labelled samples, or the function that it names.
+
+    Args:
+        registry: knows the task.
+        loaded: the model.
+        wish: how to prune.
+        training: the training data.
+        evaluation: the evaluation data.
+
+    Raises:
+        ConfigError: there is no such function, or no training data.
+        DataError: naming the file or line.
+    """
+    order = wish.settings.criterion
+    if wish.table_file is None and wish.criterion is None and order in DATA_CRITERIA:
+        return replace(wish, labelled=open_labelled(registry, loaded, order, training, evaluation))
+    function = wish.criterion or named_function(order)
+    if function is None:
+        return wish
+    return replace(
+        wish, criterion=function, settings=wish.settings.model_copy(update={"criterion": criterion_name(function)})
+    )
+
+
 def workbench(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> Workbench:
     """Trace a model, read its table, and run it on the calibration samples.
 
@@ -108,13 +151,13 @@ def workbench(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, w
     """
     layer, graph = loaded.layer, graph_of_loaded(registry, loaded)
     table = _table(loaded, wish)
-    engine = _engine(loaded, graph, table, wish)
+    engine = _engine(registry, loaded, graph, table, wish)
     seen = None
     if wish.calibration is not None:
         seen = record(layer, calibration_inputs(wish.calibration, wish.settings.samples), wish.settings.memory)
     leave = frozenset() if wish.heads else heads_of(graph)
     cutter = Cutter(layer, graph, engine, seen, wish.settings.ridge, _probe(evaluation.dataset), leave)
-    return Workbench(layer, graph, engine, table, left_whole(engine, wish.exclude, wish.only), seen, cutter)
+    return Workbench(layer, graph, engine, table, left_whole(engine, layer, wish.exclude, wish.only), seen, cutter)
 
 
 def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> tuple[Plan, float]:
@@ -164,12 +207,15 @@ def _table(loaded: LoadedModel, wish: Wish) -> SensitivityTable | None:
     return table
 
 
-def _engine(loaded: LoadedModel, graph: ChannelGraph, table: SensitivityTable | None, wish: Wish) -> Engine:
+def _engine(
+    registry: Registry, loaded: LoadedModel, graph: ChannelGraph, table: SensitivityTable | None, wish: Wish
+) -> Engine:
     if table is not None:
-        ranking = criterion_of(table.identity.criterion, wish.criterion)
-        return open_engine(table.identity.engine, loaded.layer, graph, ranking)
-    order = wish.settings.criterion
-    return open_engine("native", loaded.layer, graph, "l1" if order == "obs" else order)
+        return open_engine(table.identity.engine, loaded.layer, graph, criterion_of(table, wish.criterion))
+    ranking: Any = wish.criterion or wish.settings.criterion
+    if wish.labelled is not None:
+        ranking = score_by(registry, loaded, graph, ranking, wish.labelled, wish.settings.samples)
+    return open_engine("native", loaded.layer, graph, "l1" if ranking == "obs" else ranking)
 
 
 def _probe(dataset: Dataset) -> Sequence[Any]:

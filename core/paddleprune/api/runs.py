@@ -7,7 +7,17 @@ from typing import Any
 
 from pydantic import Field
 
-from paddleprune.settings import AnalyzeSettings, Budget, Device, FrontSettings, PruneSettings, TrainSettings
+from paddleprune.settings import (
+    GROUPS_HELP,
+    ORDER_HELP,
+    AnalyzeSettings,
+    Budget,
+    Device,
+    FrontSettings,
+    OrderName,
+    PruneSettings,
+    TrainSettings,
+)
 from paddleprune.specs import Contract
 
 _DATASET = "the fields of the task's dataset (run file), or a folder; instead of `data`"
@@ -32,12 +42,11 @@ class _ModelRun(_DataRun, Budget):
         None, description="table of pretrain_weights: prune with it, then train; eval_metric_loss is 0.05 if unset"
     )
     repair: bool = Field(True, description="repair the cut network before training goes on from it")
+    criterion: OrderName | None = Field(None, description=f"{ORDER_HELP} [default: obs]")
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
-    exclude: tuple[str, ...] = Field(
-        (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
-    )
+    exclude: tuple[str, ...] = Field((), description=f"groups that pruning leaves whole: {GROUPS_HELP}")
     only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")
     overwrite: bool = Field(False, description="remove an earlier run in save_dir, and start again")
@@ -56,12 +65,19 @@ class TrainRun(TrainSettings, _ModelRun):
 class AnalyzeRun(AnalyzeSettings, _DataRun):
     """`paddleprune analyze`."""
 
+    train_dataset: Path | dict[str, Any] | None = Field(
+        None, description=f"what taylor and obd draw labelled samples from: {_DATASET}"
+    )
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
+
+    def train_data(self) -> Any:
+        """What labelled samples are drawn from: `train_dataset`, or `data`."""
+        return self.data if self.train_dataset is None else self.train_dataset
 
 
 class _CutRun(_DataRun):
     train_dataset: Path | dict[str, Any] | None = Field(
-        None, description=f"what the repair's samples are drawn from: {_DATASET}"
+        None, description=f"what the samples of the repair, taylor and obd are drawn from: {_DATASET}"
     )
     calibration: Path | dict[str, Any] | None = Field(
         None, description="other samples for the repair: a folder, or the fields of the task's dataset"
@@ -69,9 +85,7 @@ class _CutRun(_DataRun):
     sensitivities_file: Path | None = Field(
         None, description="table of the checkpoint: its losses say how much of each group goes"
     )
-    exclude: tuple[str, ...] = Field(
-        (), description="groups that pruning leaves whole: names, or globs such as 'features.0.*'"
-    )
+    exclude: tuple[str, ...] = Field((), description=f"groups that pruning leaves whole: {GROUPS_HELP}")
     only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
 
     def train_data(self) -> Any:

@@ -10,7 +10,7 @@ from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
-from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed
+from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
 from paddleprune.api.starting import start_from
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
@@ -18,7 +18,7 @@ from paddleprune.interfaces import Scorer
 from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import SensitivityTable
+from paddleprune.sensitivity import SensitivityTable, criterion_name
 from paddleprune.settings import REPAIRED_RATE, USUAL_TOLERANCE, Budget, PruneSettings, TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training import (
@@ -54,7 +54,7 @@ def train(
     round_to: int = 1,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
-    criterion: Scorer | None = None,
+    criterion: str | Scorer | None = None,
     repair: bool = True,
     resume_checkpoint: str | Path | None = None,
     overwrite: bool = False,
@@ -78,9 +78,11 @@ def train(
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
-        exclude: groups that pruning leaves whole, by name or by glob (`features.0.*`).
+        exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
+            make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
-        criterion: the function that ranked the units of `sensitivities_file`, where it was one of your own.
+        criterion: without a table, which units go first, as `prune` says ("obs" if unset); or a function of your own,
+            which ranks the units, or ranked those of `sensitivities_file`.
         repair: whether the cut network is repaired before training goes on from it; then a learning rate that isn't
             given is a quarter of the usual one, since more would undo the repair.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
@@ -99,9 +101,10 @@ def train(
             batch evaluated, before the first epoch.
         CertificateError: the shrunk model doesn't compute what the masked one does.
     """
+    order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    how = _how(chosen, sensitivities_file, budget, round_to)
+    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to)
     prunes = sensitivities_file is not None or bool(how.given)
     if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
@@ -145,7 +148,7 @@ def train(
         eval_transforms=_steps(evaluation.transforms),
         pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
         sensitivities_file=None if table is None else Source.of(table, table),
-        **({} if not prunes else _pruning(how, repair, exclude, only)),
+        **({} if not prunes else _pruning(how, repair, exclude, only, criterion)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
         settings=chosen,
     )
@@ -170,7 +173,8 @@ def train(
         elif prunes and start is not None:
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
-            wish = Wish(how, table, exclude, only, criterion, samples, heads=False)
+            wish = Wish(how, table, exclude, only, scorer, calibration=samples, heads=False)
+            wish = wished(registry, loaded, wish, train_dataset, eval_dataset)
             layer = loaded.layer
             plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
             plan.save(folder / "plan.json")
@@ -184,7 +188,7 @@ def train(
 def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int) -> PruneSettings:
     """How to prune; a table without a budget is cut at the usual tolerance."""
     said = {name: value for name, value in budget.items() if value is not None}
-    if table is not None and not said.keys() - {"save", "threads", "onednn"}:
+    if table is not None and not said.keys() - {"save", "threads", "onednn", "criterion"}:
         said["eval_metric_loss"] = USUAL_TOLERANCE
     more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to}
     how = validated(PruneSettings, {**said, **more}, "prune", SETTING)
@@ -194,7 +198,11 @@ def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str,
 
 
 def _pruning(
-    how: PruneSettings, repair: bool, exclude: str | Sequence[str], only: str | Sequence[str]
+    how: PruneSettings,
+    repair: bool,
+    exclude: str | Sequence[str],
+    only: str | Sequence[str],
+    criterion: str | Scorer | None,
 ) -> dict[str, Any]:
     """What a run's file says of how it prunes."""
     return {
@@ -202,6 +210,7 @@ def _pruning(
         "repair": repair,
         "exclude": (exclude,) if isinstance(exclude, str) else tuple(exclude),
         "only": (only,) if isinstance(only, str) else tuple(only),
+        "criterion": criterion_name(criterion) if callable(criterion) else criterion,
     }
 
 

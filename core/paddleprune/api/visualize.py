@@ -60,7 +60,7 @@ def visualize(
     loaded = open_model(registry, model)
     loaded_table.check_model(model_digest(loaded.layer), str(place))
     identity = loaded_table.identity
-    ranking = criterion_of(identity.criterion, criterion)
+    ranking = criterion_of(loaded_table, criterion)
     engine = open_engine(identity.engine, loaded.layer, graph_of_loaded(registry, loaded), ranking)
     measured = None
     if eval_dataset is not None:

@@ -14,7 +14,7 @@ from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.cli.interrupts import Computing, Interruptible
 from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
-from paddleprune.settings import CRITERIA
+from paddleprune.settings import FILTER_CRITERIA
 from paddleprune.validation import choose_from
 
 app = typer.Typer(
@@ -66,9 +66,9 @@ def train(task: Task, *, values: dict[str, Any]) -> None:
 def analyze(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     """Measure the sensitivity of every group; a run that was killed goes on where it stopped."""
     run = resolve(AnalyzeRun, values, "analyze")
-    said = run.model_dump(exclude_unset=True, exclude={"data", "eval_dataset", "save_file"})
-    (data,) = _required(eval_dataset=run.eval_data())
-    table = paddleprune.analyze(checkpoint, eval_dataset=data, save_file=run.save_file, **said)
+    said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_file"})
+    data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
+    table = paddleprune.analyze(checkpoint, eval_dataset=data, train_dataset=training, save_file=run.save_file, **said)
     show.analyzed(table, run.save_file)
 
 
@@ -100,12 +100,12 @@ def import_table(
     model: Annotated[Path, typer.Option(help="checkpoint folder of the model that will be pruned", **NEW)],
     save_file: Annotated[Path, typer.Option(help="the table")] = Path("sensitivities.json"),
     shapes: Annotated[Path | None, typer.Option(help="YAML of parameter: shape, such as PaddleX's prune.yml")] = None,
-    criterion: Annotated[str, typer.Option(help=f"what ranked the filters: {', '.join(CRITERIA)}")] = "l1",
+    criterion: Annotated[str, typer.Option(help=f"what ranked the filters: {', '.join(FILTER_CRITERIA)}")] = "l1",
 ) -> None:
     """Turn a pickled sensitivity file into a table; the pickle is read, never run."""
-    known = next((choice for choice in CRITERIA if choice == criterion), None)
+    known = next((choice for choice in FILTER_CRITERIA if choice == criterion), None)
     if known is None:
-        raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, CRITERIA)}")
+        raise ConfigError(f"unknown criterion {criterion!r}{choose_from(criterion, FILTER_CRITERIA)}")
     show.imported(
         paddleprune.import_table(file, model=model, save_file=save_file, shapes=shapes, criterion=known), save_file
     )

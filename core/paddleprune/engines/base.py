@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from paddle import nn
+
+from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Reduction
 from paddleprune.measure.evaluation import Batches, Forward
@@ -15,6 +18,8 @@ from paddleprune.sensitivity import Prunable
 from paddleprune.sensitivity.evaluators import Evaluator
 from paddleprune.settings import EngineName
 from paddleprune.validation import matching
+
+_TYPE = "type:"
 
 
 class Engine(Protocol):
@@ -95,19 +100,49 @@ class Engine(Protocol):
         """
 
 
-def left_whole(engine: Engine, exclude: str | Sequence[str], only: str | Sequence[str] = ()) -> frozenset[str]:
+def left_whole(
+    engine: Engine, layer: nn.Layer, exclude: str | Sequence[str], only: str | Sequence[str] = ()
+) -> frozenset[str]:
     """The names of the groups that a user wants whole.
 
     Args:
         engine: the network's engine.
-        exclude: names of groups, or globs such as `features.0.*`.
+        layer: the network.
+        exclude: names of groups, globs such as `features.0.*`, or `type:Linear` for those whose channels a layer of
+            that type makes.
         only: likewise: if there are any, all other groups are left whole, too.
 
     Raises:
         ConfigError: one of them matches no group.
     """
+    types = _types(engine, layer)
     names = [*(group.name for group in engine.graph.groups), *(group.name for group in engine.groups)]
-    chosen, wanted = (
-        matching(dict.fromkeys(names), [some] if isinstance(some, str) else some, "group") for some in (exclude, only)
-    )
+
+    def named(given: str | Sequence[str]) -> frozenset[str]:
+        patterns = [given] if isinstance(given, str) else given
+        by_type = [_of_type(pattern.removeprefix(_TYPE), types) for pattern in patterns if pattern.startswith(_TYPE)]
+        by_name = [pattern for pattern in patterns if not pattern.startswith(_TYPE)]
+        return matching(dict.fromkeys(names), by_name, "group").union(*by_type)
+
+    chosen, wanted = named(exclude), named(only)
     return chosen | (frozenset(names) - wanted if wanted else frozenset())
+
+
+def _types(engine: Engine, layer: nn.Layer) -> dict[str, set[str]]:
+    """Type of layer -> the groups whose channels such a layer makes."""
+    layers, found = dict(layer.named_sublayers(include_self=True)), dict[str, set[str]]()
+    makers = {
+        name: [axis.parameter.rpartition(".")[0] for axis in axes if axis.role == "own"]
+        for name, axes in engine.graph.axes_of.items()
+    }
+    for name in dict.fromkeys([*makers, *(group.name for group in engine.groups)]):
+        for maker in makers.get(name, [name]):
+            if maker in layers:
+                found.setdefault(type(layers[maker]).__name__, set()).add(name)
+    return found
+
+
+def _of_type(name: str, types: Mapping[str, set[str]]) -> set[str]:
+    if name not in types:
+        raise ConfigError(f"no group is made by a layer of type {name!r}; there are {', '.join(sorted(types))}")
+    return types[name]

@@ -15,7 +15,7 @@ from paddleprune.interfaces import Reduction, Scorer
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
 from paddleprune.repair import Cut
-from paddleprune.sensitivity import criterion_name, rank
+from paddleprune.sensitivity import Importance, weigh
 from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
 
@@ -57,13 +57,15 @@ class NativeEngine:
 
     Attributes:
         criterion: its name.
+        importance: the units' scores by it.
     """
 
     name: EngineName = "native"
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> None:
-        self._layer, self.graph, self.criterion = layer, graph, criterion_name(criterion)
-        self._rankings = rank(layer, graph, criterion)
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer | Importance) -> None:
+        self._layer, self.graph, self.importance = layer, graph, weigh(layer, graph, criterion)
+        self.criterion = self.importance.criterion
+        self._rankings = self.importance.rankings(graph)
 
     @cached_property
     def groups(self) -> tuple[RankedGroup, ...]:

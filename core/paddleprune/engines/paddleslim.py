@@ -25,10 +25,10 @@ from paddleprune.dependencies import WAYS_OUT
 from paddleprune.errors import DependencyError, GraphError, said_by
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
-from paddleprune.settings import Criterion
+from paddleprune.settings import FilterCriterion
 
 WAY_OUT = 'engine="native", the default, can'
-_PRUNERS: Mapping[Criterion, str] = {
+_PRUNERS: Mapping[FilterCriterion, str] = {
     "l1": "L1NormFilterPruner",
     "l2": "L2NormFilterPruner",
     "fpgm": "FPGMFilterPruner",
@@ -85,7 +85,7 @@ class SlimPruner:
         GraphError: PaddleSlim can't follow the layer.
     """
 
-    def __init__(self, layer: nn.Layer, inputs: Sequence[Any], criterion: Criterion) -> None:
+    def __init__(self, layer: nn.Layer, inputs: Sequence[Any], criterion: FilterCriterion) -> None:
         slim = load()
         self._layer = layer
         self._tensors = named_tensors(layer)

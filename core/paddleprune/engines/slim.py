@@ -25,7 +25,7 @@ from paddleprune.pruning.surgery import attributes_of
 from paddleprune.repair import Cut
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
-from paddleprune.settings import Criterion, EngineName, likely
+from paddleprune.settings import EngineName, FilterCriterion, likely
 
 Undo: TypeAlias = Callable[[], None]
 _ROUNDING = 1e-2
@@ -67,7 +67,7 @@ class SlimEngine:
 
     name: EngineName = "paddleslim"
 
-    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: Criterion) -> None:
+    def __init__(self, layer: nn.Layer, graph: ChannelGraph, criterion: FilterCriterion) -> None:
         self._layer, self.graph, self._criterion = layer, graph, criterion
         probe = random_inputs(graph.inputs)
         self._pruner = SlimPruner(layer, probe, criterion)

@@ -1,8 +1,11 @@
 """Groups -> sensitivity table."""
 
-from paddleprune.sensitivity.criteria import criterion_name as criterion_name
-from paddleprune.sensitivity.criteria import criterion_of as criterion_of
 from paddleprune.sensitivity.criteria import rank as rank
+from paddleprune.sensitivity.criteria import weigh as weigh
+from paddleprune.sensitivity.gradients import importance_by_gradients as importance_by_gradients
+from paddleprune.sensitivity.importance import Importance as Importance
+from paddleprune.sensitivity.importance import criterion_name as criterion_name
+from paddleprune.sensitivity.importance import criterion_of as criterion_of
 from paddleprune.sensitivity.measuring import DataMeasurer as DataMeasurer
 from paddleprune.sensitivity.measuring import Measurer as Measurer
 from paddleprune.sensitivity.questions import Question as Question

@@ -3,6 +3,10 @@
 L1 and L2: the mean magnitude of a unit's filters (Li et al. 2017, "Pruning Filters for Efficient ConvNets").
 FPGM: the distance of a filter to all others of its layer, so that redundant filters go first
 (He et al. 2019, "Filter Pruning via Geometric Median").
+bn_scale: the size of the scales by which batch norms multiply the unit (Liu et al. 2017, "Learning Efficient
+Convolutional Networks through Network Slimming"); groups that no batch norm follows are ranked by L1.
+LAMP: the square of L2 as a share of the sum over those units of the group that are no smaller, which makes groups
+comparable (Lee et al. 2021, "Layer-adaptive Sparsity for the Magnitude-based Pruning", equation 2, for whole units).
 Where several layers produce a group's channels, each layer's scores are divided by their mean and the
 layers' scores are averaged, so that every layer has the same say whatever its scale.
 A function of the user's own takes the place of any of them: `paddleprune.interfaces.Scorer`.
@@ -10,18 +14,20 @@ A function of the user's own takes the place of any of them: `paddleprune.interf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from paddle import Tensor, nn
 
+from paddleprune.console import say
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph.channels import Axis
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Scorer
-from paddleprune.settings import CRITERIA, Criterion
-from paddleprune.validation import choose_from
+from paddleprune.sensitivity.importance import Importance, criterion_name
+from paddleprune.settings import DATA_CRITERIA, Criterion
 
 Rankings: TypeAlias = Mapping[str, list[int]]
 """Group name -> indices of its units in the order in which they go: the least important first.
@@ -29,54 +35,13 @@ Rankings: TypeAlias = Mapping[str, list[int]]
 Units that must stay once those before them are gone, so that every axis keeps a channel, are left out.
 """
 
-_NO_NAMES = ("partial", *CRITERIA)
-"""Names of functions that say nothing, or something else."""
 _BLOCK = 2**21
 """Weights that are scored at a time."""
+_NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
+_NAMED_AT_MOST = 3
 
 
-def criterion_name(criterion: Criterion | Scorer) -> str:
-    """What tables and plans call a criterion: its name, or that of the function.
-
-    Raises:
-        ConfigError: no criterion has that name, or the function has none of its own.
-    """
-    if not callable(criterion):
-        if criterion not in CRITERIA:
-            way_out = choose_from(str(criterion), CRITERIA)
-            raise ConfigError(f"unknown criterion {criterion!r}{way_out}, or give a function")
-        return criterion
-    name = str(getattr(criterion, "__name__", type(criterion).__name__))
-    if not name.isidentifier() or name in _NO_NAMES:
-        raise ConfigError(f"the criterion {criterion!r} has no name by which a table could know it; define it with def")
-    return name
-
-
-def criterion_of(recorded: str, given: Criterion | Scorer | None = None) -> Criterion | Scorer:
-    """What ranked the units of a table.
-
-    Args:
-        recorded: what the table calls it.
-        given: what the user says; needed where it is a function of the user's own.
-
-    Raises:
-        ConfigError: the user says something else, or nothing of a function.
-    """
-    if given is not None:
-        if criterion_name(given) != recorded:
-            what = f"{recorded!r}, not {criterion_name(given)!r}"
-            raise ConfigError(f"the table was measured with the criterion {what}; leave criterion out")
-        return given
-    built_in = next((name for name in CRITERIA if name == recorded), None)
-    if built_in is None:
-        raise ConfigError(
-            f"the table was measured with the criterion {recorded!r}, which isn't built in; "
-            f"give the function: criterion={recorded}"
-        )
-    return built_in
-
-
-def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) -> dict[str, list[int]]:
+def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer | Importance) -> dict[str, list[int]]:
     """The order in which the units of every prunable group go; ties keep the channels' order.
 
     Args:
@@ -87,16 +52,37 @@ def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer) ->
     Raises:
         ConfigError: a criterion of the user's own doesn't give a number for each filter.
     """
-    tensors, score = named_tensors(layer), criterion if callable(criterion) else SCORES[criterion]
-    return {group.name: _rank_group(graph, group, tensors, score) for group in graph.prunable}
+    return weigh(layer, graph, criterion).rankings(graph)
 
 
-def _rank_group(graph: ChannelGraph, group: Group, tensors: Mapping[str, Tensor], score: Scorer) -> list[int]:
+def weigh(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer | Importance) -> Importance:
+    """How much the units of every prunable group matter, by the network's weights, unless that is known.
+
+    Args and errors are those of `rank`.
+    """
+    if isinstance(criterion, Importance):
+        return criterion
+    name, tensors = criterion_name(criterion), named_tensors(layer)
+    if name in DATA_CRITERIA:
+        raise ConfigError(
+            f"{name} needs labelled samples and a loss: give criterion=paddleprune.score_units(graph, {name!r}, "
+            "inputs, labels, loss), or a criterion that needs none, such as 'lamp' or 'l1'"
+        )
+    score = criterion if callable(criterion) else SCORES[criterion]
+    axes = {g.name: [axis for axis in graph.axes_of[g.name] if axis.role == "own"] for g in graph.prunable}
+    if name == "bn_scale":
+        axes |= _scales(layer, graph)
+    found = {group.name: _scores(group, axes[group.name], tensors, score) for group in graph.prunable}
+    if name == "lamp":
+        found = {group: _shares(squares) for group, squares in found.items()}
+    return Importance(name, {group: tuple(scores.tolist()) for group, scores in found.items()})
+
+
+def _scores(group: Group, axes: Sequence[Axis], tensors: Mapping[str, Tensor], score: Scorer) -> Array:
+    """A score for each of a group's units, from what lies along some axes: [units]."""
     index = {unit: i for i, unit in enumerate(group.units)}
     total = np.zeros(len(index))
-    for axis in graph.axes_of[group.name]:
-        if axis.role != "own":
-            continue
+    for axis in axes:
         filters = np.moveaxis(tensors[axis.parameter].numpy(), axis.axis, 0)
         scores = _scored(score, axis.parameter, filters.reshape(len(filters), -1))
         scores = scores / max(float(np.abs(scores).mean()), 1e-30)
@@ -104,7 +90,37 @@ def _rank_group(graph: ChannelGraph, group: Group, tensors: Mapping[str, Tensor]
         mine, theirs = np.array([p[0] for p in places]), np.array([p[1] for p in places])
         counts = np.bincount(mine, minlength=len(total))
         total += np.bincount(mine, scores[theirs], minlength=len(total)) / np.maximum(counts, 1)
-    return [index[unit] for unit in group.removable(group.units[i] for i in np.argsort(total, kind="stable"))]
+    return total
+
+
+def _scales(layer: nn.Layer, graph: ChannelGraph) -> dict[str, list[Axis]]:
+    """Group name -> the scales of the batch norms that follow all of its units; without those that none follow.
+
+    Raises:
+        ConfigError: no batch norm follows any group.
+    """
+    norms = {f"{name}.weight" for name, sub in layer.named_sublayers() if isinstance(sub, _NORMS)}
+    found: dict[str, list[Axis]] = {}
+    for group in graph.prunable:
+        axes = [axis for axis in graph.axes_of[group.name] if axis.parameter in norms]
+        if axes and np.isin(group.units, np.concatenate([axis.units for axis in axes])).all():
+            found[group.name] = axes
+    others = [group.name for group in graph.prunable if group.name not in found]
+    if not found:
+        raise ConfigError("bn_scale reads the scales of batch norms, but none follows a group; choose lamp or l1")
+    if others:
+        more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
+        say(f"ranked by l1, since no batch norm follows them: {', '.join(others[:_NAMED_AT_MOST])}{more}")
+    return found
+
+
+def _shares(squares: Array) -> Array:
+    """Each score as a share of the sum of those that are no smaller."""
+    order = np.argsort(squares, kind="stable")
+    sums = np.cumsum(squares[order][::-1])[::-1]
+    found = np.zeros(len(squares))
+    found[order] = squares[order] / np.maximum(sums, 1e-30)
+    return found
 
 
 def _scored(score: Scorer, parameter: str, filters: Array) -> Array:
@@ -130,6 +146,10 @@ def _l2(parameter: str, filters: Array) -> Array:
     return np.concatenate([np.sqrt(np.square(rows).mean(axis=1)) for rows in _blocks(filters, 0)])
 
 
+def _square(parameter: str, filters: Array) -> Array:
+    return np.square(_l2(parameter, filters))
+
+
 def _fpgm(parameter: str, filters: Array) -> Array:
     products = np.zeros((len(filters), len(filters)))
     for columns in _blocks(filters, 1):
@@ -145,5 +165,5 @@ def _blocks(filters: Array, axis: int) -> Iterator[Array]:
         yield block.astype(np.float64)
 
 
-SCORES: Mapping[Criterion, Scorer] = {"l1": _l1, "l2": _l2, "fpgm": _fpgm}
-"""The criteria that are built in."""
+SCORES: Mapping[str, Scorer] = {"l1": _l1, "l2": _l2, "fpgm": _fpgm, "bn_scale": _l1, "lamp": _square}
+"""What the built-in criteria make of filters, or of scales."""

@@ -11,20 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import paddle
 from paddle import nn
 
-from paddleprune.console import progress
 from paddleprune.graph import ChannelGraph
-from paddleprune.graph.inputs import map_leaves
-from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Loss
-from paddleprune.measure.evaluation import Batches, flatten
 from paddleprune.sensitivity.evaluators import Units
+from paddleprune.sensitivity.gradients import Batches, unit_sums
 from paddleprune.sensitivity.measuring import Entry
-
-BATCH = 8
-"""Samples whose gradients are added up before their size is taken: of more, they cancel out."""
 
 
 def estimate(
@@ -45,33 +38,9 @@ def estimate(
         entries: groups and shares of them.
         units: the units that shares of groups stand for.
     """
-    slopes = _slopes(layer, graph, loss, batches)
+    slopes = unit_sums(layer, graph, loss, batches, np.multiply)
     return {(name, ratio): _size(slopes[:, units({name: ratio})]) for name, ratio in entries}
 
 
 def _size(slopes: Array) -> float:
     return float(np.abs(slopes.sum(axis=1)).mean())
-
-
-def _slopes(layer: nn.Layer, graph: ChannelGraph, loss: Loss, batches: Batches) -> Array:
-    """dL/dm of each unit, for each batch: [batches, units]."""
-    tensors, rows = named_tensors(layer), []
-    size = 1 + max(int(axis.units.max(initial=0)) for axis in graph.axes)
-    quiet = np.fromiter(graph.quiet, np.int64)
-    layer.eval()
-    with progress("estimate", len(batches)) as bar:
-        for inputs, targets in batches:
-            layer.clear_gradients()
-            outputs = flatten(layer(*map_leaves(paddle.to_tensor, list(inputs))))
-            loss(outputs, map_leaves(paddle.to_tensor, targets)).backward()
-            row = np.zeros(size)
-            for axis in graph.axes:
-                tensor = tensors[axis.parameter]
-                if axis.role != "index" and tensor.grad is not None:
-                    product = np.moveaxis((tensor * tensor.grad).numpy().astype(np.float64), axis.axis, 0)
-                    counts = axis.role == "read" or np.isin(axis.units, quiet)
-                    np.add.at(row, axis.units, product.reshape(len(product), -1).sum(axis=1) * counts)
-            rows.append(row)
-            bar.advance()
-    layer.clear_gradients()
-    return np.array(rows)

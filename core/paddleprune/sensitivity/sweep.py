@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from math import isfinite, nan
 from pathlib import Path
@@ -41,6 +41,7 @@ def sweep(
     ratios: Sequence[float] = RATIOS,
     question: Question | None = None,
     save_file: Path | None = None,
+    ranked_by: Mapping[str, Sequence[float]] | None = None,
 ) -> SensitivityTable:
     """Measure every group at every ratio, alone, as far as the question wants it.
 
@@ -55,13 +56,14 @@ def sweep(
         ratios: shares of a group's units, each between 0 and 1.
         question: which entries are wanted; all if None.
         save_file: where the table is, or goes.
+        ranked_by: group name -> its units' scores, where the table is to say it.
 
     Raises:
         TableError: the file holds a table of something else, or the dense metric is 0 or not finite.
         ConfigError: a ratio isn't between 0 and 1.
     """
     ratios, question = checked_ratios(ratios), question or Question()
-    table = _open(save_file, identity, measurer, [group.name for group in groups])
+    table = _open(save_file, identity, measurer, [group.name for group in groups], ranked_by)
     check_removed(table, groups)
     known = {group.name: _known(table, group, ratios) for group in groups}
     work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
@@ -175,7 +177,13 @@ def checked_ratios(ratios: Sequence[float]) -> list[float]:
     return sorted({round(ratio, 6) for ratio in ratios})
 
 
-def _open(save_file: Path | None, identity: Identity, measurer: Measurer, names: Sequence[str]) -> SensitivityTable:
+def _open(
+    save_file: Path | None,
+    identity: Identity,
+    measurer: Measurer,
+    names: Sequence[str],
+    ranked_by: Mapping[str, Sequence[float]] | None,
+) -> SensitivityTable:
     """The table that is there, or a new one, of which only the baseline is measured."""
     if save_file is not None and save_file.exists():
         table = SensitivityTable.load(save_file)
@@ -187,7 +195,8 @@ def _open(save_file: Path | None, identity: Identity, measurer: Measurer, names:
             f"the dense model's {identity.metric} is {baseline:g}, so that no metric loss can be computed; "
             "check the labels of the evaluation data, or train the model first"
         )
-    table = SensitivityTable(identity=identity, baseline=baseline, groups=dict.fromkeys(names, ()))
+    kept = None if ranked_by is None else {name: tuple(some) for name, some in ranked_by.items()}
+    table = SensitivityTable(identity=identity, baseline=baseline, groups=dict.fromkeys(names, ()), scores=kept)
     if save_file is not None:
         table.save(save_file)
     return table

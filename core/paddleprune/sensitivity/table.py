@@ -77,6 +77,7 @@ class SensitivityTable(Signed):
         identity: what the table belongs to.
         baseline: the dense network's metric.
         groups: group name -> points, by ascending ratio; in the network's order.
+        scores: group name -> the score that each of its units was ranked by, where scores come from data.
     """
 
     signed_since: ClassVar[int] = 3
@@ -86,6 +87,12 @@ class SensitivityTable(Signed):
     identity: Identity
     baseline: float
     groups: dict[str, tuple[Point, ...]]
+    scores: dict[str, tuple[float, ...]] | None = None
+
+    @property
+    def criterion(self) -> str:
+        """What ranked the units, by its name."""
+        return self.identity.criterion
 
     def with_point(self, group: str, point: Point) -> SensitivityTable:
         """The table with one more entry, or another one in its place."""

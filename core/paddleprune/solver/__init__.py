@@ -16,4 +16,5 @@ from paddleprune.solver.table_order import order_by_table as order_by_table
 from paddleprune.solver.table_order import uniform_order as uniform_order
 from paddleprune.solver.tolerance import Planner as Planner
 from paddleprune.solver.tolerance import solve as solve
+from paddleprune.solver.unit_order import order_by_importance as order_by_importance
 from paddleprune.solver.unit_order import order_units as order_units

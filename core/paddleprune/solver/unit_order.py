@@ -1,6 +1,9 @@
-"""The order in which units go: those first that cost least for the FLOPs that they save, once the rest is repaired."""
+"""The order in which units go: those first that cost least for what they save."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from paddle import nn
@@ -9,7 +12,8 @@ from paddleprune.console import progress
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.channels import Limits
 from paddleprune.interfaces import Array
-from paddleprune.repair import Reader, Record, readers
+from paddleprune.repair import Record, readers
+from paddleprune.sensitivity import Importance
 from paddleprune.solver.costs import Ceiling, Costs
 from paddleprune.solver.order import Order
 
@@ -25,7 +29,7 @@ def order_units(
     ceiling: Ceiling,
     whole: frozenset[str] = frozenset(),
 ) -> Order:
-    """Put everything that may go in order.
+    """Put everything that may go in order, by what it costs once the rest is repaired.
 
     After each step what is left is refitted, as far as the dense network's samples tell, and scored anew.
 
@@ -43,10 +47,64 @@ def order_units(
     return _Greedy(graph, readers(layer, graph, record), costs, ceiling, whole).order()
 
 
+def order_by_importance(
+    graph: ChannelGraph,
+    importance: Importance,
+    costs: Costs,
+    ceiling: Ceiling,
+    whole: frozenset[str] = frozenset(),
+) -> Order:
+    """Put everything that may go in order, all groups together: the least importance for what is saved goes first.
+
+    Args:
+        graph: the network's channel graph.
+        importance: the units' scores, which can be compared across groups; they stay what they are.
+        costs: of the network.
+        ceiling: which costs count.
+        whole: groups that stay whole.
+    """
+    return _Greedy(graph, [_Known(graph, importance)], costs, ceiling, whole, importance.criterion).order()
+
+
+class _Part(Protocol):
+    """A part of what units are worth."""
+
+    @property
+    def reads(self) -> Array:
+        """The units that it knows something of."""
+
+    def add_scores(self, scores: Array) -> None:
+        """Add what each unit's removal would cost to [units]."""
+
+    def remove(self, gone: Array) -> None:
+        """Take it that some units have gone: [units], bool."""
+
+
+class _Known:
+    """Scores that don't depend on what has gone."""
+
+    def __init__(self, graph: ChannelGraph, importance: Importance) -> None:
+        self.reads = np.array([unit for group in graph.prunable for unit in group.units], np.int64)
+        self._scores = importance.of_units(graph)
+
+    def add_scores(self, scores: Array) -> None:
+        scores += self._scores
+
+    def remove(self, gone: Array) -> None:
+        pass
+
+
 class _Greedy:
     def __init__(
-        self, graph: ChannelGraph, parts: list[Reader], costs: Costs, ceiling: Ceiling, whole: frozenset[str]
+        self,
+        graph: ChannelGraph,
+        parts: Sequence[_Part],
+        costs: Costs,
+        ceiling: Ceiling,
+        whole: frozenset[str],
+        criterion: str = "obs",
     ) -> None:
+        self._criterion = criterion
         self._parts, self._costs, self._ceiling = parts, costs, ceiling
         read = self._read()
         self._unscored = tuple(g.name for g in graph.prunable if not read[list(g.units)].any())
@@ -69,7 +127,7 @@ class _Greedy:
             while True:
                 step = self._step()
                 if not step:
-                    return Order(tuple(self._gone), tuple(self._losses), self._unscored)
+                    return Order(tuple(self._gone), tuple(self._losses), self._unscored, self._criterion)
                 bar.advance(len(step))
 
     def _step(self) -> list[int]:
