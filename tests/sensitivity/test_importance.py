@@ -184,3 +184,5 @@ def test_groups_by_the_type_of_layer_that_makes_them() -> None:
     assert list(paddleprune.plan(graph, 0.5, only=["type:Linear", "0"]).plan.groups) == ["0", "3"]
     with pytest.raises(ConfigError, match="by a layer of type 'Conv3D'; there are Conv2D, Linear"):
         paddleprune.plan(graph, 0.5, exclude="type:Conv3D")
+    ending = paddleprune.trace(nn.Sequential(nn.Conv2D(1, 4, 4), nn.Flatten(), nn.Linear(4, 2)), (1, 1, 4, 4))
+    assert list(paddleprune.plan(ending, 0.5, exclude="type:Linear").plan.groups) == ["0"], "it makes outputs alone"

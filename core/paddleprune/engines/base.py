@@ -136,7 +136,7 @@ def _types(engine: Engine, layer: nn.Layer) -> dict[str, set[str]]:
         for name, axes in engine.graph.axes_of.items()
     }
     for name in dict.fromkeys([*makers, *(group.name for group in engine.groups)]):
-        for maker in makers.get(name, [name]):
+        for maker in makers.get(name) or [name]:  # where all of its channels stay, it is named by the layer
             if maker in layers:
                 found.setdefault(type(layers[maker]).__name__, set()).add(name)
     return found
