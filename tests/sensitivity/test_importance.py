@@ -8,13 +8,13 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
+from paddleprune.graph.slopes import slopes
 
 import paddleprune
 from paddleprune.api.budgets import Priced, paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import build_graph
-from paddleprune.graph.slopes import slopes
 from paddleprune.interfaces import Array
 from paddleprune.sensitivity import Importance, SensitivityTable, weigh
 from paddleprune.settings import DataCriterion, PruneSettings

@@ -220,8 +220,9 @@ class ChannelGraph:
         return {group.name: group for group in self.groups}
 
     @cached_property
-    def _last_unit(self) -> int:
-        return max((int(axis.units.max(initial=0)) for axis in self.axes), default=0)
+    def numbers(self) -> int:
+        """How many numbers of units there are, those of fixed channels included."""
+        return 1 + max((int(axis.units.max(initial=0)) for axis in self.axes), default=0)
 
     @property
     def prunable(self) -> tuple[Group, ...]:
@@ -246,7 +247,7 @@ class ChannelGraph:
     def keeps(self, removed: Iterable[int]) -> dict[str, dict[int, Atoms]]:
         """Which positions stay on every axis that loses some: name -> axis -> indices."""
         units = np.fromiter(removed, np.int64)
-        gone = np.zeros(1 + max(self._last_unit, int(units.max(initial=0))), bool)
+        gone = np.zeros(max(self.numbers, 1 + int(units.max(initial=0))), bool)
         gone[units] = True
         found: dict[str, dict[int, Atoms]] = {}
         for axis in self.axes:

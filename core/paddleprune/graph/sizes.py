@@ -56,7 +56,7 @@ class Sizes:
         for product in graph.products:
             self._add(found, product.axes, 0, product.flops)
         self.terms = [Term(axes, *sums) for axes, sums in found.items()]
-        self.units = 1 + max((int(axis.units.max(initial=0)) for axis in graph.axes), default=0)
+        self.units = graph.numbers
         self._units = np.concatenate([*self.axes, np.zeros(0, np.int64)])
         self._lengths = np.array([len(units) for units in self.axes], np.int64)
 

@@ -25,7 +25,6 @@ from paddleprune.console import progress
 from paddleprune.errors import ConfigError, PaddlePruneError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.inputs import leaves, map_leaves
-from paddleprune.graph.slopes import count_units
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Batch, Loss
 from paddleprune.measure.evaluation import flatten
@@ -91,7 +90,7 @@ def unit_sums(layer: nn.Layer, graph: ChannelGraph, loss: Loss, batches: Batches
         for inputs, targets in batches:
             layer.clear_gradients()
             _backward(layer, loss, inputs, targets)
-            row = np.zeros(count_units(graph))
+            row = np.zeros(graph.numbers)
             for axis in graph.axes:
                 tensor = tensors[axis.parameter]
                 if axis.role != "index" and tensor.grad is not None:

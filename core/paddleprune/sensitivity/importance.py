@@ -10,7 +10,6 @@ import numpy as np
 
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
-from paddleprune.graph.slopes import count_units
 from paddleprune.interfaces import Array, Scorer
 from paddleprune.settings import CRITERIA, Criterion
 from paddleprune.validation import choose_from
@@ -47,7 +46,7 @@ class Importance:
 
     def of_units(self, graph: ChannelGraph) -> Array:
         """The scores by the units' numbers: [units]; 0 for those that can't go."""
-        found = np.zeros(count_units(graph))
+        found = np.zeros(graph.numbers)
         for group in graph.prunable:
             found[list(group.units)] = self._of(group.name, len(group.units))
         return found
