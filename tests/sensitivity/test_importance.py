@@ -8,13 +8,13 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
-from paddleprune.graph.slopes import slopes
 
 import paddleprune
 from paddleprune.api.budgets import Priced, paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import build_graph
+from paddleprune.graph.sizes import Sizes
 from paddleprune.interfaces import Array
 from paddleprune.sensitivity import Importance, SensitivityTable, weigh
 from paddleprune.settings import DataCriterion, PruneSettings
@@ -99,7 +99,7 @@ def test_units_of_all_groups_go_by_importance_for_what_they_save() -> None:
     graph = build_graph(layer, [(1, 1, 4, 4)])
     importance = Importance("taylor", {"0": (1.0, 2.0, 3.0, 4.0), "3": (0.9, 1.8, 9.0)})
     order = order_by_importance(graph, importance, Costs(graph), Ceiling({}))
-    saved, values = slopes(graph).flops, importance.of_units(graph)
+    saved, values = Sizes(graph).slopes(())[1], importance.of_units(graph)
     units = [unit for name in ("0", "3") for unit in graph[name].units]
     assert order.units[0] == min(units, key=lambda unit: values[unit] / saved[unit])
     assert set(order.units) == set(graph["0"].units[:3] + graph["3"].units[:2])
