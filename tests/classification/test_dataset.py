@@ -12,7 +12,7 @@ from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.decode import decode_colour, to_channels
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data.dataset import ImageDataset
+from paddleprune_classification.data.dataset import ClassDataset
 
 OPTIONS = ImageOptions(num_classes=2, input_size=(16, 24))
 
@@ -27,7 +27,7 @@ def save(path: Path, image: np.ndarray) -> Path:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples_have_the_shape_of_the_input(image_net: Path, split: str, size: tuple[int, int], channels: int) -> None:
     options = ImageOptions(num_classes=2, input_size=size, input_channels=channels)
-    dataset = ImageDataset(ClassificationData.from_directory(image_net, split), split, options)
+    dataset = ClassDataset(ClassificationData.from_directory(image_net, split), split, options)
     samples = [dataset[i] for i in range(len(dataset))]
     inputs, targets = dataset.collate(samples)
     assert inputs[0].shape == (len(dataset), channels, *size)
@@ -38,7 +38,7 @@ def test_samples_have_the_shape_of_the_input(image_net: Path, split: str, size: 
 
 def test_randomness_is_a_function_of_seed_epoch_and_index(train_data: ClassificationData) -> None:
     def sample(seed: int, epoch: int, index: int = 0) -> np.ndarray:
-        dataset = ImageDataset(train_data, "train", OPTIONS)
+        dataset = ClassDataset(train_data, "train", OPTIONS)
         dataset.set_epoch(seed, epoch)
         return dataset[index][0][0]
 
@@ -48,7 +48,7 @@ def test_randomness_is_a_function_of_seed_epoch_and_index(train_data: Classifica
 
 
 def test_evaluation_images_are_the_same_in_every_epoch(image_net: Path) -> None:
-    dataset = ImageDataset(ClassificationData.from_directory(image_net, "eval"), "eval", OPTIONS)
+    dataset = ClassDataset(ClassificationData.from_directory(image_net, "eval"), "eval", OPTIONS)
     before = dataset[1][0][0]
     dataset.set_epoch(7, 7)
     assert np.array_equal(before, dataset[1][0][0])
@@ -57,14 +57,14 @@ def test_evaluation_images_are_the_same_in_every_epoch(image_net: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
 def test_an_undecodable_image_is_named(image_net: Path, train_data: ClassificationData, content: bytes) -> None:
     (image_net / "a" / "1.png").write_bytes(content)
-    dataset = ImageDataset(train_data, "train", OPTIONS)
+    dataset = ClassDataset(train_data, "train", OPTIONS)
     with pytest.raises(DataError, match=r"train_list.txt:2: .*1.png is not an image that OpenCV can decode") as caught:
         dataset[1]
     assert "\n" not in str(caught.value)
 
 
 def test_an_image_that_vanished_is_named(image_net: Path, train_data: ClassificationData) -> None:
-    dataset = ImageDataset(train_data, "train", OPTIONS)
+    dataset = ClassDataset(train_data, "train", OPTIONS)
     (image_net / "a" / "1.png").unlink()
     with pytest.raises(DataError, match=r"train_list.txt:2: image .*1.png does not exist"):
         dataset[1]
@@ -73,7 +73,7 @@ def test_an_image_that_vanished_is_named(image_net: Path, train_data: Classifica
 def test_the_wrong_size_is_named(train_data: ClassificationData) -> None:
     config = train_data.model_copy(update={"transforms": ()})
     with pytest.raises(DataError, match=r"train_list.txt:1: the transforms make .*0.png 3x20x30, but .* reads 3x16x24"):
-        ImageDataset(config, "train", OPTIONS)[0]
+        ClassDataset(config, "train", OPTIONS)[0]
 
 
 def test_a_crop_larger_than_the_image_is_named(train_data: ClassificationData) -> None:
@@ -81,7 +81,7 @@ def test_a_crop_larger_than_the_image_is_named(train_data: ClassificationData) -
         {**train_data.model_dump(), "transforms": [{"name": "CenterCrop", "crop_size": 25}]}
     )
     with pytest.raises(DataError, match=r"train_list.txt:1: .*CenterCrop of 25x25 is larger than the image, 20x30"):
-        ImageDataset(config, "train", OPTIONS)[0]
+        ClassDataset(config, "train", OPTIONS)[0]
 
 
 def test_every_kind_of_png_decodes_to_the_same_colours(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from paddle.vision import models
 from pydantic import ValidationError
 
 from paddleprune.graph import build_graph
-from paddleprune_classification import plugin
 from paddleprune_classification.architectures import build
 from paddleprune_classification.architectures.inception import PrunableInceptionV3
 from paddleprune_classification.architectures.shufflenet import PrunableShuffleNetV2
 from paddleprune_classification.families import families
+from paddleprune_classification.plugin import plugin
 
 INFOS = {info.name: info for info in families()}
 AUXILIARY = {"googlenet": 2}
@@ -165,7 +165,7 @@ def test_every_channel_of_a_shufflenet_is_a_unit_of_its_own() -> None:
 
 def test_listing_families_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from paddleprune_classification import plugin; plugin.paddleprune_register_tasks();"
+        "import sys; from paddleprune_classification.plugin import plugin; plugin.paddleprune_register_tasks();"
         "assert len(plugin.paddleprune_register_families()) > 40;"
         "print([m for m in ('paddle', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
     )

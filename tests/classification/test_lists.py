@@ -11,16 +11,16 @@ from paddleprune.errors import DataError
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.lists import read_labels
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data.dataset import ImageDataset
+from paddleprune_classification.data.dataset import ClassDataset
 from paddleprune_classification.data.lists import read_items, scan_folders
 
 OPTIONS = ImageOptions(num_classes=2, input_size=16)
 
 
 def test_lists_give_files_and_numbers(train_data: ClassificationData) -> None:
-    dataset = ImageDataset(train_data, "train", OPTIONS)
+    dataset = ClassDataset(train_data, "train", OPTIONS)
     assert dataset.labels == ("apple", "banana")
-    assert [(item.path.name, item.label) for item in dataset.items] == [
+    assert [(item.image.name, item.label) for item in dataset.items] == [
         ("0.png", 0),
         ("1.png", 0),
         ("with space ü.png", 1),
@@ -43,7 +43,7 @@ def test_lists_give_files_and_numbers(train_data: ClassificationData) -> None:
 def test_a_bad_line_is_named(image_net: Path, line: str, message: str) -> None:
     (image_net / "train_list.txt").write_text(f"a/1.png 0\n{line}\n")
     with pytest.raises(DataError, match=message) as caught:
-        ImageDataset(ClassificationData.from_directory(image_net, "train"), "train", OPTIONS)
+        ClassDataset(ClassificationData.from_directory(image_net, "train"), "train", OPTIONS)
     assert "\n" not in str(caught.value)
 
 
@@ -92,7 +92,7 @@ def test_folders_give_classes_by_name(image_net: Path) -> None:
     (image_net / "a" / "notes.txt").write_text("not an image")
     labels, items = scan_folders(image_net)
     assert labels == ("a", "b")
-    assert [(item.path.name, item.label) for item in items][2:] == [
+    assert [(item.image.name, item.label) for item in items][2:] == [
         ("3.png", 0),
         ("4.png", 1),
         ("with space ü.png", 1),

@@ -9,9 +9,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import DataError
+from paddleprune.specs import Contract
+from paddleprune.vision import transforms
+from paddleprune.vision.picture import Picture
 from paddleprune_classification import transform_specs as spec
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data.transforms import apply, default_transforms, preprocess
+from paddleprune_classification.data.transforms import default_transforms
 
 ANY = TypeAdapter(spec.Transform)
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
@@ -19,6 +22,14 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def apply(step: Contract, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    return transforms.apply(step, Picture.of(image), random).image
+
+
+def preprocess(image: np.ndarray, steps: list[Contract], random: np.random.Generator) -> np.ndarray:
+    return transforms.preprocess(Picture.of(image), steps, random).image
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -59,7 +59,7 @@ def test_classes_are_matched_by_name(coco_folder: Path) -> None:
     assert list(second.labels) == list(reversed(first.labels))
     check_labels(second, first.labels, "the training data")
     assert second.labels == first.labels
-    for a, b in zip(first.records, second.records, strict=True):
+    for a, b in zip(first.items, second.items, strict=True):
         np.testing.assert_array_equal(a.objects.classes, b.objects.classes)
     with pytest.raises(DataError, match=r"train\.json has the class 'box', which the training data lacks"):
         check_labels(second, ["disc"], "the training data")

@@ -10,6 +10,7 @@ import pytest
 from paddleprune.registry import Registry
 from paddleprune.settings import TrainSettings
 from paddleprune.testing import TaskConformance
+from paddleprune_detection.reading import head_of
 
 pytest.importorskip("sklearn")
 
@@ -28,7 +29,7 @@ def test_the_recipe_suits_its_data(tmp_path: Path) -> None:
     assert len(train.labels) == options.num_classes
     assert demo.examples is not None
     assert len(list(demo.examples.glob("*.png"))) > 1
-    anchors = options.head().anchors.reshape(-1, 2)  # type: ignore[attr-defined]
+    anchors = head_of(options).anchors.reshape(-1, 2)  # type: ignore[attr-defined]
     _, (objects, _, _) = train[0]
     for box in objects.boxes:
         size = box[2:] - box[:2]

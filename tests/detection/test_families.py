@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.testing import settle
-from paddleprune_detection import plugin
 from paddleprune_detection.architectures import build
 from paddleprune_detection.families import families
+from paddleprune_detection.plugin import plugin
+from paddleprune_detection.reading import head_of
 
 INFOS = {info.name: info for info in families()}
 SMALL = {"scale": 0.125, "proposals": 20}
@@ -51,7 +52,7 @@ def test_heads_read_what_families_say(name: str, size: tuple[int, int]) -> None:
     outputs = eager_forward(layer)((image,))
     assert len(outputs) == HEADS[name.partition("_")[0]]
     assert all(len(output) == 2 and np.isfinite(output).all() for output in outputs)
-    for found in options.head().decode(outputs):
+    for found in head_of(options).decode(outputs):
         assert len(found.scores) == 7
         assert (np.diff(found.scores) <= 0).all()
         assert set(found.classes.tolist()) <= {0, 1, 2}
@@ -97,8 +98,8 @@ def test_options_reach_the_architecture() -> None:
 
 def test_anchors_are_sorted_onto_the_levels() -> None:
     options = options_of("yolov3_mobilenet_v1", anchors=((30, 40), (4, 4), (12, 9)))
-    assert options.head().anchors.tolist() == [[[30, 40]], [[12, 9]], [[4, 4]]]
-    by_default = options_of("yolov3_mobilenet_v1", input_size=(208, 832)).head().anchors
+    assert head_of(options).anchors.tolist() == [[[30, 40]], [[12, 9]], [[4, 4]]]
+    by_default = head_of(options_of("yolov3_mobilenet_v1", input_size=(208, 832))).anchors
     assert by_default[2, 0].tolist() == [20, 6.5]  # COCO's 10x13 at 416x416
 
 
@@ -129,7 +130,7 @@ def test_options_that_cannot_work_are_refused(name: str, bad: dict[str, Any], me
 
 def test_listing_families_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from paddleprune_detection import plugin; plugin.paddleprune_register_tasks();"
+        "import sys; from paddleprune_detection.plugin import plugin; plugin.paddleprune_register_tasks();"
         "assert len(plugin.paddleprune_register_families()) > 10;"
         "print([m for m in ('paddle', 'cv2', 'sklearn', 'matplotlib', 'faster_coco_eval') if m in sys.modules])"
     )

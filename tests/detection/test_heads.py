@@ -10,13 +10,16 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleprune.vision.frame import frame_of
+from paddleprune.vision.objects import make_objects
 from paddleprune_detection import options as o
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.data.objects import collate_targets, frame_of, make_objects
+from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads import boxes as b
 from paddleprune_detection.heads import fcos, ppyoloe, two_stage
 from paddleprune_detection.heads.ssd import boxes_per_cell
 from paddleprune_detection.heads.yolo import STRIDES
+from paddleprune_detection.reading import head_of
 
 SIZE = (64, 96)
 OBJECTS = [[(8, 24, 40, 56)], [(24, 8, 56, 40), (56, 24, 88, 56)], []]
@@ -135,7 +138,7 @@ HEADS: dict[str, Callable[[], tuple[o.DetectorOptions, Outputs]]] = {
 @pytest.mark.parametrize("kind", HEADS)
 def test_outputs_say_which_objects_are_where(kind: str) -> None:
     options, outputs = HEADS[kind]()
-    found = options.model_copy(update={"score_threshold": 0.5}).head().decode(outputs)
+    found = head_of(options.model_copy(update={"score_threshold": 0.5})).decode(outputs)
     assert len(found) == len(OBJECTS)
     for said, boxes, classes in zip(found, OBJECTS, CLASSES, strict=True):
         order = np.argsort(said.boxes[:, 0])
@@ -150,7 +153,7 @@ def test_images_of_a_batch_do_not_matter_to_each_other(kind: str) -> None:
     options, outputs = HEADS[kind]()
     random = np.random.default_rng(0)
     noisy = tuple(output + random.normal(0, 3, output.shape).astype(np.float32) for output in outputs)
-    head = options.model_copy(update={"score_threshold": 1e-4}).head()
+    head = head_of(options.model_copy(update={"score_threshold": 1e-4}))
     for image, said in enumerate(head.decode(noisy)):
         (alone,) = head.decode(tuple(output[image : image + 1] for output in noisy))
         assert len(said.scores) > 0
@@ -161,7 +164,7 @@ def test_images_of_a_batch_do_not_matter_to_each_other(kind: str) -> None:
 @pytest.mark.parametrize("kind", HEADS)
 def test_outputs_that_are_no_numbers_are_no_objects(kind: str) -> None:
     options, outputs = HEADS[kind]()
-    head = options.head()
+    head = head_of(options)
     for bad in (np.nan, np.inf, -np.inf, 1e30):
         for found in head.decode(tuple(np.full_like(output, bad) for output in outputs)):
             assert np.isfinite(found.boxes).all()
@@ -176,7 +179,7 @@ def test_the_truth_costs_little_and_every_output_learns(kind: str, box: Any) -> 
     images = zip(OBJECTS, CLASSES, strict=True)
     targets = collate_targets([(make_objects(b_, c), frame_of(*SIZE), n) for n, (b_, c) in enumerate(images)])
     tensors = {name: paddle.to_tensor(part) for name, part in targets.items()}
-    head, config = options.head(), DetectionLoss(box=box)
+    head, config = head_of(options), DetectionLoss(box=box)
 
     def loss(said: Outputs) -> tuple[float, list[float]]:
         paddle.seed(0)

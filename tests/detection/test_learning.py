@@ -18,6 +18,7 @@ from paddleprune.measure.inference import create_predictor
 from paddleprune.registry import Registry
 from paddleprune_detection.heads import Detections
 from paddleprune_detection.predictor import ObjectPredictor
+from paddleprune_detection.reading import head_of
 
 ANCHORS = ((10, 10), (13, 13), (15, 15), (17, 17), (19, 19), (21, 21), (32, 32), (40, 40), (48, 48))
 SMALL = {"input_size": (48, 64), "scale": 0.25}
@@ -123,7 +124,7 @@ def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(
     assert again["bbox_map"] == pytest.approx(pruned.metrics["bbox_map"], abs=1e-6)
 
     loaded = open_model(Registry.discover(), pruned.best_model)
-    head = loaded.options.model_copy(update={"score_threshold": 0.001, "max_objects": 10}).head()
+    head = head_of(loaded.options.model_copy(update={"score_threshold": 0.001, "max_objects": 10}))
     image = np.random.default_rng(0).standard_normal((2, 3, height, width)).astype(np.float32)
     expected = head.decode(eager_forward(loaded.layer)((image,)))
     paddleprune.export(pruned.best_model, save_dir=tmp_path / "exported")

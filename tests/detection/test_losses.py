@@ -9,8 +9,10 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleprune.vision.frame import frame_of
+from paddleprune.vision.objects import make_objects
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.data.objects import collate_targets, frame_of, make_objects
+from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads import boxes as b
 from paddleprune_detection.heads import fcos, ppyoloe, two_stage
 from paddleprune_detection.heads.terms import as_rows, focal
@@ -23,6 +25,7 @@ from paddleprune_detection.options import (
     SsdOptions,
     YoloOptions,
 )
+from paddleprune_detection.reading import head_of
 
 LN2 = math.log(2)
 MIDDLE = (8.0, 8.0, 24.0, 24.0)
@@ -46,7 +49,7 @@ def loss_of(options: DetectorOptions, maps: list[tuple[int, ...]], targets: Any,
     """The loss of outputs of zeros."""
     count = targets["boxes"].shape[0]
     outputs = tuple(paddle.zeros([count, *shape]) for shape in maps)
-    return float(options.head().loss(outputs, targets, DetectionLoss(**config)))
+    return float(head_of(options).loss(outputs, targets, DetectionLoss(**config)))
 
 
 def overlap_losses(said: Any, true: Any, kind: Any) -> float:
@@ -165,7 +168,7 @@ def test_ssd_learns_the_hardest_background() -> None:
     options = SsdOptions(num_classes=1, input_size=(32, 32))
     outputs = [paddle.zeros([1, n * k, 1, 1]) for n in (4, 6, 6, 6, 6, 6) for k in (4, 2)]
     outputs[3][0, 0] = 3.0  # a class score of the second level
-    loss = options.head().loss(tuple(outputs), targets_of([]), DetectionLoss())
+    loss = head_of(options).loss(tuple(outputs), targets_of([]), DetectionLoss())
     assert float(loss) == pytest.approx(2 * LN2 + math.log(1 + math.exp(3)), rel=1e-6)
 
 
@@ -246,7 +249,7 @@ def two_stage_outputs(count: int = 1) -> tuple[Any, ...]:
 
 def test_two_stages() -> None:
     """Scores of zeros cost ln 2 for each place that was drawn, in either stage."""
-    head, config = FasterRcnnOptions(num_classes=1, input_size=(32, 32)).head(), DetectionLoss()
+    head, config = head_of(FasterRcnnOptions(num_classes=1, input_size=(32, 32))), DetectionLoss()
     assert float(head.loss(two_stage_outputs(), targets_of([]), config)) == pytest.approx(2 * LN2, rel=1e-6)
     # The finest level's anchors hold four times the object each; the first of those that hold all of it learns it.
     whole = head.loss(two_stage_outputs(), targets_of([MIDDLE]), config)

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paddleprune.vision.frame import frame_of
+from paddleprune.vision.objects import make_objects
 from paddleprune_detection.coco_precision import coco_precision
 from paddleprune_detection.config import DetectionMetricConfig
-from paddleprune_detection.data.objects import collate_targets, frame_of, make_objects
+from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads.base import Detections
 from paddleprune_detection.metrics import DetectionMetric
 from paddleprune_detection.results import Result

@@ -9,12 +9,23 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import DataError
-from paddleprune.vision.specs import RandomDistort
+from paddleprune.vision.frame import frame_of, restored
+from paddleprune.vision.objects import make_objects
+from paddleprune.vision.picture import INTERPOLATIONS, Picture, cut_out, placed
+from paddleprune.vision.specs import (
+    Letterbox,
+    Normalize,
+    RandomDistort,
+    RandomExpand,
+    RandomHorizontalFlip,
+    StridePadding,
+)
+from paddleprune.vision.transforms import apply, preprocess
 from paddleprune_detection import transform_specs as spec
 from paddleprune_detection.config import DetectionData
-from paddleprune_detection.data.objects import collate_targets, frame_of, make_objects, restored
-from paddleprune_detection.data.picture import INTERPOLATIONS, Picture, cut_out, mixed, placed
-from paddleprune_detection.data.transforms import apply, default_transforms, preprocess
+from paddleprune_detection.data.mixture import mixed
+from paddleprune_detection.data.targets import collate_targets
+from paddleprune_detection.data.transforms import default_transforms
 
 ANY = TypeAdapter(spec.Transform)
 BOX = (30.0, 16.0, 50.0, 40.0)
@@ -29,7 +40,7 @@ def picture(*boxes: tuple[float, ...], size: tuple[int, int] = (60, 90), channel
     image = np.zeros((*size, channels), np.uint8)
     for left, top, right, bottom in boxes:
         image[int(top) : int(bottom), int(left) : int(right)] = 255
-    return Picture(image, make_objects(boxes, list(range(len(boxes)))), frame_of(*size))
+    return Picture.of(image, objects=make_objects(boxes, list(range(len(boxes)))))
 
 
 def bright(image: np.ndarray, level: int = 128) -> list[int]:
@@ -42,18 +53,18 @@ def bright(image: np.ndarray, level: int = 128) -> list[int]:
 @pytest.mark.parametrize(
     ("step", "size", "box"),
     [
-        (spec.RandomHorizontalFlip(prob=1), (60, 90), (40, 16, 60, 40)),
-        (spec.RandomHorizontalFlip(prob=0), (60, 90), BOX),
+        (RandomHorizontalFlip(prob=1), (60, 90), (40, 16, 60, 40)),
+        (RandomHorizontalFlip(prob=0), (60, 90), BOX),
         (spec.Resize(target_size=(120, 45)), (120, 45), (15, 32, 25, 80)),
         (spec.Resize(target_size=(60, 90)), (60, 90), BOX),
         (spec.ResizeByShort(short_size=30), (30, 45), (15, 8, 25, 20)),
         (spec.ResizeByShort(short_size=120, max_size=90), (60, 90), BOX),
         (spec.ResizeByShort(short_size=120, max_size=-1), (120, 180), (60, 32, 100, 80)),
-        (spec.Padding(coarsest_stride=32), (64, 96), BOX),
-        (spec.Padding(), (60, 90), BOX),
-        (spec.Letterbox(target_size=90), (90, 90), (30, 31, 50, 55)),
-        (spec.Letterbox(target_size=(120, 240)), (120, 240), (90, 32, 130, 80)),
-        (spec.Letterbox(target_size=(45, 45)), (45, 45), (15, 15, 25, 27)),
+        (StridePadding(coarsest_stride=32), (64, 96), BOX),
+        (StridePadding(), (60, 90), BOX),
+        (Letterbox(target_size=90), (90, 90), (30, 31, 50, 55)),
+        (Letterbox(target_size=(120, 240)), (120, 240), (90, 32, 130, 80)),
+        (Letterbox(target_size=(45, 45)), (45, 45), (15, 15, 25, 27)),
         (RandomDistort(), (60, 90), BOX),
     ],
 )
@@ -92,7 +103,7 @@ def test_random_interpolation_takes_each_way() -> None:
 
 
 def test_expansion_places_the_image_somewhere_on_a_larger_one() -> None:
-    step, corners = spec.RandomExpand(prob=1, ratio=2, fill_value=(40.0,)), set()
+    step, corners = RandomExpand(prob=1, ratio=2, fill_value=(40.0,)), set()
     for seed in range(30):
         after = apply(step, picture(BOX), rng(seed))
         assert 60 <= after.image.shape[0] <= 120
@@ -104,11 +115,11 @@ def test_expansion_places_the_image_somewhere_on_a_larger_one() -> None:
         np.testing.assert_allclose(restored(box, *after.frame), [BOX])
         assert np.isin(after.image, (0, 40, 255)).all()
     assert len(corners) > 20
-    assert apply(spec.RandomExpand(prob=0), picture(BOX), rng()).image.shape == (60, 90, 3)
-    coloured = apply(spec.RandomExpand(prob=1, fill_value=(1.0, 2.0, 3.0)), picture(BOX), rng()).image
+    assert apply(RandomExpand(prob=0), picture(BOX), rng()).image.shape == (60, 90, 3)
+    coloured = apply(RandomExpand(prob=1, fill_value=(1.0, 2.0, 3.0)), picture(BOX), rng()).image
     assert coloured[-1, 0].tolist() in ([1, 2, 3], [0, 0, 0])
     with pytest.raises(DataError, match="RandomExpand has values for 3 channels, but the image has 1"):
-        apply(spec.RandomExpand(), picture(BOX, channels=1), rng())
+        apply(RandomExpand(), picture(BOX, channels=1), rng())
 
 
 def test_a_part_cuts_boxes_off_and_drops_what_lies_outside() -> None:
@@ -192,7 +203,7 @@ def test_a_flag_and_a_class_stay_with_their_box() -> None:
     image = np.zeros((60, 90, 3), np.uint8)
     boxes = [(0, 0, 5, 5), (40, 30, 60, 50), (80, 50, 90, 60)]
     objects = make_objects(boxes, [4, 7, 9], difficult=[False, True, False], crowd=[True, False, True])
-    part = cut_out(Picture(image, objects, frame_of(60, 90)), (20, 30), (30, 40)).objects
+    part = cut_out(Picture.of(image, objects=objects), (20, 30), (30, 40)).objects
     assert (part.classes.tolist(), part.difficult.tolist(), part.crowd.tolist()) == ([7], [True], [False])
 
 
@@ -218,11 +229,11 @@ def test_defaults_fit_the_input(size: tuple[int, int], channels: int) -> None:
 
 def test_normalize_is_arithmetic() -> None:
     before = picture(BOX)._replace(image=rng().integers(0, 256, (60, 90, 3)).astype(np.uint8))
-    after = preprocess(before, [spec.Normalize(mean=(0.1, 0.2, 0.3), std=(0.5,))], rng())
+    after = preprocess(before, [Normalize(mean=(0.1, 0.2, 0.3), std=(0.5,))], rng())
     expected = (before.image / 255 - [0.1, 0.2, 0.3]) / 0.5
     np.testing.assert_allclose(after.image, expected.transpose(2, 0, 1), atol=1e-5)
     with pytest.raises(DataError, match="Normalize has values for 3 channels, but the image has 1"):
-        apply(spec.Normalize(), picture(channels=1), rng())
+        apply(Normalize(), picture(channels=1), rng())
 
 
 def test_a_batch_is_padded() -> None:

@@ -21,7 +21,7 @@ from paddleprune.errors import UnknownNameError
 from paddleprune.interfaces import Dataset, Metric, Predictor
 from paddleprune.registry import Registry
 from paddleprune.specs import ImageOptions
-from paddleprune_classification import plugin as classification
+from paddleprune_classification.plugin import plugin as classification
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("paddleprune_")}

@@ -79,7 +79,7 @@ def test_masks_that_cannot_be_meant_are_refused_or_said(folder: Path, capsys: py
 
 def test_evaluation_refuses_random_steps(train_data: SegmentationData) -> None:
     data = SegmentationData.model_validate({**train_data.model_dump(), "transforms": [{"name": "RandomRotate"}]})
-    with pytest.raises(ConfigError, match="RandomRotate is random, which evaluation can't be; it may use Resize"):
+    with pytest.raises(ConfigError, match="RandomRotate is random here, which evaluation can't be; leave it out"):
         opened(data, "eval")
 
 

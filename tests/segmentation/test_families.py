@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from paddleprune.graph import build_graph
-from paddleprune_segmentation import plugin
 from paddleprune_segmentation.architectures import build
 from paddleprune_segmentation.families import families
+from paddleprune_segmentation.plugin import plugin
 
 INFOS = {info.name: info for info in families()}
 AUXILIARY = {"fast_scnn": 2, "bisenetv2": 4, "pp_liteseg": 2}
@@ -60,9 +60,9 @@ def test_auxiliary_heads_are_for_training(name: str) -> None:
     graphs = [build_graph(network, [(1, *options.input_shapes()[0])]) for network in (layer, without)]
     assert graphs[0].cost().flops == graphs[1].cost().flops
     assert graphs[0].cost().parameters > graphs[1].cost().parameters
-    kept = plugin.paddleprune_list_prunable(graphs[0])
+    kept = plugin.paddleprune_list_prunable(name, graphs[0])
     assert set(kept) == {group.name for group in graphs[0].groups} - {group.name for group in graphs[1].groups}
-    assert not plugin.paddleprune_list_prunable(graphs[1])
+    assert not plugin.paddleprune_list_prunable(name, graphs[1])
     without.train()
     assert list(without(paddle.randn([2, *options.input_shapes()[0]])).shape) == [2, 3, 33, 47]
 
@@ -116,7 +116,7 @@ def test_options_that_cannot_work_are_refused(name: str, bad: dict[str, Any], me
 
 def test_listing_families_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from paddleprune_segmentation import plugin; plugin.paddleprune_register_tasks();"
+        "import sys; from paddleprune_segmentation.plugin import plugin; plugin.paddleprune_register_tasks();"
         "assert len(plugin.paddleprune_register_families()) > 10;"
         "print([m for m in ('paddle', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
     )

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import ImageOptions
+from paddleprune.vision.values import IGNORED
 from paddleprune_segmentation import transform_specs as spec
-from paddleprune_segmentation.config import IGNORED, SegmentationLoss
+from paddleprune_segmentation.config import SegmentationLoss
 from paddleprune_segmentation.losses import mixed
 from paddleprune_segmentation.metrics import Overlap
 from paddleprune_segmentation.palette import voc_palette

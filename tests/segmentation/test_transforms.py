@@ -9,30 +9,59 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from paddleprune.errors import DataError
-from paddleprune.vision.specs import RandomDistort
+from paddleprune.specs import Contract
+from paddleprune.vision import transforms
+from paddleprune.vision.picture import Picture
+from paddleprune.vision.sizes import sizes
+from paddleprune.vision.specs import (
+    Padding,
+    RandomBlur,
+    RandomDistort,
+    RandomFilledRotate,
+    RandomHorizontalFlip,
+    RandomPaddingCrop,
+    ResizeByLong,
+    ResizeRangeScaling,
+    ResizeStepScaling,
+)
 from paddleprune_segmentation import transform_specs as spec
 from paddleprune_segmentation.config import SegmentationData
-from paddleprune_segmentation.data.transforms import apply, default_transforms, preprocess, sizes
+from paddleprune_segmentation.data.transforms import default_transforms
 
 ANY = TypeAdapter(spec.Transform)
 GEOMETRY = [
-    (spec.RandomHorizontalFlip(prob=1), (60, 90)),
+    (RandomHorizontalFlip(prob=1), (60, 90)),
     (spec.RandomVerticalFlip(prob=1), (60, 90)),
     (spec.Resize(target_size=(47, 31)), (47, 31)),
     (spec.Resize(target_size=120), (120, 120)),
-    (spec.ResizeByLong(long_size=45), (30, 45)),
-    (spec.ResizeRangeScaling(min_value=60, max_value=60), (40, 60)),
-    (spec.ResizeStepScaling(min_scale_factor=1.5, max_scale_factor=1.5), (90, 135)),
-    (spec.RandomPaddingCrop(crop_size=(40, 50)), (40, 50)),
-    (spec.RandomPaddingCrop(crop_size=100), (100, 100)),
-    (spec.Padding(target_size=(64, 100)), (64, 100)),
-    (spec.RandomRotate(prob=1), (60, 90)),
+    (ResizeByLong(long_size=45), (30, 45)),
+    (ResizeRangeScaling(min_value=60, max_value=60), (40, 60)),
+    (ResizeStepScaling(min_scale_factor=1.5, max_scale_factor=1.5), (90, 135)),
+    (RandomPaddingCrop(crop_size=(40, 50)), (40, 50)),
+    (RandomPaddingCrop(crop_size=100), (100, 100)),
+    (Padding(target_size=(64, 100)), (64, 100)),
+    (RandomFilledRotate(prob=1), (60, 90)),
 ]
-COLOUR = [RandomDistort(), spec.RandomBlur(prob=1)]
+COLOUR = [RandomDistort(), RandomBlur(prob=1)]
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+Both = tuple[np.ndarray, np.ndarray]
+
+
+def apply(step: Contract, image: np.ndarray, mask: np.ndarray, random: np.random.Generator) -> Both:
+    moved = transforms.apply(step, Picture.of(image, mask), random)
+    assert moved.mask is not None
+    return moved.image, moved.mask
+
+
+def preprocess(image: np.ndarray, mask: np.ndarray, steps: Any, random: np.random.Generator) -> Both:
+    moved = transforms.preprocess(Picture.of(image, mask), steps, random)
+    assert moved.mask is not None
+    return moved.image, moved.mask
 
 
 def blocks(channels: int = 3, dtype: type = np.uint8) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +98,7 @@ def test_colours_change_without_the_mask(step: Any) -> None:
 def test_a_mask_is_never_interpolated() -> None:
     mask = np.where(rng().random((50, 50)) < 0.5, 0, 200).astype(np.uint8)
     image = np.zeros((50, 50, 1), np.uint8)
-    for step in (spec.Resize(target_size=77), spec.RandomRotate(prob=1, rotate_range=45), spec.Resize(target_size=13)):
+    for step in (spec.Resize(target_size=77), RandomFilledRotate(prob=1, rotate_range=45), spec.Resize(target_size=13)):
         assert set(np.unique(apply(step, image, mask, rng())[1])) <= {0, 200, 255}
 
 
@@ -82,41 +111,37 @@ def test_nearest_pixels_are_centred() -> None:
 
 def test_what_is_added_is_ignored() -> None:
     image, mask = blocks()
-    pixels, classes = apply(spec.Padding(target_size=(61, 92)), image, mask, rng())
+    pixels, classes = apply(Padding(target_size=(61, 92)), image, mask, rng())
     assert (classes[60:] == 255).all()
     assert (classes[:, 90:] == 255).all()
     assert (pixels[60:] == 127).all()
-    assert (apply(spec.Padding(target_size=(61, 90), im_padding_value=3), image, mask, rng())[0][60] == 3).all()
-    _, turned = apply(spec.RandomRotate(prob=1, rotate_range=40), image, mask, rng(3))
+    assert (apply(Padding(target_size=(61, 90), im_padding_value=3), image, mask, rng())[0][60] == 3).all()
+    _, turned = apply(RandomFilledRotate(prob=1, rotate_range=40), image, mask, rng(3))
     assert turned[0, 0] == turned[-1, -1] == 255
 
 
 @pytest.mark.parametrize(("dtype", "middle"), [(np.uint8, 127), (np.uint16, 32767), (np.float32, 0.5)])
 def test_padding_is_the_middle_of_the_range(dtype: type, middle: float) -> None:
     image = np.zeros((2, 2, 5), dtype)
-    assert (
-        apply(spec.Padding(target_size=(2, 3)), image, image[:, :, 0].astype(np.uint8), rng())[0][:, 2] == middle
-    ).all()
+    assert (apply(Padding(target_size=(2, 3)), image, image[:, :, 0].astype(np.uint8), rng())[0][:, 2] == middle).all()
 
 
 def test_too_large_for_padding_is_named() -> None:
     image, mask = blocks()
     with pytest.raises(DataError, match="Padding to 50x200 can't hold the image, 60x90; resize it first"):
-        apply(spec.Padding(target_size=(50, 200)), image, mask, rng())
+        apply(Padding(target_size=(50, 200)), image, mask, rng())
 
 
 def test_crops_and_factors_reach_everything() -> None:
     image, mask = blocks()
-    corners = {apply(spec.RandomPaddingCrop(crop_size=(58, 88)), image, mask, rng(s))[1].tobytes() for s in range(80)}
+    corners = {apply(RandomPaddingCrop(crop_size=(58, 88)), image, mask, rng(s))[1].tobytes() for s in range(80)}
     assert len(corners) > 2
-    step = spec.ResizeStepScaling(min_scale_factor=0.5, max_scale_factor=1.0, scale_step_size=0.25)
+    step = ResizeStepScaling(min_scale_factor=0.5, max_scale_factor=1.0, scale_step_size=0.25)
     heights = {apply(step, image, mask, rng(s))[1].shape[0] for s in range(40)}
     assert heights == {30, 45, 60}
-    free = spec.ResizeStepScaling(min_scale_factor=0.5, max_scale_factor=1.0, scale_step_size=0)
+    free = ResizeStepScaling(min_scale_factor=0.5, max_scale_factor=1.0, scale_step_size=0)
     assert len({apply(free, image, mask, rng(s))[1].shape[0] for s in range(40)}) > 10
-    long = {
-        apply(spec.ResizeRangeScaling(min_value=30, max_value=32), image, mask, rng(s))[1].shape[1] for s in range(40)
-    }
+    long = {apply(ResizeRangeScaling(min_value=30, max_value=32), image, mask, rng(s))[1].shape[1] for s in range(40)}
     assert long == {30, 31, 32}
 
 
@@ -139,8 +164,8 @@ def test_normalize_for_other_channels_is_refused() -> None:
 
 def test_sizes_follow_the_steps() -> None:
     steps = (
-        spec.ResizeByLong(long_size=45),
-        spec.Padding(target_size=(45, 48)),
+        ResizeByLong(long_size=45),
+        Padding(target_size=(45, 48)),
         spec.Resize(target_size=8),
         spec.Normalize(),
     )

@@ -3,10 +3,69 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from paddleprune.errors import DataError
 from paddleprune.files import read_bytes
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sample: its image, and where the user named it, for messages. A task's own adds what it knows of it."""
+
+    image: Path
+    origin: str
+
+
+def read_list(file_list: Path, form: str, read: Callable[[str, str], _T]) -> tuple[_T, ...]:
+    """What the lines of a list say; blank ones are skipped.
+
+    Args:
+        file_list: a text file.
+        form: what a line looks like, such as "path number", for the message.
+        read: (a line, its file and number) -> what it says.
+
+    Raises:
+        DataError: the list can't be read or is empty, or as `read` says.
+    """
+    lines = enumerate(read_lines(file_list, "file list"), start=1)
+    said = tuple(read(line, f"{file_list}:{number}") for number, line in lines if line.strip())
+    if not said:
+        raise DataError(f"file list {file_list} is empty; write `{form}` in each line")
+    return said
+
+
+def path_and_word(line: str, origin: str, form: str) -> tuple[str, str]:
+    """A path, which may hold spaces, and the last word behind it.
+
+    Raises:
+        DataError: the line isn't of that form.
+    """
+    try:
+        name, word = line.rsplit(maxsplit=1)
+    except ValueError:
+        raise DataError(f"{origin}: expected `{form}`, got {line.strip()[:200]!r}") from None
+    return name, word
+
+
+def two_paths(line: str, origin: str, form: str) -> tuple[str, str]:
+    """Two paths, with a tab between them if one holds spaces.
+
+    Raises:
+        DataError: the line isn't of that form.
+    """
+    names = line.strip().split("\t" if "\t" in line.strip() else None)
+    if len(names) != 2:
+        raise DataError(
+            f"{origin}: expected `{form}`, got {line.strip()[:200]!r}; separate names that hold spaces by a tab"
+        )
+    return names[0], names[1]
 
 
 def read_lines(path: Path, what: str) -> list[str]:
@@ -55,6 +114,11 @@ def visible(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda path: path.name)
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
+
+
+def sub_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name."""
+    return [entry for entry in visible(folder) if entry.is_dir()]
 
 
 def read_labels(label_list: Path) -> tuple[str, ...]:

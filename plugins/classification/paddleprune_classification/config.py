@@ -7,17 +7,16 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
-from paddleprune.specs import Contract, DatasetConfig, Split
+from paddleprune.specs import Contract, Split
 from paddleprune.vision.class_weights import DESCRIPTION, ClassWeights
-from paddleprune_classification.data.lists import class_folders
-from paddleprune_classification.transform_specs import Normalize, Transform
+from paddleprune.vision.data import ImageData, lists_in
+from paddleprune.vision.lists import sub_folders
+from paddleprune_classification.transform_specs import Transform
 
-_LABELS = "labels.txt"
-_LISTS: dict[Split, str] = {"train": "train_list.txt", "eval": "val_list.txt"}
 _FOLDERS: dict[Split, str] = {"train": "train", "eval": "val"}
 
 
-class ClassificationData(DatasetConfig):
+class ClassificationData(ImageData):
     """The images of one split: named by lists (ImageNet style), or in one folder for each class.
 
     With lists, each line of `file_list` is `path number`, the path relative to `data_dir`, and each line of
@@ -37,12 +36,6 @@ class ClassificationData(DatasetConfig):
             raise ValueError(f"{missing} is missing: give file_list and label_list, or neither for a folder per class")
         return self
 
-    @model_validator(mode="after")
-    def _normalize_last(self) -> ClassificationData:
-        if any(isinstance(step, Normalize) for step in (self.transforms or ())[:-1]):
-            raise ValueError("Normalize must be the last of the transforms: the others work on 8-bit pixels")
-        return self
-
     @classmethod
     def from_directory(cls, directory: Path, split: Split) -> ClassificationData:
         """`train_list.txt`, `val_list.txt` and `labels.txt` in the folder, or a folder per class in `train`, `val`.
@@ -50,14 +43,14 @@ class ClassificationData(DatasetConfig):
         Raises:
             DataError: the folder has neither, or `train` and `val` don't have the same classes.
         """
-        file_list, label_list = directory / _LISTS[split], directory / _LABELS
+        file_list, label_list = lists_in(directory, split)
         if file_list.is_file() and label_list.is_file():
             return cls(data_dir=directory, file_list=file_list, label_list=label_list)
         folder = directory / _FOLDERS[split]
         if not folder.is_dir():
             raise DataError(
-                f"{directory} holds no {split} images: expected {_LISTS[split]} and {_LABELS} (ImageNet layout), "
-                f"or a folder {_FOLDERS[split]} with one folder for each class"
+                f"{directory} holds no {split} images: expected {file_list.name} and {label_list.name} "
+                f"(ImageNet layout), or a folder {_FOLDERS[split]} with one folder for each class"
             )
         _same_classes(*(directory / name for name in _FOLDERS.values()))
         return cls(data_dir=folder)
@@ -81,7 +74,7 @@ def _same_classes(train: Path, val: Path) -> None:
     """Numbers of classes come from the folders' names, so one missing in `val` would shift all after it."""
     if not (train.is_dir() and val.is_dir()):
         return
-    names = [{entry.name for entry in class_folders(folder)} for folder in (train, val)]
+    names = [{entry.name for entry in sub_folders(folder)} for folder in (train, val)]
     different = sorted(names[0] ^ names[1])
     if different:
         lacking = val if different[0] in names[0] else train

@@ -9,8 +9,9 @@ import numpy as np
 from paddleprune.files import write_bytes, write_text
 from paddleprune.interfaces import Array
 from paddleprune.specs import Demo
+from paddleprune.vision.specs import RandomCrop, Resize
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.transform_specs import Normalize, RandomCrop, Resize, Transform
+from paddleprune_classification.transform_specs import Normalize, Transform
 
 _SIZE = 64
 _EVERY = 5

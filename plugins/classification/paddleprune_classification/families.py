@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paddleprune.specs import FamilyInfo
+from paddleprune.vision.plugin import family_table
 from paddleprune_classification import options as o
 
 TASK = "classification"
@@ -47,8 +48,4 @@ _TABLE: dict[type[o.ClassifierOptions], dict[str, str]] = {
 
 def families() -> list[FamilyInfo]:
     """Every family of the task, with its options."""
-    return [
-        FamilyInfo(task=TASK, name=name, description=description, options=options)
-        for options, names in _TABLE.items()
-        for name, description in names.items()
-    ]
+    return family_table(TASK, _TABLE)

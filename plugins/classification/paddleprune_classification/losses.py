@@ -8,8 +8,15 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Array, Loss
+from paddleprune.interfaces import Array, Dataset, Loss
+from paddleprune.specs import ImageOptions
+from paddleprune.vision.class_weights import class_weights
 from paddleprune_classification.config import ClassificationLoss
+
+
+def weighted_cross_entropy(config: ClassificationLoss, options: ImageOptions, dataset: Dataset | None) -> Loss:
+    """Cross entropy, in which each class counts as the user says."""
+    return cross_entropy(config, class_weights(config.class_weights, options.num_classes, dataset))
 
 
 def cross_entropy(config: ClassificationLoss, weights: Array | None = None) -> Loss:

@@ -8,16 +8,15 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
-from paddleprune.specs import Contract, DatasetConfig, Split
-from paddleprune_detection.transform_specs import MixupImage, Normalize, Transform
+from paddleprune.specs import Contract, Split
+from paddleprune.vision.data import ImageData, lists_in
+from paddleprune_detection.transform_specs import MixupImage, Transform
 
-_LABELS = "labels.txt"
-_LISTS: dict[Split, str] = {"train": "train_list.txt", "eval": "val_list.txt"}
 _ANNOTATIONS: dict[Split, str] = {"train": "train.json", "eval": "val.json"}
 _IMAGES = "JPEGImages"
 
 
-class DetectionData(DatasetConfig):
+class DetectionData(ImageData):
     """The images and objects of one split: of VOC by `file_list` and `label_list`, of COCO by `ann_file`.
 
     VOC: each line of `file_list` is `image annotation.xml`, both relative to `data_dir`; each line of `label_list` is
@@ -40,11 +39,8 @@ class DetectionData(DatasetConfig):
         return self
 
     @model_validator(mode="after")
-    def _in_order(self) -> DetectionData:
-        steps = self.transforms or ()
-        if any(isinstance(step, Normalize) for step in steps[:-1]):
-            raise ValueError("Normalize must be the last of the transforms: the others work on 8-bit pixels")
-        if any(isinstance(step, MixupImage) for step in steps[1:]):
+    def _mixup_first(self) -> DetectionData:
+        if any(isinstance(step, MixupImage) for step in (self.transforms or ())[1:]):
             raise ValueError("MixupImage must be the first of the transforms: it blends whole images")
         return self
 
@@ -55,14 +51,14 @@ class DetectionData(DatasetConfig):
         Raises:
             DataError: the folder has neither.
         """
-        file_list, label_list = directory / _LISTS[split], directory / _LABELS
+        file_list, label_list = lists_in(directory, split)
         if file_list.is_file() and label_list.is_file():
             return cls(data_dir=directory, file_list=file_list, label_list=label_list)
         ann_file, images = directory / _ANNOTATIONS[split], directory / _IMAGES
         if ann_file.is_file() and images.is_dir():
             return cls(data_dir=images, ann_file=ann_file)
         raise DataError(
-            f"{directory} holds no {split} data: expected {file_list.name} and {_LABELS} (VOC layout), "
+            f"{directory} holds no {split} data: expected {file_list.name} and {label_list.name} (VOC layout), "
             f"or {ann_file.name} and a folder {_IMAGES} (COCO layout)"
         )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddleprune.specs import Demo
+from paddleprune.vision.specs import Normalize
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.scenes import KINDS, SIZE, write_scenes
-from paddleprune_detection.transform_specs import Normalize, Resize
+from paddleprune_detection.transform_specs import Resize
 
 _ANCHORS = 3
 """One a level: the fewer there are, the more objects each of them learns from."""

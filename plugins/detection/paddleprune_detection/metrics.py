@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from paddleprune.interfaces import Array, Metric
+from paddleprune.vision.frame import restored
 from paddleprune_detection.coco_precision import coco_precision
 from paddleprune_detection.config import VOC_OVERLAP, DetectionMetricConfig
-from paddleprune_detection.data.objects import restored
 from paddleprune_detection.results import Result
 from paddleprune_detection.voc_precision import voc_precision
 

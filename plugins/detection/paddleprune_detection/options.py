@@ -1,16 +1,12 @@
-"""What a user may choose about each family, and the head that reads its outputs."""
+"""What a user may choose about each family."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import Field, field_validator
 
-from paddleprune.errors import PluginError
 from paddleprune.specs import ImageOptions
-
-if TYPE_CHECKING:
-    from paddleprune_detection.heads import Head
 
 Scale: TypeAlias = Annotated[float, Field(gt=0, le=8, description="factor on the channels of every layer")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -20,8 +16,8 @@ YOLO_LEVELS = 3
 class DetectorOptions(ImageOptions):
     """Options of every detection family.
 
-    A third party's family has options of this kind too: its `head` says how its outputs are read, and the task's
-    loss, metric and predictor then work with it.
+    A third party's family has options of this kind too: `reading.head_of` is told how its outputs are read, and the
+    task's loss, metric and predictor then work with it.
     """
 
     num_classes: int = Field(80, ge=1, description="number of classes; there is none for the background")
@@ -30,14 +26,6 @@ class DetectorOptions(ImageOptions):
     score_threshold: Share = Field(0.01, description="objects with a lower score aren't reported")
     nms_threshold: Share = Field(0.5, description="of two objects of a class that overlap more, the better one stays")
     max_objects: int = Field(100, ge=1, description="objects reported of an image, at most")
-
-    def head(self) -> Head:
-        """What reads the outputs. Every family's options override it.
-
-        Raises:
-            PluginError: these don't.
-        """
-        raise PluginError(f"{type(self).__name__} has no head(); a detection family's options need one")
 
 
 class YoloOptions(DetectorOptions):
@@ -63,12 +51,6 @@ class YoloOptions(DetectorOptions):
                 raise ValueError(f"an anchor of {width:g} x {height:g} pixels; both must be positive")
         return tuple(sorted(value, key=lambda size: size[0] * size[1]))
 
-    def head(self) -> Head:
-        """Anchors on three levels."""
-        from paddleprune_detection.heads.yolo import YoloHead
-
-        return YoloHead(self)
-
 
 class SsdOptions(DetectorOptions):
     """SSD."""
@@ -77,35 +59,17 @@ class SsdOptions(DetectorOptions):
     smallest: Share = Field(0.2, gt=0, description="side of the finest level's boxes, as a share of the input's")
     largest: Share = Field(0.95, gt=0, description="side of the coarsest level's boxes, as a share of the input's")
 
-    def head(self) -> Head:
-        """Boxes of several shapes on six levels."""
-        from paddleprune_detection.heads.ssd import SsdHead
-
-        return SsdHead(self)
-
 
 class FcosOptions(DetectorOptions):
     """FCOS."""
 
     input_size: tuple[int, int] = Field((512, 512), description="height and width of the input, in pixels")
 
-    def head(self) -> Head:
-        """Distances from points, without anchors."""
-        from paddleprune_detection.heads.fcos import FcosHead
-
-        return FcosHead(self)
-
 
 class PpYoloeOptions(DetectorOptions):
     """PP-YOLOE."""
 
     input_size: tuple[int, int] = Field((640, 640), description="height and width of the input, in pixels")
-
-    def head(self) -> Head:
-        """Distributions of distances from points."""
-        from paddleprune_detection.heads.ppyoloe import PpYoloeHead
-
-        return PpYoloeHead(self)
 
 
 class FasterRcnnOptions(DetectorOptions):
@@ -114,9 +78,3 @@ class FasterRcnnOptions(DetectorOptions):
     input_size: tuple[int, int] = Field((512, 512), description="height and width of the input, in pixels")
     score_threshold: Share = Field(0.05, description="objects with a lower score aren't reported")
     proposals: int = Field(128, ge=1, le=2000, description="boxes of an image that the second stage looks at")
-
-    def head(self) -> Head:
-        """Proposals, then classes."""
-        from paddleprune_detection.heads.two_stage import TwoStageHead
-
-        return TwoStageHead(self)

@@ -7,49 +7,31 @@ from typing import Any
 
 import cv2
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Array, Predictor
-from paddleprune.problems import first_problem
-from paddleprune.specs import Contract
-from paddleprune.vision.decode import to_channels
-from paddleprune_detection.data.objects import frame_of, make_objects, restored
-from paddleprune_detection.data.picture import Picture
-from paddleprune_detection.data.transforms import preprocess
+from paddleprune.interfaces import Array
+from paddleprune.vision.frame import restored
+from paddleprune.vision.predictor import ImagePredictor, check_finite
+from paddleprune_detection.config import DetectionData
 from paddleprune_detection.options import DetectorOptions
-from paddleprune_detection.transform_specs import Transform, is_random
+from paddleprune_detection.reading import head_of
 
 _DRAWN = 0.5
 """Least score of the objects that are drawn."""
-_TRANSFORMS: TypeAdapter[tuple[Contract, ...]] = TypeAdapter(tuple[Transform, ...])
 _LINE = 300
 """Pixels of an image's shorter side for each pixel of a line's width."""
 _TEXT = 0.4
 
 
-class ObjectPredictor(Predictor):
-    """Preprocesses as the evaluation data was, and says where objects are in the image's own pixels.
+class ObjectPredictor(ImagePredictor):
+    """Preprocesses as the evaluation data was, and says where objects are in the image's own pixels."""
 
-    Raises:
-        ConfigError: `transforms` holds a step that this version doesn't know, or a random one.
-    """
+    data = DetectionData
 
     def __init__(
         self, options: DetectorOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]
     ) -> None:
-        try:
-            self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
-        except ValidationError as error:
-            raise ConfigError(f"the model's preprocessing can't be used: {first_problem(error)}") from error
-        random = next((step for step in self.transforms if is_random(step)), None)
-        if random is not None:
-            raise ConfigError(f"the model's preprocessing can't be used: {type(random).__name__} is random")
-        self.head, self.channels, self.labels = options.head(), options.input_channels, tuple(labels)
-
-    def prepare(self, image: Array) -> tuple[Array, ...]:
-        """An image [H, W, 3], BGR -> the model's input [C, H', W'], float32."""
-        return (self._prepared(image).image,)
+        super().__init__(options, labels, transforms)
+        self.head = head_of(options)
 
     def interpret(self, outputs: tuple[Array, ...], image: Array) -> dict[str, Any]:
         """The outputs for one image -> `objects`, the best first; `height` and `width` of the image.
@@ -59,17 +41,11 @@ class ObjectPredictor(Predictor):
         Raises:
             DataError: an output is not a number.
         """
-        if not all(np.isfinite(output).all() for output in outputs):
-            raise DataError("the model's outputs are not finite numbers; it has diverged in training")
+        check_finite(outputs)
         (found,) = self.head.decode(tuple(output[np.newaxis] for output in outputs))
-        boxes = restored(found.boxes, *self._prepared(image).frame)
+        boxes = restored(found.boxes, *self.picture(image).frame)
         entries = [
-            {
-                "label": self.labels[number] if number < len(self.labels) else str(number),
-                "label_id": number,
-                "score": score,
-                "bbox": [left, top, right - left, bottom - top],
-            }
+            {**self.class_named(number), "score": score, "bbox": [left, top, right - left, bottom - top]}
             for (left, top, right, bottom), score, number in zip(
                 boxes.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True
             )
@@ -89,11 +65,6 @@ class ObjectPredictor(Predictor):
             cv2.rectangle(picture, *corners, colour, thickness)
             _write(picture, f"{entry['label']} {entry['score']:.2f}", corners[0], colour, thickness)
         return picture
-
-    def _prepared(self, image: Array) -> Picture:
-        pixels = to_channels(image, self.channels)
-        picture = Picture(pixels, make_objects([], []), frame_of(*image.shape[:2]))
-        return preprocess(picture, self.transforms, np.random.default_rng(0))
 
 
 def _write(picture: Array, text: str, corner: tuple[int, int], colour: Any, thickness: int) -> None:

@@ -5,27 +5,27 @@ Steps move the boxes with the pixels. A box is cut off where it leaves the image
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from paddleprune.specs import Contract
-from paddleprune.vision.specs import LONGEST_SIDE, Probability, RandomDistort, Side, Size
+from paddleprune.vision.specs import InterpolatedResize as _Resize
+from paddleprune.vision.specs import (
+    Letterbox,
+    Normalize,
+    RandomDistort,
+    RandomExpand,
+    RandomHorizontalFlip,
+    RandomStep,
+    StridePadding,
+)
+from paddleprune.vision.specs import ResizeByShort as _ByShort
+from paddleprune.vision.values import LONGEST_SIDE, Factor, Probability, Side, Size
 
-Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Factor: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range: TypeAlias = tuple[Factor, Factor]
-Level: TypeAlias = Annotated[float, Field(ge=0, le=255)]
-Interpolation: TypeAlias = Literal["NEAREST", "LINEAR", "CUBIC", "AREA", "LANCZOS4", "RANDOM"]
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def _square(value: Any) -> Any:
-    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class MixupImage(Contract):
+class MixupImage(RandomStep):
     """Blend with another image of the split, by shares from a beta distribution; must come first.
 
     The objects of both count with their image's share.
@@ -37,18 +37,7 @@ class MixupImage(Contract):
     mixup_epoch: int = Field(-1, ge=-1, description="in the first so many epochs; -1 for none, as in the original")
 
 
-class RandomExpand(Contract):
-    """Place the image somewhere on a larger one of one colour, so that objects become smaller."""
-
-    name: Literal["RandomExpand"] = "RandomExpand"
-    ratio: float = Field(4.0, ge=1, le=100, description="greatest factor on both sides")
-    prob: Probability = 0.5
-    fill_value: tuple[Level, ...] = Field(
-        (123.675, 116.28, 103.53), min_length=1, description="one value for all channels, or one for each"
-    )
-
-
-class RandomCrop(Contract):
+class RandomCrop(RandomStep):
     """Cut out a random part that holds an object well enough; objects whose middle lies outside it are dropped.
 
     A threshold is drawn, then parts, until one overlaps an object by at least as much; after `num_attempts` the next
@@ -77,65 +66,17 @@ class RandomCrop(Contract):
         return self
 
 
-class RandomHorizontalFlip(Contract):
-    """Mirror left to right."""
-
-    name: Literal["RandomHorizontalFlip"] = "RandomHorizontalFlip"
-    prob: Probability = 0.5
-
-
-class Resize(Contract):
+class Resize(_Resize):
     """Resize, whatever the proportions."""
 
-    name: Literal["Resize"] = "Resize"
-    target_size: Size = Field((608, 608), description="height and width of the result; one number for a square")
-    interp: Interpolation = Field("LINEAR", description="how pixels are interpolated; RANDOM: a new way each time")
-
-    _square = field_validator("target_size", mode="before")(_square)
+    target_size: Size = (608, 608)
 
 
-class ResizeByShort(Contract):
+class ResizeByShort(_ByShort):
     """Resize so that the shorter side has this length, or less where the longer one would be too long."""
 
-    name: Literal["ResizeByShort"] = "ResizeByShort"
     short_size: Side = 800
     max_size: int = Field(1333, le=LONGEST_SIDE, description="greatest length of the longer side, or -1: any")
-
-    @field_validator("max_size")
-    @classmethod
-    def _positive_or_any(cls, value: int) -> int:
-        if value < 1 and value != -1:
-            raise ValueError(f"max_size must be positive, or -1 for any, not {value}")
-        return value
-
-
-class Padding(Contract):
-    """Pad with black, at the right and at the bottom, until both sides are multiples of this."""
-
-    name: Literal["Padding"] = "Padding"
-    coarsest_stride: Side = 1
-
-
-class Letterbox(Contract):
-    """Resize so that the image just fits in this size, and pad it evenly on both sides."""
-
-    name: Literal["Letterbox"] = "Letterbox"
-    target_size: Size = Field((608, 608), description="height and width of the result; one number for a square")
-    fill_value: Level = Field(127, description="pixels added to the image")
-
-    _square = field_validator("target_size", mode="before")(_square)
-
-
-class Normalize(Contract):
-    """Pixels / 255, minus the mean, over the standard deviation; must come last."""
-
-    name: Literal["Normalize"] = "Normalize"
-    mean: tuple[Finite, ...] = Field(
-        IMAGENET_MEAN, min_length=1, description="one value for all channels, or one for each"
-    )
-    std: tuple[Factor, ...] = Field(
-        IMAGENET_STD, min_length=1, description="one value for all channels, or one for each"
-    )
 
 
 Transform: TypeAlias = Annotated[
@@ -146,15 +87,8 @@ Transform: TypeAlias = Annotated[
     | RandomHorizontalFlip
     | Resize
     | ResizeByShort
-    | Padding
+    | StridePadding
     | Letterbox
     | Normalize,
     Field(discriminator="name"),
 ]
-
-
-def is_random(step: Contract) -> bool:
-    """Does it come out differently each time, so that evaluation can't use it?"""
-    if isinstance(step, Resize):
-        return step.interp == "RANDOM"
-    return not isinstance(step, (ResizeByShort, Padding, Letterbox, Normalize))

@@ -8,18 +8,15 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, model_validator
 
 from paddleprune.errors import DataError
-from paddleprune.specs import Contract, DatasetConfig, Split
+from paddleprune.specs import Contract, Split
 from paddleprune.vision.class_weights import DESCRIPTION, ClassWeights
-from paddleprune_segmentation.transform_specs import Normalize, Transform
+from paddleprune.vision.data import ImageData, lists_in
+from paddleprune_segmentation.transform_specs import Transform
 
-IGNORED = 255
-"""The value of mask pixels that count neither in training nor in evaluation."""
-_LABELS = "labels.txt"
-_LISTS: dict[Split, str] = {"train": "train_list.txt", "eval": "val_list.txt"}
 Weight: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class SegmentationData(DatasetConfig):
+class SegmentationData(ImageData):
     """The images and masks of one split.
 
     Each line of `file_list` is `image mask`, both relative to `data_dir`; each line of `label_list` is the name of
@@ -32,12 +29,6 @@ class SegmentationData(DatasetConfig):
     label_list: Path
     transforms: tuple[Transform, ...] | None = Field(None, description="preprocessing, in order")
 
-    @model_validator(mode="after")
-    def _normalize_last(self) -> SegmentationData:
-        if any(isinstance(step, Normalize) for step in (self.transforms or ())[:-1]):
-            raise ValueError("Normalize must be the last of the transforms: the others work on the image's own pixels")
-        return self
-
     @classmethod
     def from_directory(cls, directory: Path, split: Split) -> SegmentationData:
         """`train_list.txt`, `val_list.txt` and `labels.txt` in the folder.
@@ -45,7 +36,7 @@ class SegmentationData(DatasetConfig):
         Raises:
             DataError: one of them is missing.
         """
-        file_list, label_list = directory / _LISTS[split], directory / _LABELS
+        file_list, label_list = lists_in(directory, split)
         for file, holds in ((file_list, "`image mask` in each line"), (label_list, "a class name in each line")):
             if not file.is_file():
                 raise DataError(f"{directory} holds no {split} data: it needs {file.name}, with {holds}")

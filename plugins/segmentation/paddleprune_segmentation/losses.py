@@ -8,8 +8,16 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Array, Loss
-from paddleprune_segmentation.config import IGNORED, SegmentationLoss
+from paddleprune.interfaces import Array, Dataset, Loss
+from paddleprune.specs import ImageOptions
+from paddleprune.vision.class_weights import class_weights
+from paddleprune.vision.values import IGNORED
+from paddleprune_segmentation.config import SegmentationLoss
+
+
+def weighted_mixture(config: SegmentationLoss, options: ImageOptions, dataset: Dataset | None) -> Loss:
+    """Cross entropy, Dice and bootstrapped cross entropy, in which each class counts as the user says."""
+    return mixed(config, class_weights(config.class_weights, options.num_classes, dataset))
 
 
 def mixed(config: SegmentationLoss, weights: Array | None = None) -> Loss:

@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array, Metric, Reduction
-from paddleprune_segmentation.config import IGNORED
+from paddleprune.vision.values import IGNORED
 
 if TYPE_CHECKING:
     from paddle import Tensor

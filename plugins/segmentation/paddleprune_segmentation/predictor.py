@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Array, Predictor
-from paddleprune.problems import first_problem
-from paddleprune.specs import Contract, ImageOptions
+from paddleprune.errors import DataError
+from paddleprune.interfaces import Array
 from paddleprune.vision.decode import to_channels
+from paddleprune.vision.picture import Picture
+from paddleprune.vision.pixels import visible
+from paddleprune.vision.predictor import ImagePredictor, check_finite
+from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.images import COLOURS, decode_image
-from paddleprune_segmentation.data.pixels import resized, visible
-from paddleprune_segmentation.data.transforms import preprocess, sizes
 from paddleprune_segmentation.palette import voc_palette
-from paddleprune_segmentation.transform_specs import EVALUATION, Padding, Transform
 
 _COLOUR_SHARE = 0.6
 """Of the colour of a class in the overlay; the rest is the image's."""
-_TRANSFORMS: TypeAdapter[tuple[Contract, ...]] = TypeAdapter(tuple[Transform, ...])
 
 
-class MaskPredictor(Predictor):
-    """Preprocesses as the evaluation data was, and brings the scores back to the image's own size.
+class MaskPredictor(ImagePredictor):
+    """Preprocesses as the evaluation data was, and brings the scores back to the image's own size."""
 
-    Raises:
-        ConfigError: `transforms` holds a step that this version doesn't know, or a random one.
-    """
-
-    suffixes = (*Predictor.suffixes, ".npy")
-
-    def __init__(self, options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
-        try:
-            self.transforms = _TRANSFORMS.validate_python([dict(step) for step in transforms])
-        except ValidationError as error:
-            raise ConfigError(f"the model's preprocessing can't be used: {first_problem(error)}") from error
-        random = next((step for step in self.transforms if not isinstance(step, EVALUATION)), None)
-        if random is not None:
-            raise ConfigError(f"the model's preprocessing can't be used: {type(random).__name__} is random")
-        self.channels = options.input_channels
-        self.labels = tuple(labels)
+    data = SegmentationData
+    suffixes = (*ImagePredictor.suffixes, ".npy")
 
     def read(self, file: Path) -> Array:
         """Colours [H, W, 3], BGR, uint8; of arrays, and for a model of other channels than 1 and 3, all bands.
@@ -58,8 +40,8 @@ class MaskPredictor(Predictor):
         image = decode_image(file, self.channels, "predict")
         return image[:, :, ::-1] if self.channels == 3 else image
 
-    def prepare(self, image: Array) -> tuple[Array, ...]:
-        """An image as `read` gives it -> the model's input [C, H', W'], float32.
+    def picture(self, image: Array) -> Picture:
+        """An image as `read` gives it, as the model's input.
 
         Raises:
             DataError: the image doesn't have the channels that the model reads.
@@ -68,8 +50,7 @@ class MaskPredictor(Predictor):
             image = to_channels(image, self.channels)
         if image.shape[2] != self.channels:
             raise DataError(f"the image has {image.shape[2]} channels, but the model reads {self.channels}")
-        nothing = np.zeros(image.shape[:2], np.uint8)
-        return (preprocess(image, nothing, self.transforms, np.random.default_rng(0))[0],)
+        return self.preprocessed(image)
 
     def interpret(self, outputs: tuple[Array, ...], image: Array) -> dict[str, Any]:
         """Class scores [classes, H', W'] -> what is where, at the image's own size.
@@ -82,9 +63,8 @@ class MaskPredictor(Predictor):
             DataError: a score is not a number.
         """
         scores = np.asarray(outputs[0], dtype=np.float32)
-        if not np.isfinite(scores).all():
-            raise DataError("the model's scores are not finite numbers; it has diverged in training")
-        mask = self._restored(scores, image.shape[:2])
+        check_finite([scores])
+        mask = self._best(scores, (image.shape[0], image.shape[1]))
         counts = np.bincount(mask.ravel())
         found = sorted(np.flatnonzero(counts).tolist(), key=lambda number: -counts[number])
         return {
@@ -104,25 +84,14 @@ class MaskPredictor(Predictor):
         overlay = np.where((mask > 0)[:, :, np.newaxis], mixed, image)
         return np.hstack([overlay, colours])
 
-    def _restored(self, scores: Array, size: tuple[int, ...]) -> Array:
+    def _best(self, scores: Array, size: tuple[int, int]) -> Array:
         """The class of every pixel of the image; one class after the other, as all scores at its size take memory."""
-        before = sizes(self.transforms, (size[0], size[1]))
-        mask, best = np.zeros(size, np.uint8), self._undone(scores[0], before)
+        mask, best = np.zeros(size, np.uint8), self.restored(scores[0], size)
         for number in range(1, len(scores)):
-            plane = self._undone(scores[number], before)
+            plane = self.restored(scores[number], size)
             mask[plane > best] = number
             best = np.maximum(best, plane)
         return mask
 
-    def _undone(self, plane: Array, before: Sequence[tuple[int, int]]) -> Array:
-        """The scores of a class, [H', W'], at the image's size: what was padded is cut off, what was resized is too."""
-        for step, (height, width) in zip(reversed(self.transforms), reversed(before), strict=True):
-            if isinstance(step, Padding):
-                plane = plane[:height, :width]
-            else:
-                plane = resized(plane[:, :, np.newaxis], (height, width))[:, :, 0]
-        return plane
-
     def _entry(self, number: int, pixels: int, total: int) -> dict[str, Any]:
-        label = self.labels[number] if number < len(self.labels) else str(number)
-        return {"label": label, "label_id": number, "pixels": pixels, "share": pixels / total}
+        return {**self.class_named(number), "pixels": pixels, "share": pixels / total}

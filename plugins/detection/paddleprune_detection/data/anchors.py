@@ -12,12 +12,13 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract
+from paddleprune.vision.picture import Picture
+from paddleprune.vision.specs import Letterbox
+from paddleprune.vision.transforms import preprocess
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.dataset import read_records
-from paddleprune_detection.data.objects import frame_of, make_objects
-from paddleprune_detection.data.picture import Picture
-from paddleprune_detection.data.transforms import default_transforms, preprocess
-from paddleprune_detection.transform_specs import Letterbox, Resize, ResizeByShort
+from paddleprune_detection.data.transforms import default_transforms
+from paddleprune_detection.transform_specs import Resize, ResizeByShort
 
 _RESTARTS = 5
 _ROUNDS = 100
@@ -89,5 +90,5 @@ def size_overlaps(sizes: Array, centres: Array) -> Array:
 
 def _scale(size: tuple[int, int], steps: Sequence[Contract]) -> Array:
     """By which an image of this height and width is resized along x and y."""
-    blank = Picture(np.zeros((*size, 1), np.uint8), make_objects([], []), frame_of(*size))
+    blank = Picture.of(np.zeros((*size, 1), np.uint8))
     return preprocess(blank, steps, np.random.default_rng(0)).frame.scale

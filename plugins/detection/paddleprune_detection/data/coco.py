@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from paddleprune.errors import DataError
 from paddleprune.files import read_json
 from paddleprune.vision.lists import listed
-from paddleprune_detection.data.objects import make_objects
+from paddleprune.vision.objects import make_objects
 from paddleprune_detection.data.records import Record, fitted
 
 _MOST = 2**31
@@ -90,7 +90,7 @@ def _record(
         boxes.append(fitted((left, top, left + width, top + height), size, place))
     classes = [numbers[annotation.category_id] for annotation in annotations]
     crowd = [annotation.iscrowd == 1 for annotation in annotations]
-    return Record(path, size, make_objects(boxes, classes, crowd=crowd), origin)
+    return Record(path, origin, size, make_objects(boxes, classes, crowd=crowd))
 
 
 def _by_id(entries: list[_Entry], what: str) -> dict[int, _Entry]:

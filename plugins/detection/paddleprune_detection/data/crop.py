@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from paddleprune.interfaces import Array
-from paddleprune_detection.data.picture import Picture, cut_out
+from paddleprune.vision.picture import Picture, cut_out
 from paddleprune_detection.transform_specs import RandomCrop
 
 

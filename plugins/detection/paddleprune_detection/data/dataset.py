@@ -6,40 +6,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Batch, Dataset, Sample
-from paddleprune.specs import ImageOptions, Split
-from paddleprune.vision.decode import decode_colour, to_channels
+from paddleprune.errors import DataError
+from paddleprune.interfaces import Batch, Sample
+from paddleprune.specs import Contract, ImageOptions, Split
+from paddleprune.vision.dataset import ImageDataset
 from paddleprune.vision.lists import read_labels
+from paddleprune.vision.picture import Picture
+from paddleprune.vision.transforms import Rng, preprocess
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.coco import read_coco
-from paddleprune_detection.data.objects import collate_targets, frame_of
-from paddleprune_detection.data.picture import Picture, mixed
+from paddleprune_detection.data.mixture import mixed
 from paddleprune_detection.data.records import Record, renumbered
-from paddleprune_detection.data.transforms import default_transforms, preprocess
+from paddleprune_detection.data.targets import Target, collate_targets
+from paddleprune_detection.data.transforms import default_transforms
 from paddleprune_detection.data.voc import read_voc
-from paddleprune_detection.transform_specs import MixupImage, is_random
+from paddleprune_detection.transform_specs import MixupImage
 
 
-class ObjectDataset(Dataset):
-    """Samples of ((image [C, H, W] float32,), (objects, frame, index)): see `data.objects`.
+class ObjectDataset(ImageDataset):
+    """Samples of ((image [C, H, W] float32,), (objects, frame, index)): see `data.targets`.
 
     Attributes:
-        records: what the annotations say, image by image.
+        items: what the annotations say, image by image.
 
     Raises:
         DataError: a list or an annotation can't be used, or an image does not exist.
         ConfigError: the evaluation split has a random step.
     """
 
+    items: Sequence[Record]
+    fitting = "Resize or Letterbox"
+
     def __init__(self, config: DetectionData, split: Split, options: ImageOptions) -> None:
-        self.labels, self.records = read_records(config)
-        self.shape = (options.input_channels, *options.input_size)
-        defaults = default_transforms(split, options.input_size, options.input_channels)
-        self.transforms = defaults if config.transforms is None else config.transforms
+        self.labels, self.items = read_records(config)
+        super().__init__(config, split, options)
         self.source = config.ann_file or config.label_list
-        if split == "eval":
-            self._check_evaluation(config)
+        if split == "eval" and not any(len(record.objects.classes) for record in self.items):
+            source = config.ann_file or config.file_list
+            raise DataError(f"{source} names no object in any image, so that nothing can be evaluated")
+
+    def defaults(self, split: Split, channels: int, height: int, width: int) -> Sequence[Contract]:
+        """Distorted, expanded and cropped; see `default_transforms`."""
+        return default_transforms(split, (height, width), channels)
 
     def number_by(self, labels: Sequence[str], whose: str) -> None:
         """Number the classes as `whose`, by their names.
@@ -54,64 +62,45 @@ class ObjectDataset(Dataset):
                 but = "which {} lacks" if what == "has" else "which {} has"
                 raise DataError(f"{self.source} {what} the class {', '.join(names[:3])}{more}, {but.format(whose)}")
         numbers = np.array([list(labels).index(name) for name in self.labels], np.int64)
-        self.records = tuple(renumbered(record, numbers) for record in self.records)
+        self.items = tuple(renumbered(record, numbers) for record in self.items)
         self.labels = tuple(labels)
 
-    def _check_evaluation(self, config: DetectionData) -> None:
-        random = next((step for step in self.transforms if is_random(step)), None)
-        if random is not None:
-            raise ConfigError(f"{type(random).__name__} is random here, which evaluation can't be; leave it out")
-        if not any(len(record.objects.classes) for record in self.records):
-            source = config.ann_file or config.file_list
-            raise DataError(f"{source} names no object in any image, so that nothing can be evaluated")
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, index: int) -> Sample:
-        """Decode and preprocess one image.
+    def picture(self, index: int) -> Picture:
+        """The image as its file has it, and its objects.
 
         Raises:
-            DataError: it can't be decoded, isn't as large as its annotation says, or doesn't come out in the shape
-                of the model's input.
+            DataError: it can't be decoded, or isn't as large as its annotation says.
         """
-        record, rng = self.records[index], np.random.default_rng((self.seed, self.epoch, index))
-        picture, steps = self._picture(index), self.transforms
-        try:
-            if steps and isinstance(steps[0], MixupImage):
-                picture, steps = self._mixed(steps[0], picture, index, rng), steps[1:]
-            image, objects, frame = preprocess(picture, steps, rng)
-        except DataError as error:
-            raise DataError(f"{record.origin}: {record.image}: {error}") from error
-        if image.shape != self.shape:
-            got, wanted = ("x".join(map(str, shape)) for shape in (image.shape, self.shape))
+        record, picture = self.items[index], super().picture(index)
+        if picture.size != record.size:
+            (height, width), (said_height, said_width) = picture.size, record.size
             raise DataError(
-                f"{record.origin}: the transforms make {record.image} {got}, but the model reads {wanted}; "
-                "add Resize or Letterbox to that size"
+                f"{record.origin}: {record.image} is {width} wide and {height} high, "
+                f"but its annotation says {said_width} and {said_height}"
             )
-        return (image,), (objects, frame, index)
+        return picture._replace(objects=record.objects)
+
+    def preprocessed(self, picture: Picture, index: int, rng: Rng) -> Picture:
+        """After all steps, the first of which may mix in another image."""
+        first, *others = self.transforms or (None,)
+        if not isinstance(first, MixupImage):
+            return super().preprocessed(picture, index, rng)
+        return preprocess(self._mixed(first, picture, index, rng), others, rng)
+
+    def target(self, index: int, picture: Picture) -> Target:
+        """The objects that are left, and where they were."""
+        return picture.objects, picture.frame, index
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Inputs stacked, targets padded: see `collate_targets`."""
         return (np.stack([inputs[0] for inputs, _ in samples]),), collate_targets([target for _, target in samples])
 
-    def _picture(self, index: int) -> Picture:
-        record = self.records[index]
-        image = to_channels(decode_colour(record.image, record.origin), self.shape[0])
-        if image.shape[:2] != record.size:
-            (height, width), (said_height, said_width) = image.shape[:2], record.size
-            raise DataError(
-                f"{record.origin}: {record.image} is {width} wide and {height} high, "
-                f"but its annotation says {said_width} and {said_height}"
-            )
-        return Picture(image, record.objects, frame_of(*record.size))
-
-    def _mixed(self, step: MixupImage, picture: Picture, index: int, rng: np.random.Generator) -> Picture:
+    def _mixed(self, step: MixupImage, picture: Picture, index: int, rng: Rng) -> Picture:
         """With any other image of the split, drawn from the sample's own `rng`. The first epoch is number 1."""
         if self.epoch > step.mixup_epoch or len(self) == 1:
             return picture
         other = (index + int(rng.integers(1, len(self)))) % len(self)
-        return mixed(picture, self._picture(other), rng.beta(step.alpha, step.beta))
+        return mixed(picture, self.picture(other), rng.beta(step.alpha, step.beta))
 
 
 def read_records(config: DetectionData) -> tuple[tuple[str, ...], tuple[Record, ...]]:

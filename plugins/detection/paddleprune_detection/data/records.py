@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeAlias
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
-from paddleprune_detection.data.objects import Objects
+from paddleprune.vision.lists import Item
+from paddleprune.vision.objects import Objects
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels; 0 is the image's edge."""
@@ -18,20 +18,16 @@ _WAY_OUT = "correct the box or delete the object"
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Item):
     """An image and its objects.
 
     Attributes:
-        image: the file.
         size: its height and width, as the annotation says.
         objects: in pixels of that file.
-        origin: where the user named it, for messages.
     """
 
-    image: Path
     size: tuple[int, int]
     objects: Objects
-    origin: str
 
 
 def renumbered(record: Record, numbers: Array) -> Record:

@@ -10,10 +10,11 @@ from xml.etree.ElementTree import Element
 from paddleprune.errors import DataError
 from paddleprune.files import read_bytes
 from paddleprune.validation import choose_from
-from paddleprune.vision.lists import listed, read_lines
-from paddleprune_detection.data.objects import make_objects
+from paddleprune.vision.lists import listed, read_list, two_paths
+from paddleprune.vision.objects import make_objects
 from paddleprune_detection.data.records import Box, Record, fitted
 
+_FORM = "image annotation.xml"
 _LARGEST = 5_000_000
 _MOST = 2**31
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -26,20 +27,11 @@ def read_voc(file_list: Path, data_dir: Path, labels: tuple[str, ...]) -> tuple[
         DataError: the list can't be read or is empty, a line isn't of that form, a file does not exist, or an
             annotation can't be used.
     """
-    lines = enumerate(read_lines(file_list, "file list"), start=1)
-    records = tuple(_record(line, f"{file_list}:{n}", data_dir, labels) for n, line in lines if line.strip())
-    if not records:
-        raise DataError(f"file list {file_list} is empty; write `image annotation.xml` in each line")
-    return records
+    return read_list(file_list, _FORM, lambda line, origin: _record(line, origin, data_dir, labels))
 
 
 def _record(line: str, origin: str, data_dir: Path, labels: tuple[str, ...]) -> Record:
-    names = line.strip().split("\t" if "\t" in line.strip() else None)
-    if len(names) != 2:
-        raise DataError(
-            f"{origin}: expected `image annotation.xml`, got {line.strip()[:200]!r}; "
-            "separate names that hold spaces by a tab"
-        )
+    names = two_paths(line, origin, _FORM)
     image = listed(data_dir, names[0], "image", origin)
     annotation = listed(data_dir, names[1], "annotation", origin)
     place = f"{origin}: annotation {annotation}"
@@ -54,7 +46,7 @@ def _record(line: str, origin: str, data_dir: Path, labels: tuple[str, ...]) -> 
         boxes.append(_box(element, size, where))
         classes.append(labels.index(name))
         difficult.append((element.findtext("difficult") or "").strip() == "1")
-    return Record(image, size, make_objects(boxes, classes, difficult), origin)
+    return Record(image, origin, size, make_objects(boxes, classes, difficult))
 
 
 def _parse(annotation: Path, place: str) -> Element:

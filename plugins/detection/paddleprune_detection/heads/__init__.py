@@ -3,3 +3,4 @@
 from paddleprune_detection.heads.base import Candidates as Candidates
 from paddleprune_detection.heads.base import Detections as Detections
 from paddleprune_detection.heads.base import Head as Head
+from paddleprune_detection.heads.base import Limits as Limits

@@ -11,7 +11,6 @@ import numpy as np
 
 from paddleprune.interfaces import Array
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.options import DetectorOptions
 
 if TYPE_CHECKING:
     from paddle import Tensor
@@ -56,11 +55,30 @@ class Candidates(NamedTuple):
         return Candidates(*(part[which] for part in self))
 
 
-class Head(ABC):
-    """Reads a model's raw outputs."""
+class Limits(NamedTuple):
+    """What of a model's outputs is reported.
 
-    def __init__(self, options: DetectorOptions) -> None:
-        self.options = options
+    Attributes:
+        score: objects with a lower one aren't.
+        overlap: of two objects of a class that overlap more, the better one is.
+        objects: of an image, at most.
+    """
+
+    score: float
+    overlap: float
+    objects: int
+
+
+class Head(ABC):
+    """Reads a model's raw outputs.
+
+    Args:
+        classes: how many there are.
+        limits: what is reported.
+    """
+
+    def __init__(self, classes: int, limits: Limits) -> None:
+        self.classes, self.limits = classes, limits
 
     @abstractmethod
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
@@ -76,10 +94,9 @@ class Head(ABC):
         Args:
             outputs: the model's, as NumPy arrays; the first axis of each is the batch.
         """
-        options = self.options
         with np.errstate(over="ignore", invalid="ignore"):  # of a diverged model; what is no number is dropped
             found = self.candidates(outputs)
-        return suppressed(found, len(outputs[0]), options.nms_threshold, options.max_objects)
+        return suppressed(found, len(outputs[0]), self.limits.overlap, self.limits.objects)
 
 
 def suppressed(found: Candidates, images: int, threshold: float, most: int) -> list[Detections]:

@@ -16,7 +16,6 @@ from paddleprune_detection.heads.boxes import bounded_exp, lies_on, overlap_loss
 from paddleprune_detection.heads.points import around, chosen, distances, grids_of, points, together
 from paddleprune_detection.heads.terms import at, binary, focal, joined
 from paddleprune_detection.heads.truth import Match, Truth, assign, no_match, truths
-from paddleprune_detection.options import FcosOptions
 
 STRIDES = (8, 16, 32, 64, 128)
 _NEAR = 1.5
@@ -30,8 +29,6 @@ class FcosHead(Head):
     left, top, right and bottom in strides [N, 4, H, W], and centre-ness [N, 1, H, W]; scores before the sigmoid.
     """
 
-    options: FcosOptions
-
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
         """Every class of every point whose score, times how central it is, exceeds the threshold."""
         levels = zip(outputs[0::3], outputs[1::3], outputs[2::3], STRIDES, strict=True)
@@ -41,7 +38,7 @@ class FcosHead(Head):
         def pixels(image: Array, row: Array, column: Array) -> Array:
             return np.asarray(bounded_exp(logarithms[image, :, row, column]) * np.float32(stride))
 
-        return chosen(sigmoid(scores) * sigmoid(central), stride, self.options.score_threshold, pixels)
+        return chosen(sigmoid(scores) * sigmoid(central), stride, self.limits.score, pixels)
 
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Focal loss of the classes, overlap loss of the boxes (GIoU) and cross entropy of the centre-ness.
@@ -50,7 +47,7 @@ class FcosHead(Head):
         the second, in which each point counts by its centre-ness, by the sum of that.
         """
         scores, logarithms, central = (
-            joined(outputs[part::3], numbers) for part, numbers in ((0, self.options.num_classes), (1, 4), (2, 1))
+            joined(outputs[part::3], numbers) for part, numbers in ((0, self.classes), (1, 4), (2, 1))
         )
         middles, strides = points(grids_of(outputs[0::3]), STRIDES)
         found = assign(truths(targets, config), lambda _, truth: match(middles, strides, truth))

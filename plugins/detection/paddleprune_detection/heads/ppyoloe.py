@@ -18,7 +18,6 @@ from paddleprune_detection.heads.boxes import lies_on, overlap_loss, overlaps
 from paddleprune_detection.heads.points import around, chosen, distances, grids_of, points, together
 from paddleprune_detection.heads.terms import at, binary, joined
 from paddleprune_detection.heads.truth import Assignment, Match, Truth, assign, no_match, truths
-from paddleprune_detection.options import PpYoloeOptions
 
 STRIDES = (8, 16, 32)
 FARTHEST = 16
@@ -40,8 +39,6 @@ class PpYoloeHead(Head):
     bottom.
     """
 
-    options: PpYoloeOptions
-
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
         """Every class of every point whose score exceeds the threshold."""
         return together([self._on_level(*level) for level in zip(outputs[0::2], outputs[1::2], STRIDES, strict=True)])
@@ -50,7 +47,7 @@ class PpYoloeHead(Head):
         def pixels(image: Array, row: Array, column: Array) -> Array:
             return _expected(distributions[image, :, row, column]) * np.float32(stride)
 
-        return chosen(sigmoid(scores), stride, self.options.score_threshold, pixels)
+        return chosen(sigmoid(scores), stride, self.limits.score, pixels)
 
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Varifocal loss of the classes, overlap loss (GIoU) and distribution focal loss of the boxes.
@@ -58,7 +55,7 @@ class PpYoloeHead(Head):
         Each is summed over the batch, in which each point counts by how well it suits its object, and divided by the
         sum of that.
         """
-        scores = joined(outputs[0::2], self.options.num_classes)
+        scores = joined(outputs[0::2], self.classes)
         distributions = joined(outputs[1::2], 4 * (FARTHEST + 1))
         middles, strides = points(grids_of(outputs[0::2]), STRIDES)
         said = around(middles, _expected(distributions.detach().numpy()) * strides)

@@ -11,7 +11,7 @@ from paddle.nn import functional as F  # noqa: N812
 
 from paddleprune.interfaces import Array
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.heads.base import Candidates, Head
+from paddleprune_detection.heads.base import Candidates, Head, Limits
 from paddleprune_detection.heads.boxes import (
     cells,
     corners,
@@ -24,7 +24,6 @@ from paddleprune_detection.heads.boxes import (
 )
 from paddleprune_detection.heads.terms import at, joined
 from paddleprune_detection.heads.truth import Assignment, Match, Truth, assign, no_match, truths
-from paddleprune_detection.options import SsdOptions
 
 LEVELS = 6
 _RATIOS = ((2,), *[(2, 3)] * (LEVELS - 1))
@@ -44,15 +43,23 @@ class SsdHead(Head):
     """Outputs: for each level, finest first, offsets [N, A * 4, H, W] and class scores [N, A * (classes + 1), H, W].
 
     The last class is the background; scores are those before the softmax.
+
+    Args:
+        classes: how many there are, without the background.
+        limits: what is reported.
+        size: height and width of the input.
+        sides: of the finest and of the coarsest level's boxes, as shares of the input's.
     """
 
-    options: SsdOptions
+    def __init__(self, classes: int, limits: Limits, size: tuple[int, int], sides: tuple[float, float]) -> None:
+        super().__init__(classes, limits)
+        self.size, self.sides = size, sides
 
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
         """Every class of every box whose probability exceeds the threshold."""
         offsets, scores = self._rows(tuple(map(paddle.to_tensor, outputs)))
         shares = F.softmax(scores, axis=-1).numpy()[..., :-1]
-        image, place, kind = np.nonzero(shares > self.options.score_threshold)
+        image, place, kind = np.nonzero(shares > self.limits.score)
         anchors = self._anchors(outputs)[place]
         boxes = decoded(offsets.numpy()[image, place] * _VARIANCES, anchors)
         return Candidates(image, boxes, shares[image, place, kind], kind)
@@ -66,7 +73,7 @@ class SsdHead(Head):
         offsets, scores = self._rows(outputs)
         anchors = self._anchors(outputs)
         found = assign(truths(targets, config), lambda _, truth: _match(anchors, truth))
-        background = self.options.num_classes
+        background = self.classes
         wanted = np.full(found.ignored.shape, background, np.int64)
         wanted[found.images, found.places] = found.classes
         each = F.cross_entropy(scores, paddle.to_tensor(wanted[..., np.newaxis]), axis=-1, reduction="none")[..., 0]
@@ -83,11 +90,11 @@ class SsdHead(Head):
         return total / max(1.0, float(found.weights.sum()))
 
     def _rows(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        return joined(outputs[0::2], 4), joined(outputs[1::2], self.options.num_classes + 1)
+        return joined(outputs[0::2], 4), joined(outputs[1::2], self.classes + 1)
 
     def _anchors(self, outputs: tuple[Tensor, ...] | tuple[Array, ...]) -> Array:
         grids = tuple((int(output.shape[2]), int(output.shape[3])) for output in outputs[0::2])
-        return _anchors(grids, self.options.input_size, self.options.smallest, self.options.largest)
+        return _anchors(grids, self.size, *self.sides)
 
 
 @lru_cache(maxsize=16)

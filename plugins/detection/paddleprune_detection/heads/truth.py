@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.interfaces import Array
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.data.objects import PADDING
+from paddleprune_detection.data.targets import PADDING
 
 
 class Truth(NamedTuple):

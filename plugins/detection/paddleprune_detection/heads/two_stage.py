@@ -25,7 +25,6 @@ from paddleprune_detection.heads.boxes import (
 from paddleprune_detection.heads.points import grids_of
 from paddleprune_detection.heads.terms import at, binary, joined
 from paddleprune_detection.heads.truth import Assignment, Match, Truth, assign, no_match, truths
-from paddleprune_detection.options import FasterRcnnOptions
 
 STRIDES = (4, 8, 16, 32, 64)
 RATIOS = (0.5, 1.0, 2.0)
@@ -49,13 +48,11 @@ class TwoStageHead(Head):
     offsets [N, A * 4, H, W]; scores before softmax and sigmoid.
     """
 
-    options: FasterRcnnOptions
-
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
         """Every class of every proposal whose probability exceeds the threshold."""
         proposals, scores, offsets = outputs[:3]
         shares = F.softmax(paddle.to_tensor(scores), axis=-1).numpy()[..., :-1]
-        image, place, kind = np.nonzero(shares > self.options.score_threshold)
+        image, place, kind = np.nonzero(shares > self.limits.score)
         chosen = offsets.reshape(*shares.shape, 4)[image, place, kind] * VARIANCES
         return Candidates(image, decoded(chosen, proposals[image, place]), shares[image, place, kind], kind)
 
@@ -79,13 +76,13 @@ class TwoStageHead(Head):
         proposals, (scores, offsets) = outputs[0].numpy(), outputs[1:]
         found = assign(objects, lambda image, truth: _match_proposals(proposals[image], truth))
         drawn, weights = _drawn(found, _BOXES, _BOXES_WITH_OBJECT)
-        wanted = np.full(found.ignored.shape, self.options.num_classes, np.int64)
+        wanted = np.full(found.ignored.shape, self.classes, np.int64)
         wanted[found.images, found.places] = found.classes
         each = F.cross_entropy(scores, paddle.to_tensor(wanted[..., np.newaxis]), axis=-1, reduction="none")[..., 0]
         total = (each * paddle.to_tensor(weights)).sum()
         if len(drawn.images):
-            kinds = F.one_hot(paddle.to_tensor(drawn.classes), self.options.num_classes).unsqueeze(-1)
-            chosen = (at(offsets, drawn).reshape([-1, self.options.num_classes, 4]) * kinds).sum(1)
+            kinds = F.one_hot(paddle.to_tensor(drawn.classes), self.classes).unsqueeze(-1)
+            chosen = (at(offsets, drawn).reshape([-1, self.classes, 4]) * kinds).sum(1)
             here = proposals[drawn.images, drawn.places]
             total = total + _box_term(chosen, here, drawn, config, unit=VARIANCES)
         return total / max(1, int((weights > 0).sum()))

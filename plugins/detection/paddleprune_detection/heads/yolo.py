@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import paddle
@@ -11,12 +12,12 @@ from paddle.nn import functional as F  # noqa: N812
 
 from paddleprune.interfaces import Array
 from paddleprune_detection.config import DetectionLoss
-from paddleprune_detection.heads.base import Candidates, Head, logit, sigmoid
+from paddleprune_detection.heads.base import Candidates, Head, Limits, logit, sigmoid
 from paddleprune_detection.heads.boxes import bounded_exp, cells, corners, lies_on, overlap_loss, overlaps, smooth_l1
 from paddleprune_detection.heads.terms import at, binary, joined, one_hot
 from paddleprune_detection.heads.truth import Match, Truth, assign, truths
-from paddleprune_detection.options import YOLO_LEVELS, YoloOptions
 
+Anchors: TypeAlias = Sequence[tuple[float, float]]
 STRIDES = (32, 16, 8)
 _COCO = ((10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326))
 _COCO_INPUT = 416
@@ -29,15 +30,24 @@ _OVERLAP_WEIGHT = 2.5
 
 
 class YoloHead(Head):
-    """Outputs: [N, A * (5 + classes), H, W] at strides 32, 16 and 8, before any sigmoid; A anchors a level."""
+    """Outputs: [N, A * (5 + classes), H, W] at strides 32, 16 and 8, before any sigmoid; A anchors a level.
 
-    options: YoloOptions
+    Args:
+        classes: how many there are.
+        limits: what is reported.
+        size: height and width of the input.
+        anchors: their widths and heights, in pixels of the input, the smallest first; those of COCO by default.
+        ignored: boxes that overlap an object more than this needn't be background.
+    """
 
-    def __init__(self, options: YoloOptions) -> None:
-        super().__init__(options)
-        height, width = options.input_size
-        sizes = options.anchors or [(w * width / _COCO_INPUT, h * height / _COCO_INPUT) for w, h in _COCO]
-        self.anchors = np.asarray(sizes, np.float32).reshape(YOLO_LEVELS, -1, 2)[::-1]
+    def __init__(
+        self, classes: int, limits: Limits, size: tuple[int, int], anchors: Anchors | None, ignored: float
+    ) -> None:
+        super().__init__(classes, limits)
+        self.size, self.ignored = size, ignored
+        height, width = size
+        sizes = anchors or [(w * width / _COCO_INPUT, h * height / _COCO_INPUT) for w, h in _COCO]
+        self.anchors = np.asarray(sizes, np.float32).reshape(len(STRIDES), -1, 2)[::-1]
         """[3, A, 2]: width and height, of the coarsest level first."""
 
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
@@ -47,7 +57,7 @@ class YoloHead(Head):
 
     def _on_level(self, level: int, output: Array) -> Candidates:
         count, _, height, width = output.shape
-        anchors, threshold = self.anchors[level], self.options.score_threshold
+        anchors, threshold = self.anchors[level], self.limits.score
         maps = output.reshape(count, len(anchors), -1, height, width)
         image, anchor, row, column = np.nonzero(maps[:, :, 4] > logit(threshold))  # the product can't be higher
         numbers = maps[image, anchor, :, row, column]
@@ -64,7 +74,7 @@ class YoloHead(Head):
         As the family's own, a box's centre has a cross entropy and its size a smooth L1 loss of the logarithm, both
         with 2 minus the box's share of the image as a factor, so that small boxes count too.
         """
-        rows = joined(outputs, _NUMBERS + self.options.num_classes)
+        rows = joined(outputs, _NUMBERS + self.classes)
         places = self._places([tuple(output.shape[2:]) for output in outputs])
         now = rows.detach().numpy()
         said = _boxes(sigmoid(now[..., :2]), now[..., 2:4], places)
@@ -74,7 +84,7 @@ class YoloHead(Head):
         total = (binary(rows[:, :, 4], there) * counted).sum()
         if len(found.images):
             chosen, here = at(rows, found), places.take(found.places)
-            kinds = binary(chosen[:, _NUMBERS:], one_hot(found.classes, self.options.num_classes)).sum(1)
+            kinds = binary(chosen[:, _NUMBERS:], one_hot(found.classes, self.classes)).sum(1)
             boxes = self._own(chosen, here, found.boxes)
             if config.box != "own":
                 guessed = _boxes(F.sigmoid(chosen[:, :2]), chosen[:, 2:4], here)
@@ -87,7 +97,7 @@ class YoloHead(Head):
         within = np.clip((boxes[:, :2] + sizes / 2) / here.strides - here.cells, 0, 1)
         centre = binary(chosen[:, :2], paddle.to_tensor(within)).sum(1)
         size = smooth_l1(chosen[:, 2:4] - paddle.to_tensor(np.log(sizes / here.anchors))).sum(1)
-        height, width = self.options.input_size
+        height, width = self.size
         factor = 2 - np.clip(sizes.prod(axis=1) / (height * width), 0, 1)
         return (centre + size) * paddle.to_tensor(factor)
 
@@ -104,7 +114,7 @@ class YoloHead(Head):
         each = starts[level] + (row * grids[:, 1] + column) * self.anchors.shape[1] + anchor
         place, number = np.unique(each, return_index=True)  # of objects that want the same place the first has it
         if len(each):
-            ignored |= overlaps(said, truth.boxes).max(axis=1) > self.options.ignore_threshold
+            ignored |= overlaps(said, truth.boxes).max(axis=1) > self.ignored
             ignored[place] = False
         return Match(place, number, ignored)
 

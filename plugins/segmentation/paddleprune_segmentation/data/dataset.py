@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from paddleprune.errors import ConfigError, DataError
-from paddleprune.interfaces import Array, Dataset, Sample
-from paddleprune.specs import ImageOptions, Split
+from paddleprune.errors import DataError
+from paddleprune.interfaces import Array
+from paddleprune.specs import Contract, ImageOptions, Split
+from paddleprune.vision.dataset import ImageDataset
+from paddleprune.vision.picture import Picture
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.data.images import decode_image, decode_mask
-from paddleprune_segmentation.data.lists import read_labels, read_pairs
+from paddleprune_segmentation.data.lists import Pair, read_labels, read_pairs
 from paddleprune_segmentation.data.occurrence import check_classes
-from paddleprune_segmentation.data.transforms import default_transforms, preprocess
-from paddleprune_segmentation.transform_specs import EVALUATION
+from paddleprune_segmentation.data.transforms import default_transforms
 
 
-class MaskDataset(Dataset):
+class MaskDataset(ImageDataset):
     """Samples of ((image [C, H, W] float32,), mask [H, W] uint8: the class of each pixel, 255 to ignore it).
 
     Raises:
@@ -25,47 +24,37 @@ class MaskDataset(Dataset):
         ConfigError: the evaluation split has a random step.
     """
 
+    items: Sequence[Pair]
+    fitting = "Resize, Padding or RandomPaddingCrop"
+
     def __init__(self, config: SegmentationData, split: Split, options: ImageOptions) -> None:
         self.labels = read_labels(config.label_list)
-        self.pairs = read_pairs(config.file_list, config.data_dir)
-        check_classes(self.pairs, self.labels, split, config.file_list)
-        self.shape = (options.input_channels, *options.input_size)
-        defaults = default_transforms(split, options.input_size)
-        self.transforms = defaults if config.transforms is None else config.transforms
-        random = next((step for step in self.transforms if not isinstance(step, EVALUATION)), None)
-        if split == "eval" and random is not None:
-            allowed = ", ".join(step.__name__ for step in EVALUATION)
-            raise ConfigError(f"{type(random).__name__} is random, which evaluation can't be; it may use {allowed}")
+        self.items = read_pairs(config.file_list, config.data_dir)
+        check_classes(self.items, self.labels, split, config.file_list)
+        super().__init__(config, split, options)
 
-    def __len__(self) -> int:
-        return len(self.pairs)
+    def defaults(self, split: Split, channels: int, height: int, width: int) -> Sequence[Contract]:
+        """Scaled and cropped; see `default_transforms`."""
+        return default_transforms(split, (height, width))
 
     def targets(self) -> Iterator[Array]:
         """Every mask as its file has it."""
-        return (decode_mask(pair.mask, len(self.labels), pair.origin) for pair in self.pairs)
+        return (decode_mask(pair.mask, len(self.labels), pair.origin) for pair in self.items)
 
-    def __getitem__(self, index: int) -> Sample:
-        """Decode and preprocess one image and its mask.
+    def picture(self, index: int) -> Picture:
+        """The image and its mask, as their files have them.
 
         Raises:
-            DataError: one of them can't be decoded, they don't fit each other, or they don't come out in the shape
-                of the model's input.
+            DataError: one of them can't be decoded, or they don't fit each other.
         """
-        pair = self.pairs[index]
+        pair = self.items[index]
         image = decode_image(pair.image, self.shape[0], pair.origin)
         mask = decode_mask(pair.mask, len(self.labels), pair.origin)
         if image.shape[:2] != mask.shape:
             sizes = (f"{height}x{width}" for height, width in (mask.shape, image.shape[:2]))
             raise DataError("{}: mask {} is {}, but its image is {}".format(pair.origin, pair.mask, *sizes))
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        try:
-            pixels, mask = preprocess(image, mask, self.transforms, rng)
-        except DataError as error:
-            raise DataError(f"{pair.origin}: {pair.image}: {error}") from error
-        if pixels.shape != self.shape:
-            got, wanted = ("x".join(map(str, shape)) for shape in (pixels.shape, self.shape))
-            raise DataError(
-                f"{pair.origin}: the transforms make {pair.image} {got}, but the model reads {wanted}; "
-                "add Resize, Padding or RandomPaddingCrop to that size"
-            )
-        return (pixels,), mask
+        return Picture.of(image, mask)
+
+    def target(self, index: int, picture: Picture) -> Array | None:
+        """The mask that came out."""
+        return picture.mask

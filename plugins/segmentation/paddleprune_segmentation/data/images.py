@@ -12,7 +12,7 @@ import numpy as np
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.vision.decode import check_size, decode, read_content, to_channels
-from paddleprune_segmentation.config import IGNORED
+from paddleprune.vision.values import IGNORED
 from paddleprune_segmentation.data.palettes import as_grey, holds_numbers
 
 _DTYPES = ("uint8", "uint16", "float32")

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddleprune.errors import DataError
-from paddleprune.vision.lists import listed, read_lines
+from paddleprune.vision.lists import Item, listed, read_list, two_paths
 from paddleprune.vision.lists import read_labels as labels_of
-from paddleprune_segmentation.config import IGNORED
+from paddleprune.vision.values import IGNORED
+
+_FORM = "image mask"
 
 
 @dataclass(frozen=True)
-class Pair:
-    """An image, its mask, and where the user named them, for messages."""
+class Pair(Item):
+    """An image and its mask."""
 
-    image: Path
     mask: Path
-    origin: str
 
 
 def read_labels(label_list: Path) -> tuple[str, ...]:
@@ -38,17 +38,9 @@ def read_pairs(file_list: Path, data_dir: Path) -> tuple[Pair, ...]:
     Raises:
         DataError: the list can't be read or is empty, a line isn't of that form, or a file does not exist.
     """
-    lines = enumerate(read_lines(file_list, "file list"), start=1)
-    pairs = tuple(_pair(line, f"{file_list}:{n}", data_dir) for n, line in lines if line.strip())
-    if not pairs:
-        raise DataError(f"file list {file_list} is empty; write `image mask` in each line")
-    return pairs
+    return read_list(file_list, _FORM, lambda line, origin: _pair(line, origin, data_dir))
 
 
 def _pair(line: str, origin: str, data_dir: Path) -> Pair:
-    names = line.strip().split("\t" if "\t" in line.strip() else None)
-    if len(names) != 2:
-        raise DataError(
-            f"{origin}: expected `image mask`, got {line.strip()[:200]!r}; separate names that hold spaces by a tab"
-        )
-    return Pair(listed(data_dir, names[0], "image", origin), listed(data_dir, names[1], "mask", origin), origin)
+    image, mask = two_paths(line, origin, _FORM)
+    return Pair(listed(data_dir, image, "image", origin), origin, listed(data_dir, mask, "mask", origin))

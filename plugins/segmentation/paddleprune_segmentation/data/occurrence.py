@@ -10,7 +10,7 @@ import numpy as np
 from paddleprune.console import say
 from paddleprune.errors import DataError
 from paddleprune.specs import Split
-from paddleprune_segmentation.config import IGNORED
+from paddleprune.vision.values import IGNORED
 from paddleprune_segmentation.data.images import decode_mask
 from paddleprune_segmentation.data.lists import Pair
 
