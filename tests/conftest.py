@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,3 +33,19 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.
 def pytest_runtest_call(item: pytest.Item) -> None:
     """A test draws the same numbers whichever tests ran before."""
     _seed(item.nodeid)
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small real data set of three classes, a folder for each."""
+    from shapes import write_images  # here, because of OpenCV
+
+    folder = tmp_path_factory.mktemp("shapes")
+    write_images(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a session's checkpoints and tables go."""
+    return tmp_path_factory.mktemp("work")

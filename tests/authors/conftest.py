@@ -1,4 +1,4 @@
-"""A stranger's plugin, installed: its own `.dist-info` folder, on a path of its own."""
+"""Strangers' plugins, installed: each with its own `.dist-info` folder, on a path of its own."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from installed import install
+from pages import blocks
 
-PLUGIN = "paddleprune_tones"
+PLUGINS = ("paddleprune_tones", "paddleprune_counting")
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of packages that holds the plugin."""
+    """A folder of packages that holds the plugins."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copy(Path(__file__).parent / f"{PLUGIN}.py", folder)
-    info = folder / f"{PLUGIN}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: paddleprune-tones\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[paddleprune]\ntones = {PLUGIN}\n")
+    shutil.copy(Path(__file__).parent / "paddleprune_tones.py", folder)
+    install(folder, "paddleprune-tones", "tones", "paddleprune_tones")
+    counting = folder / "paddleprune_counting"
+    counting.mkdir()
+    for name, program in zip(("plugin", "parts"), blocks("docs/vision.md"), strict=False):
+        (counting / f"{name}.py").write_text(program)
+    install(folder, "paddleprune-counting", "counting", "paddleprune_counting.plugin:plugin")
     return folder
 
 
 @pytest.fixture(autouse=True)
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The plugin is there, for this process and for those that it starts."""
+    """The plugins are there, for this process and for those that it starts."""
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
     yield
-    sys.modules.pop(PLUGIN, None)
+    for module in [name for name in sys.modules if name.startswith(PLUGINS)]:
+        del sys.modules[module]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import paddle
 import pytest
 from paddle import nn
+from pages import blocks
 
 import paddleprune
 from paddleprune.api.demo import _verdict
@@ -107,9 +107,8 @@ def test_a_demo_that_cuts_next_to_nothing_fails(left: int, passed: bool) -> None
 
 
 def test_what_the_page_says_of_other_inputs_runs(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
     said: dict[str, Any] = {}
-    for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
+    for program in blocks("docs/plugins.md"):
         if "class Record" in program:
             exec(compile(program, "plugins.md", "exec", dont_inherit=True), said)
     assert said["RecordingOptions"](samples=64).input_shapes() == ((1, 64),)

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from images import write
 
 from paddleprune_classification.config import ClassificationData
-
-
-def write_image(path: Path, image: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
-    return path
 
 
 def noise(height: int = 20, width: int = 30, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -27,7 +21,7 @@ def image_net(tmp_path: Path) -> Path:
     names = ["a/0.png", "a/1.png", "b/with space ü.png", "a/3.png", "b/4.png"]
     lines = [f"{name} {'ab'.index(name[0])}\n" for name in names]
     for seed, name in enumerate(names):
-        write_image(tmp_path / name, noise(seed=seed))
+        write(tmp_path / name, noise(seed=seed))
     (tmp_path / "train_list.txt").write_text("".join(lines[:3]), encoding="utf-8")
     (tmp_path / "val_list.txt").write_text("".join(lines[3:]), encoding="utf-8")
     (tmp_path / "labels.txt").write_text("apple\nbanana\n", encoding="utf-8")

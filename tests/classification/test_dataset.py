@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from images import write
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import ImageOptions
@@ -15,11 +15,6 @@ from paddleprune_classification.config import ClassificationData
 from paddleprune_classification.data.dataset import ClassDataset
 
 OPTIONS = ImageOptions(num_classes=2, input_size=(16, 24))
-
-
-def save(path: Path, image: np.ndarray) -> Path:
-    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
-    return path
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
@@ -88,8 +83,8 @@ def test_every_kind_of_png_decodes_to_the_same_colours(tmp_path: Path) -> None:
     colour = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     alpha = np.dstack([colour, np.full((5, 7), 10, np.uint8)])
     for name, image in {"bgr": colour, "alpha": alpha, "deep": colour.astype(np.uint16) * 257}.items():
-        assert np.array_equal(decode_colour(save(tmp_path / f"{name}.png", image), "list:1"), colour), name
-    grey = decode_colour(save(tmp_path / "grey.png", colour[:, :, 0]), "list:1")
+        assert np.array_equal(decode_colour(write(tmp_path / f"{name}.png", image), "list:1"), colour), name
+    grey = decode_colour(write(tmp_path / "grey.png", colour[:, :, 0]), "list:1")
     assert np.array_equal(grey, np.repeat(colour[:, :, :1], 3, axis=2))
 
 

@@ -6,20 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demos import check_without_scikit_learn, opened
 
-from paddleprune.errors import DependencyError
-from paddleprune.registry import Registry
-from paddleprune.settings import TrainSettings
+from paddleprune_classification.demo import digits_demo
 
 pytest.importorskip("sklearn")
 
 
 def test_digits_come_in_image_net_layout(tmp_path: Path) -> None:
-    registry = Registry.discover()
-    demo = registry.demo("classification", tmp_path)
-    options = registry.family("classification", demo.family).options(**demo.options)
-    train = registry.build_dataset("classification", demo.train_dataset, "train", options)
-    val = registry.build_dataset("classification", demo.eval_dataset, "eval", options)
+    _, options, train, val = opened("classification", tmp_path)
     assert (len(train), len(val)) == (1433, 364)
     assert list(val.labels) == [str(digit) for digit in range(10)]
     paths = [
@@ -35,13 +30,7 @@ def test_digits_come_in_image_net_layout(tmp_path: Path) -> None:
         assert pixels.min() >= -1
         assert pixels.max() <= 1
         assert pixels.std() > 0.3
-    TrainSettings.model_validate(demo.settings)
-    TrainSettings.model_validate({**demo.settings, **demo.retrain_settings})
 
 
 def test_without_scikit_learn_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    from paddleprune_classification.demo import digits_demo
-
-    with pytest.raises(DependencyError, match=r"pip install 'paddleprune\[demo\]'"):
-        digits_demo(tmp_path)
+    check_without_scikit_learn(digits_demo, tmp_path, monkeypatch)

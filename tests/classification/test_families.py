@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import paddle
 import pytest
+from families import each, heavy_imports, known
 from paddle.vision import models
 from pydantic import ValidationError
 
@@ -35,13 +34,10 @@ def options_of(name: str, **more: Any) -> Any:
     model = INFOS[name].options
     least = max(32, model.input_sides[0])
     least = min(least, model.input_sides[1] or least)
-    small = {key: value for key, value in SMALL.items() if key in model.model_fields}
-    return model(**{"num_classes": 7, "input_size": least, **small, **more})
+    return model(**{"num_classes": 7, "input_size": least, **known(INFOS[name], SMALL), **more})
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in sorted(INFOS)]
-)
+@pytest.mark.parametrize("name", each(INFOS, HEAVY))
 def test_families_build_run_and_trace(name: str) -> None:
     options = options_of(name)
     layer = plugin.paddleprune_build_model(name, options)
@@ -164,10 +160,4 @@ def test_every_channel_of_a_shufflenet_is_a_unit_of_its_own() -> None:
 
 
 def test_listing_families_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from paddleprune_classification.plugin import plugin; plugin.paddleprune_register_tasks();"
-        "assert len(plugin.paddleprune_register_families()) > 40;"
-        "print([m for m in ('paddle', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert heavy_imports("classification", 40) == "[]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from families import known, suite
 
 from paddleprune.graph.channels import ChannelGraph
 from paddleprune.testing import FamilyConformance, TaskConformance
@@ -24,8 +25,7 @@ SMALL = {"scale": 0.25, "width": 8}
 def small_options(info: Any) -> dict[str, Any]:
     model = info.options
     least, most = model.input_sides
-    small = {key: value for key, value in SMALL.items() if key in model.model_fields}
-    return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **small}
+    return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **known(info, SMALL)}
 
 
 @pytest.mark.slow
@@ -34,17 +34,8 @@ def _every_group(self: FamilyConformance, layer: Any, graph: ChannelGraph, probe
 
 
 for _info in families():
-    _suite = type(
-        f"Test_{_info.name}",
-        (FamilyConformance,),
-        {
-            "task": "classification",
-            "family": _info.name,
-            "options": small_options(_info),
-            "__module__": __name__,
-            **({"test_every_group_alone_is_exact": _every_group} if _info.name in DEEP else {}),
-        },
-    )
+    _alone = {"test_every_group_alone_is_exact": _every_group} if _info.name in DEEP else {}
+    _suite = suite(_info, small_options(_info), __name__, **_alone)
     globals()[_suite.__name__] = _suite if _info.name in QUICK else pytest.mark.slow(_suite)
 
 

@@ -6,18 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+from images import write
 
 LABELS = ("disc", "box")
 SIZE = (48, 64)
 Box = tuple[int, int, int, int]
-
-
-def write(path: Path, image: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
-    return path
 
 
 def draw(seed: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, list[Box], list[int]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from det_files import voc_xml, write
+from det_files import voc_xml
+from images import write
 
 from paddleprune.errors import DataError
 from paddleprune_detection.config import DetectionData

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from det_files import write, write_coco, write_voc
+from det_files import write_coco, write_voc
+from images import write
 
 NET = ("--model", "yolov3_mobilenet_v1", "--options", "scale=0.125", "--options", "input_size=64")
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from det_files import draw, write, write_voc
+from command import run
+from det_files import draw, write_voc
+from images import write
 
 from paddleprune.api.demo import draw_both
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.registry import Registry
 
 ANCHORS = [[10, 10], [13, 13], [15, 15], [17, 17], [19, 19], [21, 21], [32, 32], [40, 40], [48, 48]]
-
-
-def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paddleprune", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from det_files import draw, voc_xml, write, write_coco, write_voc
+from det_files import draw, voc_xml, write_coco, write_voc
+from images import write
 
 from paddleprune.api.loading import check_labels
 from paddleprune.errors import ConfigError, DataError

@@ -9,12 +9,12 @@ import numpy as np
 import paddle
 import pytest
 from det_files import write_voc
+from jobs import prune_and_retrain, run_exported
 
 import paddleprune
 from paddleprune.api.loading import open_model
 from paddleprune.errors import DataError
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.measure.inference import create_predictor
 from paddleprune.registry import Registry
 from paddleprune_detection.heads import Detections
 from paddleprune_detection.predictor import ObjectPredictor
@@ -75,12 +75,6 @@ def test_eight_images_are_learnt_by_heart(
     assert result.metrics[name] > 0.95
 
 
-def outputs_of(predictor: Any, image: np.ndarray) -> tuple[np.ndarray, ...]:
-    predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(image)
-    predictor.run()
-    return tuple(predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names())
-
-
 def check_same(got: list[Detections], expected: list[Detections]) -> None:
     """The same boxes, but for rounding; their order is that of scores, of which some may be nearly equal."""
     for a, b in zip(got, expected, strict=True):
@@ -105,30 +99,14 @@ def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(
     options = {**SMALL, **more}
     height, width = options["input_size"]
     data = fields(write_voc(tmp_path / "data", train=8, val=4), "train", (height, width))
-    said = {"train_dataset": data, "eval_dataset": data, "train_batch_size": 4, "warmup_steps": 8}
-    said.update(settings, save_interval_epochs=settings["num_epochs"])
-    dense = paddleprune.train("detection", model=family, options=options, save_dir=tmp_path / "dense", **said)
-    table = tmp_path / "table.json"
-    paddleprune.analyze(dense.best_model, eval_dataset=data, save_file=table, ratios=(0.5,), batch_size=4)
-    pruned = paddleprune.train(
-        "detection",
-        pretrain_weights=dense.best_model,
-        sensitivities_file=table,
-        eval_metric_loss=0.9,
-        save_dir=tmp_path / "pruned",
-        **said,
-    )
-    before, after = (paddleprune.explain(result.best_model).total_parameters for result in (dense, pruned))
-    assert after < 0.8 * before
-    again = paddleprune.evaluate(pruned.best_model, eval_dataset=data, batch_size=3)
-    assert again["bbox_map"] == pytest.approx(pruned.metrics["bbox_map"], abs=1e-6)
-
+    said = {"train_batch_size": 4, "warmup_steps": 8, **settings, "save_interval_epochs": settings["num_epochs"]}
+    pruned = prune_and_retrain("detection", family, options, data, "bbox_map", tmp_path, **said).pruned
     loaded = open_model(Registry.discover(), pruned.best_model)
     head = head_of(loaded.options.model_copy(update={"score_threshold": 0.001, "max_objects": 10}))
     image = np.random.default_rng(0).standard_normal((2, 3, height, width)).astype(np.float32)
     expected = head.decode(eager_forward(loaded.layer)((image,)))
     paddleprune.export(pruned.best_model, save_dir=tmp_path / "exported")
-    check_same(head.decode(outputs_of(create_predictor(tmp_path / "exported" / "model"), image)), expected)
+    check_same(head.decode(run_exported(tmp_path / "exported" / "model", image)), expected)
     # and as Paddle saves and loads it itself
     spec = [paddle.static.InputSpec([None, 3, height, width], "float32")]
     paddle.jit.save(loaded.layer, str(tmp_path / "saved"), input_spec=spec)

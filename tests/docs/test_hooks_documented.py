@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from pages import ROOT, code_blocks
 
 from paddleprune import hookspecs
 from paddleprune.errors import UnknownNameError
@@ -23,15 +23,9 @@ from paddleprune.registry import Registry
 from paddleprune.specs import ImageOptions
 from paddleprune_classification.plugin import plugin as classification
 
-ROOT = Path(__file__).parents[2]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("paddleprune_")}
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 OPTIONS = {"num_classes": 4, "input_size": (8, 8)}
-
-
-def code_blocks(text: str) -> list[str]:
-    """The Python code blocks of a Markdown text."""
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 
 
 def imported(source: str, folder: Path) -> ModuleType:

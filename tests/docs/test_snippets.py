@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
+from installed import install
+from pages import blocks
 
 
 @pytest.fixture
@@ -125,10 +120,7 @@ def test_the_plugin_page_s_plugin_passes_its_own_suite(tmp_path: Path) -> None:
     (tmp_path / "paddleprune_plain").mkdir()
     (tmp_path / "paddleprune_plain" / "__init__.py").write_text(plugin)
     (tmp_path / "test_plain.py").write_text(suite)
-    info = tmp_path / "paddleprune_plain-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: paddleprune-plain\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[paddleprune]\nplain = paddleprune_plain\n")
+    install(tmp_path, "paddleprune-plain", "plain", "paddleprune_plain")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "test_plain.py"],
         cwd=tmp_path,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
+import installed
 import pytest
 
 Install = Callable[..., None]
@@ -44,10 +45,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         module = distribution.replace("-", "_")
         modules.append(module)
         (tmp_path / f"{module}.py").write_text(dedent(source))
-        info = tmp_path / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[paddleprune]\n{distribution} = {module}\n")
+        installed.install(tmp_path, distribution, distribution, module, version)
 
     yield write
     for module in modules:

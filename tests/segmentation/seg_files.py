@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+from images import write
 
 LABELS = ("ground", "disc", "box")
-
-
-def write(path: Path, image: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
-    return path
 
 
 def draw(seed: int, size: tuple[int, int] = (32, 48), channels: int = 3) -> tuple[np.ndarray, np.ndarray]:

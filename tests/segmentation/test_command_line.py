@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from seg_files import draw, write, write_folder
+from command import run
+from images import write
+from seg_files import draw, write_folder
 
 from paddleprune.api.demo import draw_both
 
 NET = ("--model", "unet", "--options", "width=4", "--options", "depth=2", "--options", "input_size=32")
 SHORT = ("--train-batch-size", 4, "--learning-rate", 0.05, "--num-epochs", 1)
-
-
-def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paddleprune", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def refused(*words: object) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from families import suites
 
-from paddleprune.testing import FamilyConformance
 from paddleprune_segmentation.families import families
 
 QUICK = {"unet", "unet transposed", "fast_scnn"}
-SMALL = {"scale": 0.25, "width": 4, "depth": 2, "head_width": 16}
+COMMON = {
+    **{"num_classes": 3, "input_size": (33, 47), "input_channels": 4},
+    **{"scale": 0.25, "width": 4, "depth": 2, "head_width": 16},
+}
+"""Options of all families that have them."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "unet transposed": {"upsample": "transposed"},
     "deeplabv3p_mobilenet_v2 plain": {"aspp": False, "decoder": False},
@@ -22,22 +25,5 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """Families with options that change the network, beside the defaults."""
 
 
-def small_options(info: Any) -> dict[str, Any]:
-    small = {key: value for key, value in SMALL.items() if key in info.options.model_fields}
-    return {"num_classes": 3, "input_size": (33, 47), "input_channels": 4, **small}
-
-
 INFOS = {info.name: info for info in families()}
-for _name in INFOS | VARIANTS:
-    _info = INFOS[_name.partition(" ")[0]]
-    _suite = type(
-        f"Test_{_name.replace(' ', '_')}",
-        (FamilyConformance,),
-        {
-            "task": "segmentation",
-            "family": _info.name,
-            "options": {**small_options(_info), **VARIANTS.get(_name, {})},
-            "__module__": __name__,
-        },
-    )
-    globals()[_suite.__name__] = _suite if _name in QUICK else pytest.mark.slow(_suite)
+globals().update(suites(INFOS, COMMON, VARIANTS, QUICK, __name__))

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from seg_files import draw, write
+from images import write
+from seg_files import draw
 
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.specs import ImageOptions

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demos import check_without_scikit_learn, opened
 
-from paddleprune.errors import DependencyError
-from paddleprune.registry import Registry
-from paddleprune.settings import TrainSettings
 from paddleprune.testing import TaskConformance
+from paddleprune_segmentation.demo import scenes_demo
 
 pytest.importorskip("sklearn")
 
@@ -20,13 +19,7 @@ class TestSegmentation(TaskConformance):
 
 
 def test_scenes_come_in_list_layout(tmp_path: Path) -> None:
-    registry = Registry.discover()
-    demo = registry.demo("segmentation", tmp_path)
-    options = registry.options("segmentation", demo.family, demo.options)
-    train = registry.build_dataset("segmentation", demo.train_dataset, "train", options)
-    val = registry.build_dataset("segmentation", demo.eval_dataset, "eval", options)
-    assert list(train.labels) == list(val.labels)
-    assert len(train.labels) == options.num_classes
+    _, options, _, val = opened("segmentation", tmp_path)
     lines = {split: (tmp_path / f"{split}_list.txt").read_text().split() for split in ("train", "val")}
     assert not set(lines["train"]) & set(lines["val"])
     counts = np.zeros(options.num_classes, np.int64)
@@ -36,13 +29,7 @@ def test_scenes_come_in_list_layout(tmp_path: Path) -> None:
         counts += np.bincount(mask.ravel(), minlength=options.num_classes)
     assert counts[1:].min() > 0.2 * counts[1:].max()  # every digit occurs
     assert 0.7 < counts[0] / counts.sum() < 0.95
-    for settings in (demo.settings, {**demo.settings, **demo.retrain_settings}):
-        TrainSettings.model_validate({name: value for name, value in settings.items() if name != "loss"})
 
 
 def test_without_scikit_learn_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    from paddleprune_segmentation.demo import scenes_demo
-
-    with pytest.raises(DependencyError, match=r"pip install 'paddleprune\[demo\]'"):
-        scenes_demo(tmp_path)
+    check_without_scikit_learn(scenes_demo, tmp_path, monkeypatch)

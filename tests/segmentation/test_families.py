@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import paddle
 import pytest
+from families import check_defaults, each, heavy_imports, known
 from pydantic import ValidationError
 
 from paddleprune.graph import build_graph
@@ -23,8 +22,7 @@ HEAVY = {"deeplabv3p_xception65", *(f"hrnet_w{width}" for width in (30, 32, 40, 
 
 def options_of(name: str, **more: Any) -> Any:
     model = INFOS[name].options
-    small = {key: value for key, value in SMALL.items() if key in model.model_fields}
-    return model(**{"num_classes": 3, "input_size": (33, 47), "input_channels": 5, **small, **more})
+    return model(**{"num_classes": 3, "input_size": (33, 47), "input_channels": 5, **known(INFOS[name], SMALL), **more})
 
 
 def parameters(name: str, **more: Any) -> int:
@@ -32,9 +30,7 @@ def parameters(name: str, **more: Any) -> int:
     return sum(int(p.size) for p in layer.parameters() if not p.stop_gradient)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in sorted(INFOS)]
-)
+@pytest.mark.parametrize("name", each(INFOS, HEAVY))
 @pytest.mark.parametrize("size", [(33, 47), (64, 32)])
 def test_families_score_every_pixel(name: str, size: tuple[int, int]) -> None:
     options = options_of(name, input_size=size)
@@ -91,10 +87,8 @@ def test_parameter_counts_are_the_published_ones(name: str, more: dict[str, Any]
     assert parameters(name, **more) / 1e6 == pytest.approx(millions, rel=0.04)
 
 
-@pytest.mark.parametrize("name", sorted(INFOS))
-def test_defaults_are_valid(name: str) -> None:
-    options = INFOS[name].options()
-    assert INFOS[name].options.model_validate_json(options.model_dump_json()) == options
+def test_defaults_are_valid() -> None:
+    check_defaults(INFOS)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +109,4 @@ def test_options_that_cannot_work_are_refused(name: str, bad: dict[str, Any], me
 
 
 def test_listing_families_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from paddleprune_segmentation.plugin import plugin; plugin.paddleprune_register_tasks();"
-        "assert len(plugin.paddleprune_register_families()) > 10;"
-        "print([m for m in ('paddle', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert heavy_imports("segmentation", 10) == "[]"

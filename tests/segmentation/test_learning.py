@@ -8,13 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from jobs import prune_and_retrain, run_exported
 from seg_files import write_folder
 
 import paddleprune
 from paddleprune.api.loading import open_model
 from paddleprune.errors import DataError
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.measure.inference import create_predictor
 from paddleprune.registry import Registry
 
 STEPS = [{"name": "Resize", "target_size": [32, 48]}, {"name": "Normalize"}]
@@ -50,31 +50,11 @@ def test_a_pruned_network_trains_on_and_exports(family: str, tmp_path: Path) -> 
     """Fast-SCNN's auxiliary heads read what is pruned; odd sizes all the way."""
     folder = write_folder(tmp_path / "data", train=8, val=4, size=(37, 51))
     small = {"fast_scnn": {"scale": 0.25}, "unet": {"width": 4, "depth": 2, "upsample": "transposed"}}
-    said = {"train_dataset": folder, "eval_dataset": folder, "train_batch_size": 4, "num_epochs": 1}
-    options = {"input_size": (37, 51), **small[family]}
-    dense = paddleprune.train("segmentation", model=family, options=options, save_dir=tmp_path / "dense", **said)
-    table = tmp_path / "table.json"
-    paddleprune.analyze(dense.best_model, eval_dataset=folder, save_file=table, ratios=(0.5,), batch_size=4)
-    pruned = paddleprune.train(
-        "segmentation",
-        pretrain_weights=dense.best_model,
-        sensitivities_file=table,
-        eval_metric_loss=0.9,
-        save_dir=tmp_path / "pruned",
-        **said,
-    )
-    before, after = (paddleprune.explain(result.best_model).total_parameters for result in (dense, pruned))
-    assert after < 0.8 * before
-    again = paddleprune.evaluate(pruned.best_model, eval_dataset=folder, batch_size=2)
-    assert again["miou"] == pytest.approx(pruned.metrics["miou"], abs=1e-6)
-
+    options, settings = {"input_size": (37, 51), **small[family]}, {"train_batch_size": 4, "num_epochs": 1}
+    pruned = prune_and_retrain("segmentation", family, options, folder, "miou", tmp_path, **settings).pruned
     paddleprune.export(pruned.best_model, save_dir=tmp_path / "exported")
     image = np.random.default_rng(0).standard_normal((2, 3, 37, 51)).astype(np.float32)
-    predictor = create_predictor(tmp_path / "exported" / "model")
-    predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(image)
-    predictor.run()
-    (name,) = predictor.get_output_names()
-    got = predictor.get_output_handle(name).copy_to_cpu()
+    (got,) = run_exported(tmp_path / "exported" / "model", image)
     (expected,) = eager_forward(open_model(Registry.discover(), pruned.best_model).layer)((image,))
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 

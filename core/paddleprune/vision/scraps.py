@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -17,6 +18,8 @@ _EDGE = 0.2
 """How much brighter what is opaque is than what is transparent."""
 _EVERY = 5
 """One digit in so many is for evaluation, as is that share of each photograph, at its right."""
+_EXAMPLES = 4
+"""Scenes of evaluation that are drawn."""
 
 
 class Digits(NamedTuple):
@@ -85,3 +88,44 @@ def png(pixels: Array) -> bytes:
     image = np.ascontiguousarray(pixels[:, :, ::-1] if pixels.ndim == 3 else pixels)
     content: bytes = cv2.imencode(".png", image)[1].tobytes()
     return content
+
+
+class Ground(NamedTuple):
+    """What a scene is made of.
+
+    Attributes:
+        name: of its files, such as val_0003; the split is in front.
+        digits: that may be placed on it.
+        image: its backdrop, [side, side, 3], RGB, float32.
+        rng: of all that is random about it.
+        example: is it one of those that a demo draws?
+    """
+
+    name: str
+    digits: Digits
+    image: Array
+    rng: np.random.Generator
+    example: bool
+
+
+def grounds(counts: Mapping[str, int], side: int, kinds: int = 10) -> Iterator[Ground]:
+    """What the scenes of a demo are made of: so many of each split, `train` and `val`, the same each time.
+
+    Digits and parts of photographs of the evaluation scenes are on no training scene.
+
+    Raises:
+        DependencyError: scikit-learn is not installed.
+    """
+    digits, photographs = load_digits(kinds), load_photographs()
+    for split, count in counts.items():
+        evaluation = split == "val"
+        ours = digits.of_split(evaluation)
+        for number in range(count):
+            rng = np.random.default_rng((evaluation, number))
+            image = backdrop(photographs, side, evaluation, rng).astype(np.float32)
+            yield Ground(f"{split}_{number:04d}", ours, image, rng, evaluation and number < _EXAMPLES)
+
+
+def as_pixels(scene: Array) -> Array:
+    """A scene that is done: uint8."""
+    return np.rint(scene).astype(np.uint8)

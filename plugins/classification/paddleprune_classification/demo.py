@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from paddleprune.files import write_bytes, write_text
+from paddleprune.files import write_bytes
 from paddleprune.interfaces import Array
 from paddleprune.specs import Demo
+from paddleprune.vision.data import write_lists
 from paddleprune.vision.specs import RandomCrop, Resize
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.transform_specs import Normalize, Transform
+from paddleprune_classification.transform_specs import Normalize
 
 _SIZE = 64
 _EVERY = 5
 """One digit in so many, of each class, is for evaluation."""
 _NORMALIZE = Normalize(mean=(0.5,), std=(0.5,))
+_CROP = RandomCrop(crop_size=_SIZE, lower_scale=0.9, lower_ratio=0.9, upper_ratio=1.1)
+_TRAIN = {"transforms": (_CROP, _NORMALIZE)}
+_EVAL = {"transforms": (Resize(target_size=_SIZE), _NORMALIZE)}
 
 
 def digits_demo(directory: Path) -> Demo:
@@ -30,10 +34,8 @@ def digits_demo(directory: Path) -> Demo:
     return Demo(
         family="mobilenet_v2",
         options={"num_classes": 10, "input_size": _SIZE, "scale": 0.35},
-        train_dataset=_data(
-            directory, "train", RandomCrop(crop_size=_SIZE, lower_scale=0.9, lower_ratio=0.9, upper_ratio=1.1)
-        ),
-        eval_dataset=_data(directory, "val", Resize(target_size=_SIZE)),
+        train_dataset=ClassificationData.from_directory(directory, "train").model_copy(update=_TRAIN),
+        eval_dataset=ClassificationData.from_directory(directory, "eval").model_copy(update=_EVAL),
         settings={
             "num_epochs": 5,
             "train_batch_size": 16,
@@ -60,19 +62,8 @@ def write_digits(directory: Path) -> None:
         for position, index in enumerate(np.flatnonzero(labels == number)):
             name = f"images/{number}/{index:04d}.png"
             write_bytes(directory / name, _png(images[index]))
-            lists["val" if position % _EVERY == 0 else "train"].append(f"{name} {number}\n")
-    for split, lines in lists.items():
-        write_text(directory / f"{split}_list.txt", "".join(lines))
-    write_text(directory / "labels.txt", "".join(f"{number}\n" for number in np.unique(labels)))
-
-
-def _data(directory: Path, split: str, step: Transform) -> ClassificationData:
-    return ClassificationData(
-        data_dir=directory,
-        file_list=directory / f"{split}_list.txt",
-        label_list=directory / "labels.txt",
-        transforms=(step, _NORMALIZE),
-    )
+            lists["val" if position % _EVERY == 0 else "train"].append(f"{name} {number}")
+    write_lists(directory, lists, [str(number) for number in np.unique(labels)])
 
 
 def _png(image: Array) -> bytes:

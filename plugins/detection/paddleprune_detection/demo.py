@@ -12,6 +12,7 @@ from paddleprune_detection.transform_specs import Resize
 
 _ANCHORS = 3
 """One a level: the fewer there are, the more objects each of them learns from."""
+_STEPS = {"transforms": (Resize(target_size=SIZE), Normalize())}
 _EPOCHS, _MORE = 12, 16
 """Nine tenths of the parameters go: what is left learns most of its precision at high overlaps while it retrains."""
 
@@ -26,7 +27,7 @@ def scenes_demo(directory: Path) -> Demo:
     from paddleprune_detection.data.anchors import find_anchors
 
     write_scenes(directory)
-    training = _data(directory, "train")
+    training = DetectionData.from_directory(directory, "train").model_copy(update=_STEPS)
     return Demo(
         family="yolov3_mobilenet_v1",
         options={
@@ -36,7 +37,7 @@ def scenes_demo(directory: Path) -> Demo:
             "anchors": find_anchors(training, (SIZE, SIZE), _ANCHORS),
         },
         train_dataset=training,
-        eval_dataset=_data(directory, "val"),
+        eval_dataset=DetectionData.from_directory(directory, "eval").model_copy(update=_STEPS),
         settings={
             "num_epochs": _EPOCHS,
             "train_batch_size": 8,
@@ -50,13 +51,4 @@ def scenes_demo(directory: Path) -> Demo:
         },
         retrain_settings={"num_epochs": _MORE},
         examples=directory / "examples",
-    )
-
-
-def _data(directory: Path, split: str) -> DetectionData:
-    return DetectionData(
-        data_dir=directory,
-        file_list=directory / f"{split}_list.txt",
-        label_list=directory / "labels.txt",
-        transforms=(Resize(target_size=SIZE), Normalize()),
     )

@@ -7,12 +7,16 @@ photographs of the evaluation scenes are on no training scene.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from paddleprune.files import write_bytes, write_text
 from paddleprune.interfaces import Array
+from paddleprune.vision.data import write_lists
+
+if TYPE_CHECKING:
+    from paddleprune.vision.scraps import Ground
 
 SIZE = 96
 """Height and width of a scene, in pixels."""
@@ -25,8 +29,6 @@ _SIDES = (26, 45)
 """Of a digit, margins included, in pixels: at least, and less than."""
 _APART = 2
 """Pixels between boxes, at least."""
-_EXAMPLES = 4
-"""Evaluation scenes that are drawn."""
 
 
 class _Placed(NamedTuple):
@@ -43,42 +45,38 @@ def write_scenes(directory: Path) -> None:
         DependencyError: scikit-learn is not installed.
         SaveError: a file can't be written.
     """
-    from paddleprune.vision.scraps import backdrop, load_digits, load_photographs, png
+    from paddleprune.vision.scraps import as_pixels, grounds, png
 
-    digits, photographs = load_digits(KINDS), load_photographs()
-    for split, count in _SCENES.items():
-        evaluation = split == "val"
-        ours, lines = digits.of_split(evaluation), []
-        for number in range(count):
-            rng = np.random.default_rng((evaluation, number))
-            scene, placed = _scene(ours.images, ours.numbers, backdrop(photographs, SIZE, evaluation, rng), rng)
-            image, annotation = f"JPEGImages/{split}_{number:04d}.png", f"Annotations/{split}_{number:04d}.xml"
-            write_bytes(directory / image, png(scene))
-            write_text(directory / annotation, _xml(placed))
-            lines.append(f"{image} {annotation}\n")
-            if evaluation and number < _EXAMPLES:
-                write_bytes(directory / "examples" / f"{number}.png", png(scene))
-        write_text(directory / f"{split}_list.txt", "".join(lines))
-    write_text(directory / "labels.txt", "".join(f"{number}\n" for number in range(KINDS)))
+    lines: dict[str, list[str]] = {split: [] for split in _SCENES}
+    for ground in grounds(_SCENES, SIZE, KINDS):
+        placed = _place_digits(ground)
+        content, image = png(as_pixels(ground.image)), f"JPEGImages/{ground.name}.png"
+        write_bytes(directory / image, content)
+        write_text(directory / f"Annotations/{ground.name}.xml", _xml(placed))
+        lines[ground.name.partition("_")[0]].append(f"{image} Annotations/{ground.name}.xml")
+        if ground.example:
+            write_bytes(directory / "examples" / f"{int(ground.name.partition('_')[2])}.png", content)
+    write_lists(directory, lines, range(KINDS))
 
 
-def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Generator) -> tuple[Array, list[_Placed]]:
+def _place_digits(ground: Ground) -> list[_Placed]:
     """Digits in bright colours, each where it touches no other one's box; the first one always has room."""
     from paddleprune.vision.scraps import enlarged, paint
 
-    scene, taken, placed = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.bool_), list[_Placed]()
-    for index in rng.integers(0, len(digits), rng.integers(1, _MOST + 1)):
+    (images, numbers), rng = ground.digits, ground.rng
+    taken, placed = np.zeros((SIZE, SIZE), np.bool_), list[_Placed]()
+    for index in rng.integers(0, len(images), rng.integers(1, _MOST + 1)):
         side = int(rng.integers(*_SIDES))
-        ink = enlarged(digits[index], side)
+        ink = enlarged(images[index], side)
         top, left = (int(corner) for corner in rng.integers(0, SIZE - side + 1, 2))
         box = _around(ink, top, left)
-        ground = slice(max(0, box[1] - _APART), box[3] + _APART), slice(max(0, box[0] - _APART), box[2] + _APART)
-        if taken[ground].any():
+        apart = slice(max(0, box[1] - _APART), box[3] + _APART), slice(max(0, box[0] - _APART), box[2] + _APART)
+        if taken[apart].any():
             continue
-        paint(scene, ink, (top, left), rng.uniform(170, 255, 3))
+        paint(ground.image, ink, (top, left), rng.uniform(170, 255, 3))
         taken[box[1] : box[3], box[0] : box[2]] = True
         placed.append(_Placed(int(numbers[index]), box))
-    return np.rint(scene).astype(np.uint8), placed
+    return placed
 
 
 def _around(ink: Array, top: int, left: int) -> tuple[int, int, int, int]:

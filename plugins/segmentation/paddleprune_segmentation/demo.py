@@ -7,14 +7,19 @@ parts of photographs of the evaluation scenes are on no training scene.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paddleprune.files import write_bytes, write_text
+from paddleprune.files import write_bytes
 from paddleprune.interfaces import Array
 from paddleprune.specs import Demo
+from paddleprune.vision.data import write_lists
 from paddleprune_segmentation.config import SegmentationData
 from paddleprune_segmentation.transform_specs import Normalize, Resize
+
+if TYPE_CHECKING:
+    from paddleprune.vision.scraps import Ground
 
 _SIZE = 48
 _SCENES = {"train": 2400, "val": 200}
@@ -24,8 +29,7 @@ _MOST = 2
 """Digits on each scene."""
 _SIDES = (20, 29)
 """Of a digit, in pixels: at least, and less than."""
-_EXAMPLES = 4
-"""Evaluation scenes that are drawn."""
+_STEPS = {"transforms": (Resize(target_size=_SIZE), Normalize())}
 
 
 def scenes_demo(directory: Path) -> Demo:
@@ -39,8 +43,8 @@ def scenes_demo(directory: Path) -> Demo:
     return Demo(
         family="unet",
         options={"num_classes": _KINDS + 1, "input_size": _SIZE, "width": 8},
-        train_dataset=_data(directory, "train"),
-        eval_dataset=_data(directory, "val"),
+        train_dataset=SegmentationData.from_directory(directory, "train").model_copy(update=_STEPS),
+        eval_dataset=SegmentationData.from_directory(directory, "eval").model_copy(update=_STEPS),
         settings={
             "num_epochs": 6,
             "train_batch_size": 8,
@@ -59,46 +63,32 @@ def scenes_demo(directory: Path) -> Demo:
 
 def write_scenes(directory: Path) -> None:
     """`images/*.png`, `masks/*.png`, `train_list.txt`, `val_list.txt`, `labels.txt` and `examples/*.png`."""
-    from paddleprune.vision.scraps import backdrop, load_digits, load_photographs, png
+    from paddleprune.vision.scraps import as_pixels, grounds, png
 
-    digits, photographs = load_digits(_KINDS), load_photographs()
-    for split, count in _SCENES.items():
-        evaluation = split == "val"
-        ours, lines = digits.of_split(evaluation), []
-        for number in range(count):
-            rng = np.random.default_rng((evaluation, number))
-            scene, mask = _scene(ours.images, ours.numbers, backdrop(photographs, _SIZE, evaluation, rng), rng)
-            names = [f"{folder}/{split}_{number:04d}.png" for folder in ("images", "masks")]
-            for name, pixels in zip(names, (scene, mask), strict=True):
-                write_bytes(directory / name, png(pixels))
-            lines.append(" ".join(names) + "\n")
-            if evaluation and number < _EXAMPLES:
-                write_bytes(directory / "examples" / f"{number}.png", png(scene))
-        write_text(directory / f"{split}_list.txt", "".join(lines))
-    write_text(directory / "labels.txt", "".join(f"{label}\n" for label in ("background", *range(_KINDS))))
+    lines: dict[str, list[str]] = {split: [] for split in _SCENES}
+    for ground in grounds(_SCENES, _SIZE, _KINDS):
+        mask = _place_digits(ground)
+        image, names = as_pixels(ground.image), [f"{folder}/{ground.name}.png" for folder in ("images", "masks")]
+        for name, pixels in zip(names, (image, mask), strict=True):
+            write_bytes(directory / name, png(pixels))
+        lines[ground.name.partition("_")[0]].append(" ".join(names))
+        if ground.example:
+            write_bytes(directory / "examples" / f"{int(ground.name.partition('_')[2])}.png", png(image))
+    write_lists(directory, lines, ("background", *range(_KINDS)))
 
 
-def _scene(digits: Array, numbers: Array, backdrop: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """A digit in a bright colour, another one where it doesn't cover the first, and what is where."""
+def _place_digits(ground: Ground) -> Array:
+    """A digit in a bright colour, another one where it doesn't cover the first; what is where."""
     from paddleprune.vision.scraps import INK, enlarged, paint
 
-    scene, mask = backdrop.astype(np.float32), np.zeros(backdrop.shape[:2], np.uint8)
-    for index in rng.integers(0, len(digits), rng.integers(1, _MOST + 1)):
+    (images, numbers), rng, mask = ground.digits, ground.rng, np.zeros((_SIZE, _SIZE), np.uint8)
+    for index in rng.integers(0, len(images), rng.integers(1, _MOST + 1)):
         side = int(rng.integers(*_SIDES))
-        ink = enlarged(digits[index], side)
+        ink = enlarged(images[index], side)
         top, left = (int(corner) for corner in rng.integers(0, _SIZE - side + 1, 2))
         there = mask[top : top + side, left : left + side]
         if there[ink >= INK].any():
             continue
-        paint(scene, ink, (top, left), rng.uniform(170, 255, 3))
+        paint(ground.image, ink, (top, left), rng.uniform(170, 255, 3))
         there[ink >= INK] = numbers[index] + 1
-    return np.rint(scene).astype(np.uint8), mask
-
-
-def _data(directory: Path, split: str) -> SegmentationData:
-    return SegmentationData(
-        data_dir=directory,
-        file_list=directory / f"{split}_list.txt",
-        label_list=directory / "labels.txt",
-        transforms=(Resize(target_size=_SIZE), Normalize()),
-    )
+    return mask
