@@ -57,25 +57,6 @@ def test_an_empty_list_is_named(image_net: Path, content: str) -> None:
 def test_a_missing_list_is_named(image_net: Path) -> None:
     with pytest.raises(DataError, match=r"file list .*no.txt does not exist"):
         read_items(image_net / "no.txt", image_net, 2)
-    with pytest.raises(DataError, match=r"label list .*no.txt does not exist"):
-        read_labels(image_net / "no.txt")
-    with pytest.raises(DataError, match=r"cannot read label list .*: it is a folder"):
-        read_labels(image_net / "a")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is empty"),
-        (b"a\n\nb\n", r"labels.txt:2 is empty, but its line number is the number of a class"),
-        (b"a\nb\na\n", r"labels.txt:3: class 'a' is already in line 1"),
-        (b"caf\xe9\n", r"labels.txt is not UTF-8 text \(byte 3\)"),
-    ],
-)
-def test_a_bad_label_list_is_named(image_net: Path, content: bytes, message: str) -> None:
-    (image_net / "labels.txt").write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        read_labels(image_net / "labels.txt")
 
 
 def test_windows_files_read_alike(image_net: Path) -> None:
