@@ -1,6 +1,6 @@
 """The hooks. Each docstring holds a complete plugin that runs.
 
-A plugin is a module named by an entry point of the group `paddleprune`. It imports cheaply:
+A plugin is a module, or an object in one, named by an entry point of the group `paddleprune`. It imports cheaply:
 no paddle, cv2 or paddleslim at module level, so that listing tasks and families is instant.
 Implementations may take fewer arguments than the hooks declare.
 

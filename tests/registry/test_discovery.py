@@ -78,6 +78,14 @@ def test_a_hook_that_nobody_marked_is_an_error(install):
     assert "'paddleprune_demo' without @hookimpl" in record(Registry.discover(), "acme-unmarked").error
 
 
+def test_an_entry_point_that_names_the_module_of_an_object_is_an_error(install, task_source):
+    install("acme-object", "from types import SimpleNamespace\nplugin = SimpleNamespace()")
+    install("good-task", task_source)
+    registry = Registry.discover()
+    assert "has no hooks; its entry point must name what has them" in record(registry, "acme-object").error
+    assert record(registry, "good-task").error is None
+
+
 @pytest.mark.parametrize("kind", ["task", "family"])
 def test_a_name_that_two_packages_register_is_never_chosen_silently(install, task_source, family_source, kind):
     install("first-task", task_source)

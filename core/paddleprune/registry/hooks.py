@@ -27,7 +27,7 @@ class Hooks:
         """Take in a plugin's hooks, under the name `owner`.
 
         Raises:
-            PluginError: a hook is misspelled, unmarked or has arguments that its spec lacks,
+            PluginError: a hook is misspelled, unmarked or has arguments that its spec lacks, there are none,
                 or the plugin or its name is there already. Nothing of the plugin stays.
         """
         known = self._manager.get_name(plugin)
@@ -92,7 +92,8 @@ class Hooks:
 
     def _refuse_misspelled(self, plugin: object, owner: str) -> None:
         specs = [name for name in vars(hookspecs) if name.startswith(_PREFIX)]
-        for caller in self._manager.get_hookcallers(plugin) or []:
+        callers = self._manager.get_hookcallers(plugin) or []
+        for caller in callers:
             if not caller.has_spec():
                 raise PluginError(
                     f"{owner} implements {caller.name!r}, which is no hook{did_you_mean(caller.name, specs)}"
@@ -100,3 +101,8 @@ class Hooks:
         for name, value in inspect.getmembers(plugin, inspect.isroutine):
             if name.startswith(_PREFIX) and self._manager.parse_hookimpl_opts(plugin, name) is None:
                 raise PluginError(f"{owner} has {value.__name__!r} without @hookimpl; mark it, or rename it")
+        if not callers:
+            raise PluginError(
+                f"{owner} has no hooks; its entry point must name what has them: a module, or an object in one "
+                "(my_package.plugin:plugin)"
+            )

@@ -1,1 +1,1 @@
-"""What the tasks on images share: lists of files, decoding and changes of colour. It knows no task."""
+"""What tasks on images are made of; it knows none of them. `docs/vision.md` says what is where, and shows a task."""

@@ -126,6 +126,35 @@ def grounds(counts: Mapping[str, int], side: int, kinds: int = 10) -> Iterator[G
             yield Ground(f"{split}_{number:04d}", ours, image, rng, evaluation and number < _EXAMPLES)
 
 
+class Thrown(NamedTuple):
+    """A digit that may be painted on a scene, at some place and size.
+
+    Attributes:
+        number: which digit it is.
+        ink: [side, side]: how bright.
+        corner: row and column of its upper left pixel.
+    """
+
+    number: int
+    ink: Array
+    corner: tuple[int, int]
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """The rows and columns that it covers."""
+        (top, left), side = self.corner, len(self.ink)
+        return slice(top, top + side), slice(left, left + side)
+
+
+def throw(ground: Ground, most: int, sides: tuple[int, int]) -> Iterator[Thrown]:
+    """One to `most` digits, drawn one after the other, with sides of at least and less than so many pixels."""
+    (images, numbers), rng, size = ground.digits, ground.rng, len(ground.image)
+    for index in rng.integers(0, len(images), rng.integers(1, most + 1)):
+        side = int(rng.integers(*sides))
+        top, left = (int(corner) for corner in rng.integers(0, size - side + 1, 2))
+        yield Thrown(int(numbers[index]), enlarged(images[index], side), (top, left))
+
+
 def as_pixels(scene: Array) -> Array:
     """A scene that is done: uint8."""
     return np.rint(scene).astype(np.uint8)

@@ -61,21 +61,17 @@ def write_scenes(directory: Path) -> None:
 
 def _place_digits(ground: Ground) -> list[_Placed]:
     """Digits in bright colours, each where it touches no other one's box; the first one always has room."""
-    from paddleprune.vision.scraps import enlarged, paint
+    from paddleprune.vision.scraps import paint, throw
 
-    (images, numbers), rng = ground.digits, ground.rng
     taken, placed = np.zeros((SIZE, SIZE), np.bool_), list[_Placed]()
-    for index in rng.integers(0, len(images), rng.integers(1, _MOST + 1)):
-        side = int(rng.integers(*_SIDES))
-        ink = enlarged(images[index], side)
-        top, left = (int(corner) for corner in rng.integers(0, SIZE - side + 1, 2))
-        box = _around(ink, top, left)
+    for digit in throw(ground, _MOST, _SIDES):
+        box = _around(digit.ink, *digit.corner)
         apart = slice(max(0, box[1] - _APART), box[3] + _APART), slice(max(0, box[0] - _APART), box[2] + _APART)
         if taken[apart].any():
             continue
-        paint(ground.image, ink, (top, left), rng.uniform(170, 255, 3))
+        paint(ground.image, digit.ink, digit.corner, ground.rng.uniform(170, 255, 3))
         taken[box[1] : box[3], box[0] : box[2]] = True
-        placed.append(_Placed(int(numbers[index]), box))
+        placed.append(_Placed(digit.number, box))
     return placed
 
 

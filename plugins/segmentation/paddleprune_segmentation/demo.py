@@ -79,16 +79,13 @@ def write_scenes(directory: Path) -> None:
 
 def _place_digits(ground: Ground) -> Array:
     """A digit in a bright colour, another one where it doesn't cover the first; what is where."""
-    from paddleprune.vision.scraps import INK, enlarged, paint
+    from paddleprune.vision.scraps import INK, paint, throw
 
-    (images, numbers), rng, mask = ground.digits, ground.rng, np.zeros((_SIZE, _SIZE), np.uint8)
-    for index in rng.integers(0, len(images), rng.integers(1, _MOST + 1)):
-        side = int(rng.integers(*_SIDES))
-        ink = enlarged(images[index], side)
-        top, left = (int(corner) for corner in rng.integers(0, _SIZE - side + 1, 2))
-        there = mask[top : top + side, left : left + side]
-        if there[ink >= INK].any():
+    mask = np.zeros((_SIZE, _SIZE), np.uint8)
+    for digit in throw(ground, _MOST, _SIDES):
+        there, inked = mask[digit.part], digit.ink >= INK
+        if there[inked].any():
             continue
-        paint(ground.image, ink, (top, left), rng.uniform(170, 255, 3))
-        there[ink >= INK] = numbers[index] + 1
+        paint(ground.image, digit.ink, digit.corner, ground.rng.uniform(170, 255, 3))
+        there[inked] = digit.number + 1
     return mask
