@@ -14,7 +14,7 @@ _ANCHORS = 3
 """One a level: the fewer there are, the more objects each of them learns from."""
 _STEPS = {"transforms": (Resize(target_size=SIZE), Normalize())}
 _EPOCHS, _MORE = 12, 16
-"""Nine tenths of the parameters go: what is left learns most of its precision at high overlaps while it retrains."""
+"""What is left learns most of its precision at high overlaps while it retrains."""
 
 
 def scenes_demo(directory: Path) -> Demo:
@@ -50,5 +50,6 @@ def scenes_demo(directory: Path) -> Demo:
             "save_interval_epochs": 2,
         },
         retrain_settings={"num_epochs": _MORE},
+        flops=0.5,
         examples=directory / "examples",
     )
