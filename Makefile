@@ -35,7 +35,7 @@ setup: $(VENV)/.installed-dev
 $(VENV)/.installed-dev: pyproject.toml
 	@echo "Installing everything into $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,paddleslim,dev]'
+	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,openvino,paddleslim,dev]'
 	$(BIN)/python $(PIP) install --no-deps $(PADDLESLIM)
 	@touch $@
 

@@ -35,6 +35,10 @@ ORDERS: tuple[str, ...] = ("obs", *CRITERIA)
 CostName: TypeAlias = Literal["flops", "params", "latency"]
 """What a network costs: FLOPs and parameters, and milliseconds of one image on this CPU."""
 
+RuntimeName: TypeAlias = Literal["paddle", "onnxruntime", "openvino"]
+"""What runs a model where its latency counts: Paddle Inference, ONNX Runtime or OpenVINO."""
+RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
+
 Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
 
@@ -229,7 +233,21 @@ Moment: TypeAlias = Annotated[float | str, BeforeValidator(_latency)]
 """How long one sample may take: a share of the dense model's time, or a time such as `8ms`."""
 
 
-class Budget(Contract):
+class TimingSettings(Contract):
+    """How a network is run where its latency counts."""
+
+    runtime: RuntimeName = Field("paddle", description=f"what runs it for the latency: {', '.join(RUNTIMES)}")
+    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
+    onednn: bool = Field(True, description="whether the latency is that with oneDNN")
+
+    @model_validator(mode="after")
+    def _can_be_off(self) -> TimingSettings:
+        if not self.onednn and self.runtime != "paddle":
+            raise ValueError(f"oneDNN can be off in paddle alone, not in {self.runtime}: leave one of the two out")
+        return self
+
+
+class Budget(TimingSettings):
     """What a pruned model may cost, and lose: every limit that is given is met, or the request refused."""
 
     flops: Amount | None = Field(None, description=f"FLOPs of the pruned model: {_AMOUNT}")
@@ -242,8 +260,6 @@ class Budget(Contract):
         None, description="with a table, instead: share of the metric that each group alone may lose"
     )
     save: CostName = Field("flops", description="with max_loss alone, what to save: flops, params or latency")
-    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
-    onednn: bool = Field(True, description="whether the latency is that with oneDNN")
 
     @property
     def limits(self) -> dict[CostName, float | str]:
@@ -293,13 +309,11 @@ SHARES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """What stays at the points of a front, of the dense model's cost, unless the user says otherwise."""
 
 
-class FrontSettings(CutSettings):
+class FrontSettings(CutSettings, TimingSettings):
     """Which sizes of a model are measured."""
 
     by: CostName = Field("flops", description="the cost: flops, params or latency")
     shares: tuple[Share, ...] = Field(SHARES, min_length=1, description="what may stay of it, a point each")
-    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
-    onednn: bool = Field(True, description="whether the latency is that with oneDNN")
 
 
 class TrainSettings(Contract):

@@ -14,8 +14,9 @@ from paddle import nn
 from paddle.vision.models import mobilenet_v2, shufflenet_v2_x0_25
 
 from paddleprune.errors import DependencyError, GraphError, SaveError
-from paddleprune.measure.export import export_model, export_onnx
+from paddleprune.measure.export import export_model
 from paddleprune.measure.inference import create_predictor
+from paddleprune.measure.onnx import export_onnx
 
 
 class TwoInputs(nn.Layer):
@@ -130,7 +131,7 @@ def test_a_place_that_is_no_folder(tmp_path: Path) -> None:
 def test_onnx_without_paddle2onnx_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paddle2onnx", None)
     with pytest.raises(DependencyError, match=r"pip install 'paddleprune\[onnx\]'"):
-        export_onnx(nn.Linear(2, 2), [(2,)], tmp_path / "model.onnx")
+        export_onnx(nn.Linear(2, 2), [(2,)], tmp_path / "model")
 
 
 class TestOnnx:
@@ -141,7 +142,7 @@ class TestOnnx:
     def test_onnxruntime_computes_what_the_layer_does(self, tmp_path: Path) -> None:
         onnxruntime = pytest.importorskip("onnxruntime")
         layer = mobilenet_v2(scale=0.25, num_classes=5)
-        path = export_onnx(layer, [(3, 32, 32)], tmp_path / "model.onnx")
+        (path,) = export_onnx(layer, [(3, 32, 32)], tmp_path / "model")
         assert list(tmp_path.iterdir()) == [path]
         assert layer.training
         layer.eval()
@@ -153,7 +154,7 @@ class TestOnnx:
 
     def test_an_operation_that_onnx_lacks(self, tmp_path: Path) -> None:
         with pytest.raises(GraphError, match="paddle2onnx says") as error:
-            export_onnx(Histogram(), [(4,)], tmp_path / "model.onnx")
+            export_onnx(Histogram(), [(4,)], tmp_path / "model")
         assert "\n" not in str(error.value)
         assert list(tmp_path.iterdir()) == []
 

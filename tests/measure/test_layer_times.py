@@ -9,8 +9,10 @@ import pytest
 from paddle import nn
 
 from paddleprune.measure.layer_times import LayerSpec, noting_calls, time_layer
+from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.time_cache import TimeCache
 
+ONEDNN = MODES["onednn_on"]
 LAYERS = [
     (nn.Conv2D(6, 8, (3, 1), stride=2, padding=(1, 0), dilation=2), [2, 6, 9, 8], (6, 8)),
     (nn.Conv2D(6, 8, 3, padding="SAME", data_format="NHWC", bias_attr=False), [2, 9, 8, 6], (6, 8)),
@@ -51,36 +53,36 @@ def test_hooks_are_gone_afterwards():
 
 def test_a_wider_layer_takes_longer():
     spec = LayerSpec.of(nn.Conv2D(16, 16, 3, padding=1), (1, 16, 48, 48))
-    narrow, wide = (time_layer(spec, width, width, onednn=True, threads=1) for width in (16, 128))
+    narrow, wide = (time_layer(spec, width, width, runtime=ONEDNN, threads=1) for width in (16, 128))
     assert 0 < narrow < wide
 
 
 def test_times_are_kept_and_a_damaged_file_is_passed_over(tmp_path, capsys):
-    cache = TimeCache(1, True, tmp_path)
+    cache = TimeCache(ONEDNN, 1, tmp_path)
     assert cache.get("a", lambda: 1.5) == 1.5
     cache.save()
-    again = TimeCache(1, True, tmp_path)
+    again = TimeCache(ONEDNN, 1, tmp_path)
     assert "a" in again
     assert again.get("a", lambda: 9.0) == 1.5
-    assert "a" not in TimeCache(2, True, tmp_path)
-    assert "a" not in TimeCache(1, False, tmp_path)
-    other = TimeCache(1, True, tmp_path)  # two at once: neither loses what the other kept
+    assert "a" not in TimeCache(ONEDNN, 2, tmp_path)
+    assert "a" not in TimeCache(MODES["onednn_off"], 1, tmp_path)
+    other = TimeCache(ONEDNN, 1, tmp_path)  # two at once: neither loses what the other kept
     other.get("b", lambda: 2.5)
     other.save()
     again.get("c", lambda: 3.5)
     again.save()
-    assert {name for name in "abc" if name in TimeCache(1, True, tmp_path)} == set("abc")
+    assert {name for name in "abc" if name in TimeCache(ONEDNN, 1, tmp_path)} == set("abc")
     content = json.loads(cache.file.read_text())
     content["times"]["a"] = 0.1
     cache.file.write_text(json.dumps(content))
     capsys.readouterr()
-    assert "a" not in TimeCache(1, True, tmp_path)
+    assert "a" not in TimeCache(ONEDNN, 1, tmp_path)
     assert "times of layers are measured anew" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    cache = TimeCache(1, True, tmp_path / "file")
+    cache = TimeCache(ONEDNN, 1, tmp_path / "file")
     cache.get("a", lambda: 1.5)
     cache.save()
     assert "times of layers aren't kept" in capsys.readouterr().err

@@ -75,6 +75,22 @@ def test_a_latency_within_the_spread_is_no_gain(comparison: Comparison) -> None:
         assert "≈ where two latencies differ by no more than the runs of one model" in text_
 
 
+def test_the_fastest_runtime_is_named(comparison: Comparison) -> None:
+    assert "Fastest: oneDNN on for best_model and prune|best_model." in comparison.notes()
+    latency, spread = {"onednn_on": 9.0, "openvino": 8.5}, {"onednn_on": (8.9, 9.9), "openvino": (8.0, 9.1)}
+    dense = comparison.rows[0].model_copy(update={"latency_ms": latency, "latency_spread_ms": spread})
+    pruned = dense.model_copy(update={"name": "pruned", "latency_ms": {**latency, "openvino": 2.0}})
+    pruned = pruned.model_copy(update={"latency_spread_ms": {**spread, "openvino": (1.9, 2.1)}})
+    both = Comparison(conditions=comparison.conditions, rows=(dense, pruned))
+    assert "Fastest: OpenVINO ≈ oneDNN on for best_model; OpenVINO for pruned." in both.notes()
+    assert "latency, oneDNN on | latency, OpenVINO |" in both.markdown()
+    latency, spread = {"openvino": 2.0}, {"openvino": (1.9, 2.1)}
+    alone = dense.model_copy(update={"latency_ms": latency, "latency_spread_ms": spread})
+    assert not any(
+        note.startswith("Fastest") for note in Comparison(conditions=comparison.conditions, rows=(alone,)).notes()
+    )
+
+
 def test_a_piped_table_keeps_a_model_on_a_line(comparison: Comparison) -> None:
     out = io.StringIO()
     comparison.show(out)

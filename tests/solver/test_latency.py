@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import paddle
 import pytest
 from paddle import nn
 
 import paddleprune
+from paddleprune.api.latencies import Stopwatch
 from paddleprune.engines import NativeEngine
-from paddleprune.errors import ConfigError, PlanError
+from paddleprune.errors import ConfigError, DependencyError, PlanError
 from paddleprune.measure.layer_times import noting_calls
-from paddleprune.settings import Budget
+from paddleprune.measure.machine import block_channels
+from paddleprune.settings import Budget, FrontSettings, PruneSettings
 from paddleprune.solver import Ceiling, Costs, LayerLatency, UnitPath, uniform_order
 from paddleprune.validation import validated
 
@@ -89,23 +93,59 @@ def test_a_plan_is_in_blocks_and_full(network, share):
         assert costs.total(fewer)["latency"] > ceiling.limits["latency"]
 
 
-def test_what_is_asked_for_is_measured(tmp_path, monkeypatch):
+@pytest.fixture
+def wide(tmp_path, monkeypatch):
+    """A network whose time is in its convolutions; what is timed of it is kept in a folder of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    wide = (nn.Conv2D(128, 128, 3, padding=1), nn.ReLU(), nn.Conv2D(128, 128, 3, padding=1), nn.ReLU())
-    layer = nn.Sequential(nn.Conv2D(3, 128, 3, padding=1), nn.ReLU(), *wide, nn.Conv2D(128, 5, 1))
+    inner = (nn.Conv2D(128, 128, 3, padding=1), nn.ReLU(), nn.Conv2D(128, 128, 3, padding=1), nn.ReLU())
+    layer = nn.Sequential(nn.Conv2D(3, 128, 3, padding=1), nn.ReLU(), *inner, nn.Conv2D(128, 5, 1))
     layer.eval()
-    network = paddleprune.trace(layer, (1, 3, 32, 32))
+    return paddleprune.trace(layer, (1, 3, 32, 32))
+
+
+def test_what_is_asked_for_is_measured(wide, tmp_path):
     images = np.random.default_rng(0).standard_normal((16, 3, 32, 32)).astype("float32")
-    dense = {name: tensor.numpy() for name, tensor in network.layer.state_dict().items()}
-    found = paddleprune.plan(network, latency=0.6, threads=1, calibration=images).plan
+    dense = {name: tensor.numpy() for name, tensor in wide.layer.state_dict().items()}
+    found = paddleprune.plan(wide, latency=0.6, threads=1, calibration=images).plan
     assert found.latency.pruned <= found.latency.asked == pytest.approx(0.6 * found.latency.dense)
     assert found.budget == {"latency": 0.6}
     assert "oneDNN on, 1 thread)" in found.latency.describe()
-    for name, tensor in network.layer.state_dict().items():
+    for name, tensor in wide.layer.state_dict().items():
         np.testing.assert_array_equal(tensor.numpy(), dense[name])
     assert list(tmp_path.glob("paddleprune/layer_times_*.json"))
     with pytest.raises(PlanError, match=r"latency .* ms\) can't be had: when all has gone that may go, latency "):
-        paddleprune.plan(network, latency="0.0001ms", threads=1)
+        paddleprune.plan(wide, latency="0.0001ms", threads=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_what_is_asked_of_a_runtime_is_measured_there(runtime, wide, tmp_path):
+    pytest.importorskip(runtime)
+    found = paddleprune.plan(wide, latency=0.7, threads=1, runtime=runtime).plan.latency
+    assert found.pruned <= found.asked == pytest.approx(0.7 * found.dense)
+    assert f"; {runtime} {found.version}, 1 thread)" in found.describe()
+    (kept,) = tmp_path.glob("paddleprune/layer_times_*.json")
+    assert f" {found.version}, 1 threads" in kept.read_text()
+
+
+def test_a_stopwatch_runs_in_the_runtime_that_is_asked_for(network, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("paddleprune.api.latencies._SECONDS", 0.02)
+    asked = PruneSettings(latency=0.7, threads=1, runtime="onnxruntime")
+    watch = Stopwatch(network.layer, network.channels, asked)
+    assert watch.blocks == block_channels()
+    found = watch.of_plan(paddleprune.plan(network, 0.5).plan, 1.0, None, 0.7)
+    assert (found.runtime, found.onednn, found.asked) == ("onnxruntime", None, 0.7 * found.dense)
+    assert found.pruned > 0
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DependencyError, match=r"latency in ONNX Runtime needs .*paddleprune\[onnx\]"):
+        paddleprune.plan(network, latency=0.7, runtime="onnxruntime")
+
+
+def test_onednn_is_off_in_paddle_alone():
+    for settings in (PruneSettings, FrontSettings):
+        with pytest.raises(ConfigError, match="oneDNN can be off in paddle alone, not in openvino"):
+            validated(settings, {"runtime": "openvino", "onednn": False}, "prune", "setting")
 
 
 def test_latency_of_what_cannot_be_exported():

@@ -14,8 +14,8 @@ from paddleprune.errors import ConfigError
 from paddleprune.files import check_writable, user_path
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
-from paddleprune.measure.export import export_model
 from paddleprune.measure.latency import measure_latency
+from paddleprune.measure.runtimes import modes_of, write_for
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison, comparison_row, conditions
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
@@ -28,6 +28,7 @@ def compare(
     save_dir: str | Path | None = None,
     metric: Mapping[str, Any] | None = None,
     batch_size: int = 64,
+    runtime: str | Sequence[str] = "paddle",
     threads: int | None = None,
     device: str = "auto",
 ) -> Comparison:
@@ -39,6 +40,8 @@ def compare(
         save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
         metric: options of the task's metric, for all of them; by default those that they were trained with.
         batch_size: samples a forward pass, for the metric.
+        runtime: what runs the models for the latency: "paddle" (Paddle Inference, with oneDNN on and off),
+            "onnxruntime", "openvino", several of them, or "all", which are those that are installed.
         threads: CPU threads for the latency; all cores by default.
         device: what evaluates the metric: "auto", "cpu", "gpu" or "gpu:N".
 
@@ -46,12 +49,14 @@ def compare(
         ConfigError: no checkpoint, or the same one twice; or they have other tasks, classes or metric options, so that
             their metrics can't be set against each other.
         CheckpointError, DataError: what was given can't be used.
+        DependencyError: a runtime isn't installed.
     """
     if isinstance(checkpoints, (str, Path)) or not isinstance(checkpoints, Sequence):
         raise ConfigError(f"compare takes a list of checkpoint folders, not a {type(checkpoints).__name__}")
     if not checkpoints:
         raise ConfigError("give at least one checkpoint to compare")
     select_device(device)
+    modes = modes_of([runtime] if isinstance(runtime, str) else runtime)
     registry = Registry.discover()
     places = [as_path(path) for path in checkpoints]
     paths = dict(zip(_names(places), places, strict=True))
@@ -63,8 +68,8 @@ def compare(
     with tempfile.TemporaryDirectory() as folder:
         exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(models)}
         for name, model in models.items():
-            export_model(model.layer, model.options.input_shapes(), exported[name], batch=1)
-        latencies = measure_latency(exported, threads=threads)
+            write_for(modes, model.layer, model.options.input_shapes(), exported[name])
+        latencies = measure_latency(exported, threads=threads, modes=modes)
     rows = []
     for name, model in models.items():
         cost = build_graph(model.layer, [(1, *shape) for shape in model.options.input_shapes()]).cost()

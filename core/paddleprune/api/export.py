@@ -6,7 +6,8 @@ from pathlib import Path
 
 from paddleprune.api.loading import open_model
 from paddleprune.files import user_path
-from paddleprune.measure.export import export_model, export_onnx
+from paddleprune.measure.export import export_model
+from paddleprune.measure.onnx import export_onnx
 from paddleprune.registry import Registry
 
 
@@ -24,5 +25,5 @@ def export(checkpoint: str | Path, *, save_dir: str | Path, onnx: bool = False) 
     registry, folder = Registry.discover(), user_path(save_dir)
     loaded = open_model(registry, checkpoint)
     if onnx:
-        return [export_onnx(loaded.layer, loaded.options.input_shapes(), folder / "model.onnx")]
+        return export_onnx(loaded.layer, loaded.options.input_shapes(), folder / "model")
     return export_model(loaded.layer, loaded.options.input_shapes(), folder / "model")

@@ -54,12 +54,13 @@ def front(
         scorer: a function of your own that ranks the units, or ranked those of the table.
         **settings: any field of `FrontSettings`: by (flops, params or latency, the cost along the front), shares (what
             may stay of it, a point each; what can't be reached is left out), criterion, samples, ridge, memory,
-            round_to, batch_size, device, threads, onednn.
+            round_to, batch_size, device, runtime, threads, onednn.
 
     Raises:
         ConfigError: an argument can't be used.
         DataError, CheckpointError, TableError: what was given can't be used.
         CertificateError: a cut model doesn't compute what the masked one does.
+        DependencyError: the runtime isn't installed.
     """
     asked = validated(FrontSettings, settings, "front", SETTING)
     by = asked.by
@@ -103,6 +104,7 @@ def front(
         baseline=baseline,
         samples=len(judge),
         by=by,
+        runtime=asked.runtime if by == "latency" else None,
         points=tuple(points),
     )
     draw_front(found, folder / "front.png", folder / "front.json")

@@ -13,11 +13,11 @@ from paddleprune.console import counted, progress, say
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Input, random_inputs
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.measure.export import export_model
 from paddleprune.measure.heap import kept_heap
-from paddleprune.measure.latency import Mode, measure_latency
+from paddleprune.measure.latency import measure_latency
 from paddleprune.measure.layer_times import LayerSpec, noting_calls, time_layer
-from paddleprune.measure.machine import block_channels, cpu_name, cpu_threads
+from paddleprune.measure.machine import cpu_name, cpu_threads
+from paddleprune.measure.runtimes import MODES, mode_of, write_for
 from paddleprune.measure.time_cache import TimeCache
 from paddleprune.pruning import Plan, make_plan, shrink
 from paddleprune.pruning.outcome import MeasuredLatency
@@ -36,12 +36,12 @@ _SECONDS = 0.6
 
 
 class Stopwatch:
-    """Times one network, as it is and cut, in Paddle Inference on this CPU.
+    """Times one network, as it is and cut, in one runtime on this CPU.
 
     Args:
         layer: the dense network.
         graph: its channel graph.
-        asked: threads, and whether oneDNN is on.
+        asked: the runtime, its threads, and whether oneDNN is on.
 
     Attributes:
         graph: the network's channel graph.
@@ -49,19 +49,21 @@ class Stopwatch:
 
     Raises:
         ConfigError: the network can't be exported, or takes other inputs than numbers.
+        DependencyError: the runtime isn't installed.
     """
 
     def __init__(self, layer: nn.Layer, graph: ChannelGraph, asked: PruneSettings) -> None:
         self._layer, self.graph = layer, graph
-        self.onednn, self.threads = asked.onednn, asked.threads or cpu_threads()
-        self._mode: Mode = "onednn_on" if self.onednn else "onednn_off"
-        self.blocks = block_channels() if self.onednn else (1,)
+        self._mode, self.threads = mode_of(asked), asked.threads or cpu_threads()
+        self._runtime = MODES[self._mode]
+        self._runtime.check()
+        self.blocks = self._runtime.blocks
         self._shapes = [_shape(given) for given in graph.inputs]
 
     def foretell(self) -> LayerLatency:
         """What foretells the latency of cuts: layers are timed where that isn't known from an earlier time."""
         block = self.blocks[-1]
-        cache, wanted = TimeCache(self.threads, self.onednn), list[tuple[LayerSpec, int, int]]()
+        cache, wanted = TimeCache(self._runtime, self.threads), list[tuple[LayerSpec, int, int]]()
         calls = self._calls()
 
         def known(spec: LayerSpec, reads: int, makes: int) -> float:
@@ -93,7 +95,7 @@ class Stopwatch:
                 try:
                     shrink(self._layer, self.graph, removed)
                     paths[str(number)] = Path(folder) / str(number) / "model"
-                    export_model(self._layer, self._shapes, paths[str(number)], batch=1)
+                    write_for((self._mode,), self._layer, self._shapes, paths[str(number)])
                 except GraphError as error:
                     raise ConfigError(f"latency can't be measured: {error}") from error
                 finally:
@@ -116,8 +118,10 @@ class Stopwatch:
             pruned=pruned,
             foretold=foretold,
             asked=asked if share is None else share * dense,
+            runtime=self._runtime.name,
+            version=self._runtime.version,
             threads=self.threads,
-            onednn=self.onednn,
+            onednn=self._runtime.onednn,
             machine=cpu_name(),
         )
 
@@ -135,7 +139,10 @@ class Stopwatch:
         return make_plan(self.graph, ratios, rankings, criterion="any", round_to=self.blocks[-1]).removed(self.graph)
 
     def _time(self, spec: LayerSpec, reads: int, makes: int) -> float:
-        return time_layer(spec, reads, makes, onednn=self.onednn, threads=self.threads)
+        try:
+            return time_layer(spec, reads, makes, runtime=self._runtime, threads=self.threads)
+        except GraphError as error:
+            raise ConfigError(f"latency can't be measured: {error}") from error
 
 
 def within_latency(

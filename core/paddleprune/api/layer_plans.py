@@ -23,7 +23,7 @@ from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
-from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings
+from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings, RuntimeName
 from paddleprune.solver import solve
 from paddleprune.validation import SETTING, validated
 
@@ -91,6 +91,7 @@ def plan(
     flops: float | str | None = None,
     params: float | str | None = None,
     latency: float | str | None = None,
+    runtime: RuntimeName = "paddle",
     threads: int | None = None,
     onednn: bool = True,
     calibration: Any = None,
@@ -110,10 +111,11 @@ def plan(
         flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M". The units that lose least for
             what they save go, by the table, by `calibration`, or at one ratio for all groups by the criterion.
         params: what may stay of the parameters; likewise.
-        latency: how long one sample may take in Paddle Inference on this CPU, measured: a share of what the layer
-            takes now, or a time such as "8ms".
+        latency: how long one sample may take on this CPU, measured: a share of what the layer takes now, or a time such
+            as "8ms".
+        runtime: what runs it for the latency: "paddle" (Paddle Inference), "onnxruntime" or "openvino".
         threads: CPU threads for the latency; all cores by default.
-        onednn: whether the latency is that with oneDNN.
+        onednn: whether the latency is that with oneDNN; it can be off in Paddle Inference alone.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward: those units then go first
             that a repair with the same inputs can do without.
         criterion: what makes a unit matter: "l1", the default, "l2", "fpgm", "bn_scale" or "lamp"; a function of your
@@ -133,10 +135,11 @@ def plan(
         PlanError: a group can't be pruned, a ratio isn't from 0 to below 1, or a budget can't be had.
         TableError: the table was measured with other weights.
         ConfigError: an argument can't be used, or doesn't go with the others.
+        DependencyError: the runtime isn't installed.
     """
     graph.check_current()
-    given = {"flops": flops, "params": params, "latency": latency, "threads": threads, "onednn": onednn}
-    given |= {"eval_metric_loss": eval_metric_loss, "round_to": round_to}
+    given = {"flops": flops, "params": params, "latency": latency, "runtime": runtime}
+    given |= {"threads": threads, "onednn": onednn, "eval_metric_loss": eval_metric_loss, "round_to": round_to}
     asked = validated(PruneSettings, given, "plan", SETTING)
     ranking = None if isinstance(criterion, str) and criterion == "obs" else criterion
     if isinstance(what, SensitivityTable):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from paddleprune.settings import (
     GROUPS_HELP,
     ORDER_HELP,
+    RUNTIMES,
     AnalyzeSettings,
     Budget,
     Device,
     FrontSettings,
     OrderName,
     PruneSettings,
+    RuntimeName,
     TrainSettings,
 )
 from paddleprune.specs import Contract
@@ -119,5 +121,8 @@ class CompareRun(_DataRun):
     save_dir: Path = Field(Path("output/comparison"), description="folder for comparison.json and comparison.md")
     metric: dict[str, Any] = Field(default_factory=dict, description="options of the metric for all, as name=value")
     batch_size: int = Field(64, ge=1, description="samples a forward pass, for the metric")
+    runtime: tuple[Literal[RuntimeName, "all"], ...] = Field(
+        ("paddle",), min_length=1, description=f"what runs the models for the latency: {', '.join(RUNTIMES)}, or all"
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
     device: Device = Field("auto", description="what evaluates the metric: auto, cpu, gpu or gpu:N")

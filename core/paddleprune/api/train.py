@@ -19,7 +19,7 @@ from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable, criterion_name
-from paddleprune.settings import REPAIRED_RATE, USUAL_TOLERANCE, Budget, PruneSettings, TrainSettings
+from paddleprune.settings import REPAIRED_RATE, USUAL_TOLERANCE, Budget, PruneSettings, TimingSettings, TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -92,8 +92,9 @@ def train(
         metric: options of the task's metric; likewise.
         **settings: any field of `TrainSettings`: num_epochs, train_batch_size, learning_rate,
             lr_decay_epochs, save_interval_epochs, log_interval_steps, early_stop, use_vdl, ...; and of the budget:
-            flops, params, latency, max_loss, save, threads, onednn, as `prune` takes them, or eval_metric_loss:
-            with a table, what each group alone may lose of the metric, 0.05 if there is no other budget.
+            flops, params, latency, max_loss, save, runtime, threads, onednn, as `prune` takes them, or
+            eval_metric_loss: with a table, what each group alone may lose of the metric, 0.05 if there is no other
+            budget.
 
     Raises:
         ConfigError: an argument can't be used, or two of them contradict each other.
@@ -188,7 +189,7 @@ def train(
 def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int) -> PruneSettings:
     """How to prune; a table without a budget is cut at the usual tolerance."""
     said = {name: value for name, value in budget.items() if value is not None}
-    if table is not None and not said.keys() - {"save", "threads", "onednn", "criterion"}:
+    if table is not None and not said.keys() - TimingSettings.model_fields.keys() - {"save", "criterion"}:
         said["eval_metric_loss"] = USUAL_TOLERANCE
     more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to}
     how = validated(PruneSettings, {**said, **more}, "prune", SETTING)

@@ -63,7 +63,7 @@ def resolve(model: type[Run], values: Mapping[str, Any], of: str) -> Run:
         if value is None or value == []:
             continue
         kind = _kind(info)
-        flags[name] = parse_pairs(value, name) if kind is dict else _split(value) if kind is tuple else value
+        flags[name] = parse_pairs(value, name) if kind is dict else _split(" ".join(value)) if kind is tuple else value
     if not values.get(CONFIG):
         return validated(model, flags, of, SETTING)
     file = user_path(values[CONFIG])
@@ -127,7 +127,8 @@ def _parameter(name: str, info: FieldInfo, names: Collection[str]) -> inspect.Pa
     elif default is not None:
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         help_text += f" [default: {str(shown).lower() if kind is bool else shown}]"
-    annotation: Any = {dict: list[str], bool: bool}.get(kind, str)  # the model reads numbers, and says what is wrong
+    # the model reads numbers, and says what is wrong
+    annotation: Any = {dict: list[str], tuple: list[str], bool: bool}.get(kind, str)
     return _optional(name, annotation, help_text, _METAVARS.get(kind))
 
 

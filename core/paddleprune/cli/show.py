@@ -81,7 +81,8 @@ def fronted(front: Front, folder: Path) -> None:
     ]
     table((*head, "cut", "repaired"), rows)
     typer.echo(f"dense: {front.metric} {front.baseline:.4f} ({counted(front.samples, 'sample')})")
-    typer.echo(f"front: {folder / 'front.png'}; prune with --{front.by} and what shall stay")
+    again = f"--runtime {front.runtime} --latency" if front.runtime else f"--{front.by}"
+    typer.echo(f"front: {folder / 'front.png'}; prune with {again} and what shall stay")
 
 
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:

@@ -1,10 +1,8 @@
-"""A layer to the files that Paddle Inference runs, and to ONNX."""
+"""A layer to the files that Paddle Inference runs."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,20 +12,10 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from paddleprune.dependencies import require
 from paddleprune.errors import GraphError, SaveError
-from paddleprune.files import saving, write_bytes
+from paddleprune.files import saving
 
 _PROBE = 1 << 16
-_OPSET = 13
-_CONVERT = """
-import sys
-from pathlib import Path
-import paddle2onnx
-program, weights, target, opset = sys.argv[1:]
-content = paddle2onnx.export(program, weights, opset_version=int(opset))
-Path(target).write_bytes(content)
-"""
 
 
 def export_model(
@@ -56,44 +44,6 @@ def export_model(
             for file in files:  # the weights before the program that needs them
                 (Path(folder) / file.name).replace(file)
     return sorted(files)
-
-
-def export_onnx(
-    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None, opset: int = _OPSET
-) -> Path:
-    """Write a layer as it is in evaluation mode as ONNX; the layer is left as it was.
-
-    Args:
-        layer: any layer that can be traced.
-        shapes: shape of each input, without the batch axis; all float32.
-        path: the file, `NAME.onnx`.
-        batch: images a run; by default any number.
-        opset: the least version of ONNX's operators; raised where the network needs more.
-
-    Raises:
-        DependencyError: paddle2onnx isn't installed.
-        GraphError: the layer can't be traced, or has an operation that ONNX lacks.
-        SaveError: the disk is full, or the place can't be written.
-    """
-    require("paddle2onnx", "ONNX export")
-    with saving(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
-            target = Path(folder) / "model.onnx"
-            _convert(program, weights[0] if weights else "", target, opset, path)
-            write_bytes(path, target.read_bytes())
-    return path
-
-
-def _convert(program: Path, weights: Path | str, target: Path, opset: int, path: Path) -> None:
-    """Run paddle2onnx in a process of its own: it prints from C++, and some failures end the process."""
-    command = [sys.executable, "-c", _CONVERT, str(program), str(weights), str(target), str(opset)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        reason = next((line for line in lines if "ERROR" in line), lines[-1] if lines else f"code {done.returncode}")
-        raise GraphError(f"cannot write {path}: paddle2onnx says {reason!r}; export for Paddle Inference instead")
 
 
 @contextmanager

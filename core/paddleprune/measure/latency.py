@@ -1,25 +1,21 @@
-"""How long one image takes on the CPU, in Paddle Inference; pre- and post-processing excluded."""
+"""How long one image takes on the CPU; pre- and post-processing excluded."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.inference import create_predictor
 from paddleprune.measure.machine import cpu_threads
+from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.specs import Contract
 
-Mode = Literal["onednn_on", "onednn_off"]
-MODES: Mapping[Mode, bool] = {"onednn_on": True, "onednn_off": False}
-"""How a model is run: the name in reports -> is oneDNN on?"""
 _TURNS = 10
 _WARM_UP_RUNS, _WARM_UP_SECONDS = 5, 0.2
 
@@ -48,22 +44,22 @@ def measure_latency(
     threads: int | None = None,
     runs: int = 50,
     seconds: float = 1.0,
-    modes: Iterable[Mode] = tuple(MODES),
+    modes: Sequence[Mode] = ("onednn_on", "onednn_off"),
 ) -> dict[str, dict[Mode, Latency]]:
-    """Time exported models, by default each with oneDNN on and off.
+    """Time exported models, by default each in Paddle Inference with oneDNN on and off.
 
     The models take turns, forwards and backwards, so that a machine that is busy for a while is fair to all.
     The first run of a turn isn't counted.
 
     Args:
-        models: name -> path of the exported model without suffix, exported with `batch=1`.
+        models: name -> path without suffix of the model, written for these modes and one sample a run.
         threads: CPU threads; by default as many as there are cores.
         runs: the least number of runs that are timed, of each model in each mode.
         seconds: the least time that they take together.
         modes: how they are run.
 
     Returns:
-        Name -> mode ("onednn_on", "onednn_off") -> latency of one run.
+        Name -> mode -> latency of one run.
 
     Raises:
         ConfigError: a model was exported for any number of images.
@@ -88,16 +84,14 @@ class _Runner:
     def __init__(self, name: str, mode: Mode, path: Path, threads: int) -> None:
         self.name, self.mode, self.threads = name, mode, threads
         self._times: list[float] = []
-        self._predictor = create_predictor(path, onednn=MODES[mode], threads=threads)
-        handles = [self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()]
-        self._inputs = [(handle, _image(handle, path)) for handle in handles]
+        self._session = MODES[mode].load(path, threads)
+        self._images = {given: _image(shape, path) for given, shape in self._session.inputs.items()}
 
     def run(self) -> float:
-        """Seconds of one run. The input is copied first: the run may reuse its memory."""
-        for handle, image in self._inputs:
-            handle.copy_from_cpu(image)
+        """Seconds of one run. The input is set first: the run may reuse its memory."""
+        self._session.feed(self._images)
         start = time.perf_counter()
-        self._predictor.run()
+        self._session.run()
         return time.perf_counter() - start
 
     def runs_in(self, seconds: float) -> int:
@@ -119,8 +113,7 @@ class _Runner:
         return Latency(median_ms=median, p10_ms=p10, p90_ms=p90, runs=len(self._times), threads=self.threads)
 
 
-def _image(handle: Any, path: Path) -> Array:
-    shape: list[int] = handle.shape()
+def _image(shape: tuple[int, ...], path: Path) -> Array:
     if min(shape, default=0) < 1:
         raise ConfigError(f"{path} was exported for any number of samples; export it with batch=1 to time one")
     return np.random.default_rng(0).standard_normal(shape, np.float32)

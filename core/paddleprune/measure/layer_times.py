@@ -1,4 +1,4 @@
-"""How long single layers take on this CPU at other widths, in Paddle Inference."""
+"""How long single layers take on this CPU at other widths."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.measure.export import export_model
-from paddleprune.measure.inference import create_predictor
+from paddleprune.measure.runtimes import Runtime
 from paddleprune.specs import Contract
 
 TIMED = (nn.Conv1D, nn.Conv2D, nn.Conv3D, nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose, nn.Linear)
@@ -118,21 +117,24 @@ def noting_calls(layer: nn.Layer) -> Iterator[list[tuple[str, LayerSpec]]]:
             hook.remove()
 
 
-def time_layer(spec: LayerSpec, reads: int, makes: int, *, onednn: bool, threads: int) -> float:
-    """Milliseconds that one sample takes in a layer of these widths, where nothing else disturbs it."""
+def time_layer(spec: LayerSpec, reads: int, makes: int, *, runtime: Runtime, threads: int) -> float:
+    """Milliseconds that one sample takes in a layer of these widths, where nothing else disturbs it.
+
+    Raises:
+        GraphError: the layer can't be exported for the runtime.
+    """
     state = paddle.get_rng_state()
     layer, shape = spec.build(reads, makes)
     paddle.set_rng_state(state)
     with tempfile.TemporaryDirectory(prefix="paddleprune-") as folder:
         path = Path(folder) / "layer"
-        export_model(layer, [shape], path, batch=1)
-        predictor = create_predictor(path, onednn=onednn, threads=threads)
-    handle = predictor.get_input_handle(predictor.get_input_names()[0])
+        runtime.write(layer, [shape], path, batch=1)
+        session = runtime.load(path, threads)
     image = np.random.default_rng(0).standard_normal((1, *shape), np.float32)
     times: list[float] = []
     while len(times) < _WARM_UP + _RUNS or sum(times) < _SECONDS:
-        handle.copy_from_cpu(image)
+        session.feed(dict.fromkeys(session.inputs, image))
         start = time.perf_counter()
-        predictor.run()
+        session.run()
         times.append(time.perf_counter() - start)
     return float(np.percentile(times[_WARM_UP:], _QUARTILE)) * 1e3

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-import paddle
-
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, SaveError, TableError
 from paddleprune.measure.machine import cpu_name
+from paddleprune.measure.runtimes import Runtime
 from paddleprune.signed import Signed, read_signed, write_signed
 
 _EVERY = 10.0
@@ -30,17 +29,16 @@ class _Kept(Signed):
 
 
 class TimeCache:
-    """Times by name, of one CPU, version of Paddle, number of threads and mode.
+    """Times by name, of one CPU, runtime, version of it and number of threads.
 
     Args:
+        runtime: what is timed.
         threads: CPU threads.
-        onednn: whether it is on.
         folder: where the files lie; by default the user's cache.
     """
 
-    def __init__(self, threads: int, onednn: bool, folder: Path | None = None) -> None:
-        mode = "on" if onednn else "off"
-        self._machine = f"{cpu_name()}, Paddle {paddle.__version__}, oneDNN {mode}, {threads} threads"
+    def __init__(self, runtime: Runtime, threads: int, folder: Path | None = None) -> None:
+        self._machine = f"{cpu_name()}, {runtime.describe()}, {threads} threads"
         digest = hashlib.sha256(self._machine.encode()).hexdigest()[:16]
         self.file = (folder or _cache_folder()) / f"layer_times_{digest}.json"
         self._times, self._saved = self._read(), time.monotonic()

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from paddleprune.console import counted
+from paddleprune.settings import RuntimeName
 from paddleprune.specs import Contract
 
 _ENOUGH = 2.0
@@ -95,15 +96,17 @@ class JointLoss(Contract):
 
 
 class MeasuredLatency(Contract):
-    """How long one sample takes, in milliseconds, in Paddle Inference on the CPU that planned.
+    """How long one sample takes, in milliseconds, on the CPU that planned.
 
     Attributes:
         dense: the dense network.
         pruned: the pruned one, measured in turns with it.
         foretold: what the times of its layers had said of the pruned one.
         asked: the most that it might take; None where latency was to be saved, without a limit.
+        runtime: what ran it.
+        version: of the runtime; "" in plans of earlier versions, which Paddle Inference ran.
         threads: CPU threads.
-        onednn: whether oneDNN was on.
+        onednn: whether oneDNN was on; None in a runtime that has no such switch.
         machine: the CPU.
     """
 
@@ -111,15 +114,17 @@ class MeasuredLatency(Contract):
     pruned: float
     foretold: float
     asked: float | None = None
+    runtime: RuntimeName = "paddle"
+    version: str = ""
     threads: int
-    onednn: bool
+    onednn: bool | None
     machine: str
 
     def describe(self) -> str:
         """One line: before, after, asked, foretold."""
         asked = "" if self.asked is None else f"; asked: at most {self.asked:.3g}"
+        ran = f"{self.runtime} {self.version}" if self.onednn is None else f"oneDNN {'on' if self.onednn else 'off'}"
         return (
             f"latency of one sample: {self.dense:.3g} -> {self.pruned:.3g} ms ({self.pruned / self.dense:.2f} of it"
-            f"{asked}; foretold: {self.foretold:.3g}; oneDNN {'on' if self.onednn else 'off'}, "
-            f"{counted(self.threads, 'thread')})"
+            f"{asked}; foretold: {self.foretold:.3g}; {ran}, {counted(self.threads, 'thread')})"
         )

@@ -15,12 +15,11 @@ from rich.text import Text
 
 from paddleprune.console import counted
 from paddleprune.files import write_json, write_text
-from paddleprune.measure.latency import Mode
+from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.report import format as text
 from paddleprune.report.rows import ComparisonRow, Conditions
 from paddleprune.specs import Contract
 
-_MODES: dict[Mode, str] = {"onednn_on": "oneDNN on", "onednn_off": "oneDNN off"}
 _SAME = "≈"
 _WIDE = 200  # columns where the output is no terminal: nothing needs to be folded
 
@@ -70,11 +69,21 @@ class Comparison(Contract):
             f"In brackets: the change against {self.rows[0].name}; of the metric, the difference; "
             f"{_SAME} where two latencies differ by no more than the runs of one model.",
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
-            f"after warm-up, {counted(how.threads, 'thread')}, {how.cpu}, Paddle {how.paddle}.",
+            f"after warm-up, {counted(how.threads, 'thread')}, {how.cpu}, {', '.join(how.runtimes)}.",
+            *self._fastest(),
             *(f"10th to 90th percentile of the latency of {row.name}: {_spread(row)}." for row in self.rows),
             *(f"Before any retraining, {names}: {said}." for said, names in self._when_cut().items()),
             f"One FLOP is {how.flop}. One MB is a million bytes.",
         ]
+
+    def _fastest(self) -> list[str]:
+        """What runs the models fastest, where there is a choice."""
+        if len(self.rows[0].latency_ms) == 1:
+            return []
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            found.setdefault(f" {_SAME} ".join(_title(mode) for mode in row.fastest()), []).append(row.name)
+        return [f"Fastest: {'; '.join(f'{how} for {_listed(names)}' for how, names in found.items())}."]
 
     def _when_cut(self) -> dict[str, str]:
         """What a cut cost, in words -> the models that it was made for."""
@@ -96,6 +105,14 @@ def _table(lines: Sequence[Sequence[str]]) -> Table:
     return table
 
 
+def _title(mode: Mode) -> str:
+    return MODES[mode].title
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
     first = rows[0]
     metrics = dict.fromkeys(row.metric.name for row in rows)
@@ -104,7 +121,7 @@ def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
         "parameters",
         "FLOPs",
         "weights file",
-        *(f"latency, {title}" for title in _MODES.values()),
+        *(f"latency, {_title(mode)}" for mode in first.latency_ms),
         ", ".join(metrics),
     ]
     for row in rows:
@@ -113,7 +130,7 @@ def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
             _cell(row.parameters, first.parameters, text.count, row is first),
             _cell(row.flops, first.flops, text.count, row is first),
             _cell(row.file_bytes, first.file_bytes, text.megabytes, row is first),
-            *(_latency(row, first, mode) for mode in _MODES),
+            *(_latency(row, first, mode) for mode in first.latency_ms),
             f"{row.metric.value:.4f}" + _metric_change(row, first),
         ]
 
@@ -136,10 +153,10 @@ def _metric_change(row: ComparisonRow, first: ComparisonRow) -> str:
 
 def _spread(row: ComparisonRow) -> str:
     parts = []
-    for mode, title in _MODES.items():
-        low, high = (text.milliseconds(value).removesuffix(" ms") for value in row.latency_spread_ms[mode])
-        parts.append(f"{low}–{high} ms with {title}")
-    return " and ".join(parts)
+    for mode, spread in row.latency_spread_ms.items():
+        low, high = (text.milliseconds(value).removesuffix(" ms") for value in spread)
+        parts.append(f"{low}–{high} ms with {_title(mode)}")
+    return _listed(parts)
 
 
 def _escaped(cells: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from paddleprune.files import write_json
 from paddleprune.report.pictures import BLUE, GREY, ORANGE, check_suffix, save_figure
-from paddleprune.settings import CostName
+from paddleprune.settings import CostName, RuntimeName
 from paddleprune.specs import Contract
 
 _WORDS: dict[CostName, str] = {"flops": "FLOPs", "params": "parameters", "latency": "latency"}
@@ -50,6 +50,7 @@ class Front(Contract):
         baseline: its value on the dense network.
         samples: evaluation samples.
         by: the cost along the picture.
+        runtime: what ran the models for the latency; None where that doesn't count.
         points: the largest first.
     """
 
@@ -60,6 +61,7 @@ class Front(Contract):
     baseline: float
     samples: int
     by: CostName
+    runtime: RuntimeName | None = None
     points: tuple[FrontPoint, ...] = Field(min_length=1)
 
 
@@ -92,7 +94,8 @@ def front_figure(front: Front) -> Figure:
     axes.invert_xaxis()
     axes.set_title(f"{front.model}: what each size costs\n", loc="left", fontsize=13, fontweight="bold")
     axes.text(0, 1.02, f"{front.metric} of {front.samples} samples, without training", transform=axes.transAxes)
-    axes.set_xlabel(f"{_WORDS[front.by]} that stay, % of the dense model's")
+    where = "" if front.runtime is None else f" in {front.runtime}"
+    axes.set_xlabel(f"{_WORDS[front.by]}{where} that stay, % of the dense model's")
     axes.set_ylabel(front.metric)
     axes.legend(loc="lower left", frameon=False)
     axes.grid(color="#DDDDDD", linewidth=0.7)

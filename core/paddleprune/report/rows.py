@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import paddle
-
 from paddleprune.graph import FLOP
-from paddleprune.measure.latency import Latency, Mode
+from paddleprune.measure.latency import Latency
 from paddleprune.measure.machine import cpu_name
+from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.specs import Contract
 
@@ -48,14 +47,28 @@ class ComparisonRow(Contract):
         pairs = ((self, other), (other, self))
         return any(b.latency_spread_ms[mode][0] <= a.latency_ms[mode] <= b.latency_spread_ms[mode][1] for a, b in pairs)
 
+    def fastest(self) -> list[Mode]:
+        """The modes that run it fastest: the best one, and those that differ from it by no more than the runs do."""
+        best = min(self.latency_ms, key=self.latency_ms.__getitem__)
+        low, high = self.latency_spread_ms[best]
+        return [best, *(mode for mode, ms in self.latency_ms.items() if mode != best and low <= ms <= high)]
+
 
 class Conditions(Contract):
-    """How a comparison was measured."""
+    """How a comparison was measured.
+
+    Attributes:
+        cpu: its name.
+        threads: of the CPU.
+        runs: the least that were timed.
+        runtimes: the libraries that ran the models, with their versions.
+        flop: what counts as one.
+    """
 
     cpu: str
     threads: int
     runs: int
-    paddle: str
+    runtimes: tuple[str, ...]
     flop: str = FLOP
 
 
@@ -84,10 +97,12 @@ def comparison_row(
 
 def conditions(latencies: Iterable[Mapping[Mode, Latency]]) -> Conditions:
     """How these latencies were measured, on this machine; `runs` is the least number of any of them."""
+    latencies = list(latencies)
+    libraries = dict.fromkeys(MODES[mode] for latency in latencies for mode in latency)
     measured = [value for latency in latencies for value in latency.values()]
     return Conditions(
         cpu=cpu_name(),
         threads=max(value.threads for value in measured),
         runs=min(value.runs for value in measured),
-        paddle=paddle.__version__,
+        runtimes=tuple(dict.fromkeys(f"{runtime.library} {runtime.version}" for runtime in libraries)),
     )

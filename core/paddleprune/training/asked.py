@@ -44,8 +44,8 @@ class Asked(Signed):
         train_transforms, eval_transforms: the preprocessing, resolved.
         pretrain_weights: where the run starts; None from scratch.
         sensitivities_file: the table that it prunes with.
-        eval_metric_loss, flops, params, latency, max_loss, save, threads, onednn, repair, round_to, exclude, only,
-            criterion: how, if it prunes.
+        eval_metric_loss, flops, params, latency, max_loss, save, runtime, threads, onednn, repair, round_to, exclude,
+            only, criterion: how, if it prunes.
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
@@ -72,6 +72,7 @@ class Asked(Signed):
     latency: float | str | None = None
     max_loss: float | None = None
     save: str | None = None
+    runtime: str | None = None
     threads: int | None = None
     onednn: bool | None = None
     repair: bool | None = None
@@ -123,7 +124,8 @@ class Asked(Signed):
 _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
     *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
-    *("max_loss", "save", "threads", "onednn", "repair", "round_to", "exclude", "only", "criterion", "resumed"),
+    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to"),
+    *("exclude", "only", "criterion", "resumed"),
 )
 _FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers"})
 """Settings that change neither weights nor which of them are the best."""

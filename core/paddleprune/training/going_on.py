@@ -15,7 +15,7 @@ from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epoch
 
 _START = (
     *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
-    *("max_loss", "save", "threads", "onednn", "repair", "round_to", "resumed"),
+    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "resumed"),
 )
 """What a run that is resumed by name need not be told again."""
 

@@ -1,0 +1,109 @@
+"""A layer to ONNX."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddle import nn
+
+from paddleprune.dependencies import require
+from paddleprune.errors import GraphError
+from paddleprune.files import saving
+from paddleprune.measure.export import export_model
+
+OPSET = 13
+_CONVERTER = """
+import json, os, sys
+from pathlib import Path
+answers = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    program, weights, target, opset, log = json.loads(line)
+    said = os.open(log, os.O_CREAT | os.O_WRONLY)
+    os.dup2(said, 1), os.dup2(said, 2)
+    try:
+        import paddle2onnx
+        Path(target).write_bytes(paddle2onnx.export(program, weights, opset_version=opset))
+        failed = False
+    except Exception as error:
+        print(error, file=sys.stderr, flush=True)
+        failed = True
+    print(json.dumps(failed), file=answers, flush=True)
+"""
+
+
+def export_onnx(
+    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None, opset: int = OPSET
+) -> list[Path]:
+    """Write a layer as it is in evaluation mode as ONNX; the layer is left as it was.
+
+    Args:
+        layer: any layer that can be traced.
+        shapes: shape of each input, without the batch axis; all float32.
+        path: without suffix; the file is `PATH.onnx`.
+        batch: images a run; by default any number. Inputs are called `input_0`, `input_1`, …
+        opset: the least version of ONNX's operators; raised where the network needs more.
+
+    Returns:
+        The file.
+
+    Raises:
+        DependencyError: paddle2onnx isn't installed.
+        GraphError: the layer can't be traced, or has an operation that ONNX lacks.
+        SaveError: the disk is full, or the place can't be written.
+    """
+    require("paddle2onnx", "ONNX export")
+    file = path.with_name(f"{path.name}.onnx")
+    with saving(file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
+            _convert(program, weights[0] if weights else None, Path(folder) / "model.onnx", opset, file)
+            (Path(folder) / "model.onnx").replace(file)
+    return [file]
+
+
+class _Converter:
+    """A process that runs paddle2onnx: it prints from C++, some failures end it, and it takes a second to start."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CONVERTER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process; that one ends with its input
+        )
+
+    def convert(self, program: Path, weights: Path | None, target: Path, opset: int, log: Path) -> bool:
+        """Whether it could; `log` gets what was printed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(program), str(weights or ""), str(target), opset, str(log)]) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline() == "false\n"
+
+    @property
+    def alive(self) -> bool:
+        """Can it be given more?"""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+
+_running: list[_Converter] = []
+
+
+def _convert(program: Path, weights: Path | None, target: Path, opset: int, path: Path) -> None:
+    if not _running or not _running[0].alive:
+        _running[:] = [_Converter()]
+    log = target.with_suffix(".log")
+    if not _running[0].convert(program, weights, target, opset, log):
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        reason = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing, and ended")
+        raise GraphError(f"cannot write {path}: paddle2onnx says {reason!r}; export for Paddle Inference instead")
