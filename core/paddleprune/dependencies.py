@@ -12,6 +12,7 @@ WAYS_OUT = {
     "sklearn": "pip install 'paddleprune[demo]'",
     "visualdl": "pip install 'paddleprune[vdl]'",
     "paddle2onnx": "pip install 'paddleprune[onnx]'",
+    "onnx": "pip install 'paddleprune[onnx]'",
     "onnxruntime": "pip install 'paddleprune[onnx]'",
     "openvino": "pip install 'paddleprune[openvino]'",
     "paddleslim": "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'",

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from shapes import CLASSES, write_images
 
 import paddleprune
+from paddleprune.errors import GraphError
 from paddleprune.measure.inference import create_predictor
 
 
@@ -135,6 +136,11 @@ def test_predict_writes_pictures_and_json(data: Path, pruned: Path, tmp_path: Pa
 
 def test_an_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -> None:
     run("export", pruned, "--save-dir", tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"model.json", "model.pdiparams", "export.json"}
+    record = json.loads((tmp_path / "export.json").read_text())
+    assert record["inputs"] == [{"name": "input_0", "shape": [None, 3, 32, 32], "dtype": "float32"}]
+    assert record["proof"]["runtime"].startswith("Paddle ")
+    assert record["proof"]["data"] is None
     predictor = create_predictor(tmp_path / "model")
     images = np.random.default_rng(0).standard_normal((5, 3, 32, 32)).astype(np.float32)
     predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(images)
@@ -148,8 +154,25 @@ def test_an_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_an_export_that_differs_leaves_nothing(pruned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paddleprune.measure.proof.TOLERANCE", -1.0)
+    with pytest.raises(GraphError, match=r"another model: its output .*; nothing was written; export as ONNX instead"):
+        paddleprune.export(pruned, save_dir=tmp_path / "new" / "deep")
+    assert not (tmp_path / "new" / "deep").exists()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "model.json").write_text("before")
+    with pytest.raises(GraphError):
+        paddleprune.export(pruned, save_dir=tmp_path / "old")
+    assert [(file.name, file.read_text()) for file in (tmp_path / "old").iterdir()] == [("model.json", "before")]
+
+
 def test_an_onnx_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -> None:
-    run("export", pruned, "--save-dir", tmp_path, "--onnx")
+    done = run("export", pruned, "--save-dir", tmp_path, "--onnx", "--data", data, "--batch", 3, "--opset", 14)
+    assert "10 of the data" in done.stderr
+    record = json.loads((tmp_path / "export.json").read_text())
+    assert (record["files"], record["opset"], record["inputs"][0]["shape"][0]) == (["model.onnx"], 14, 3)
+    assert record["proof"]["runtime"].startswith("ONNX Runtime ")
+    assert max(record["proof"]["data"]["differences"].values()) <= record["proof"]["tolerance"]
     import onnxruntime
 
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

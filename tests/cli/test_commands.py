@@ -74,6 +74,10 @@ def test_completion() -> None:
         (("train", "classification", "--data", "{tmp}"), "say which model to train: --model, a family's name"),
         (("train", "classification", "--data", "~/no", "--model", "lenet"), "{home}/no does not exist"),
         (("train", "classification", "--config", "~/no.yaml"), "the run file {home}/no.yaml does not exist"),
+        (
+            ("compare", "x", "--data", "y", "--runtime", "paddle,openvino", "--runtime", "trt"),
+            "--runtime, entry 3 must be 'paddle', 'onnxruntime', 'openvino' or 'all', not 'trt'",
+        ),
         (("analyze", "x", "--data", "y", "--time-budget", "10min"), "--time-budget must be a time such as"),
         (("analyze", "~/x", "--data", "y"), "{home}/x does not exist"),
         (("visualize", "~/t.json", "--model", "x"), "{home}/t.json does not exist"),

@@ -173,11 +173,20 @@ def explain(
 @app.command(cls=Computing)
 def export(
     checkpoint: Checkpoint,
-    save_dir: Annotated[Path, typer.Option(help="folder for model.json and model.pdiparams, or model.onnx", **NEW)],
+    save_dir: Annotated[
+        Path, typer.Option(help="folder for model.json and model.pdiparams, or model.onnx; and export.json", **NEW)
+    ],
     onnx: Annotated[bool, typer.Option("--onnx", help="write ONNX; needs paddleprune[onnx]")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="folder with the data: compare the file on ten samples, too")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="samples a run; any number if unset")] = None,
+    opset: Annotated[int | None, typer.Option(help="of ONNX's operators, at least; 13 if unset")] = None,
 ) -> None:
-    """Export a checkpoint for Paddle Inference and Paddle Lite, or as ONNX."""
-    for path in paddleprune.export(checkpoint, save_dir=save_dir, onnx=onnx):
+    """Export a checkpoint for Paddle Inference and Paddle Lite, or as ONNX; the file is compared with the model."""
+    for path in paddleprune.export(
+        checkpoint, save_dir=save_dir, onnx=onnx, eval_dataset=data, batch=batch, opset=opset
+    ):
         typer.echo(path)
 
 

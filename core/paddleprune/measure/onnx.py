@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,13 @@ from paddleprune.dependencies import require
 from paddleprune.errors import GraphError
 from paddleprune.files import saving
 from paddleprune.measure.export import export_model
+from paddleprune.measure.onnx_ops import rewritten
 
 OPSET = 13
+OPSETS = range(11, 22)
+"""What may be asked of the converter."""
+_NOISE = r"\x1b\[[\d;]*m|^\S* ?[\d:]+ (?=\[ERROR\])"
+"""Colours, and the time, of paddle2onnx's messages."""
 _CONVERTER = """
 import json, os, sys
 from pathlib import Path
@@ -30,7 +36,7 @@ for line in sys.stdin:
         import paddle2onnx
         Path(target).write_bytes(paddle2onnx.export(program, weights, opset_version=opset))
         failed = False
-    except Exception as error:
+    except BaseException as error:  # it exits where it fails
         print(error, file=sys.stderr, flush=True)
         failed = True
     print(json.dumps(failed), file=answers, flush=True)
@@ -62,10 +68,17 @@ def export_onnx(
     with saving(file):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
+            with rewritten():
+                program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
             _convert(program, weights[0] if weights else None, Path(folder) / "model.onnx", opset, file)
             (Path(folder) / "model.onnx").replace(file)
     return [file]
+
+
+def opset_of(file: Path) -> int:
+    """The version of ONNX's own operators that a file uses."""
+    model = require("onnx", "reading ONNX").load(str(file), load_external_data=False)
+    return max(int(used.version) for used in model.opset_import if used.domain in ("", "ai.onnx"))
 
 
 class _Converter:
@@ -88,7 +101,11 @@ class _Converter:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([str(program), str(weights or ""), str(target), opset, str(log)]) + "\n")
         self._process.stdin.flush()
-        return self._process.stdout.readline() == "false\n"
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._process.kill()
+            self._process.wait()
+        return answer == "false\n"
 
     @property
     def alive(self) -> bool:
@@ -104,6 +121,7 @@ def _convert(program: Path, weights: Path | None, target: Path, opset: int, path
         _running[:] = [_Converter()]
     log = target.with_suffix(".log")
     if not _running[0].convert(program, weights, target, opset, log):
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        said = log.read_text(errors="replace") if log.exists() else ""
+        lines = [re.sub(_NOISE, "", line).strip() for line in said.splitlines() if line.strip()]
         reason = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing, and ended")
         raise GraphError(f"cannot write {path}: paddle2onnx says {reason!r}; export for Paddle Inference instead")

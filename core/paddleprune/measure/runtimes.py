@@ -33,6 +33,10 @@ class Session(Protocol):
     def inputs(self) -> Mapping[str, tuple[int, ...]]:
         """Name -> shape of each input that is read; -1 is any size."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the outputs, in order."""
+
     def feed(self, arrays: Mapping[str, Array]) -> None:
         """Set every input, by its name; needed before each run, which may reuse their memory."""
 
@@ -71,6 +75,11 @@ class Runtime:
         return str(require(self.needs[-1], self.library).__version__).partition("-")[0]
 
     @property
+    def installed(self) -> bool:
+        """Is everything there that it needs?"""
+        return all(util.find_spec(module) for module in self.needs)
+
+    @property
     def blocks(self) -> tuple[int, ...]:
         """Channels that the CPU may take at once here, the most first."""
         return (1,) if self.onednn is False else block_channels()
@@ -97,6 +106,7 @@ class _Paddle:
         self._predictor = create_predictor(path, onednn=onednn, threads=threads)
         self._given = {name: self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()}
         self.inputs = {name: tuple(handle.shape()) for name, handle in self._given.items()}
+        self.names = list(self._predictor.get_output_names())
 
     def feed(self, arrays: Mapping[str, Array]) -> None:
         for name, handle in self._given.items():
@@ -106,8 +116,7 @@ class _Paddle:
         self._predictor.run()
 
     def outputs(self) -> list[Array]:
-        names = self._predictor.get_output_names()
-        return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
+        return [self._predictor.get_output_handle(name).copy_to_cpu() for name in self.names]
 
 
 class _OnnxRuntime:
@@ -121,14 +130,16 @@ class _OnnxRuntime:
         options.log_severity_level = 3  # errors alone
         self._session = onnxruntime.InferenceSession(f"{path}.onnx", options, providers=["CPUExecutionProvider"])
         self._binding = self._session.io_binding()
-        for output in self._session.get_outputs():
-            self._binding.bind_output(output.name)
         self.inputs = {given.name: tuple(map(_size, given.shape)) for given in self._session.get_inputs()}
+        self.names = [output.name for output in self._session.get_outputs()]
 
     def feed(self, arrays: Mapping[str, Array]) -> None:
         self._kept = {name: np.ascontiguousarray(arrays[name]) for name in self.inputs}  # it is bound, not copied
         for name, array in self._kept.items():
             self._binding.bind_cpu_input(name, array)
+        self._binding.clear_binding_outputs()  # or the last run's are taken, of the last batch's size
+        for name in self.names:
+            self._binding.bind_output(name)
 
     def run(self) -> None:
         self._session.run_with_iobinding(self._binding)
@@ -151,7 +162,7 @@ class _OpenVino:
             name: tuple(-1 if size.is_dynamic else size.get_length() for size in shape)
             for name, shape in shapes.items()
         }
-        self._count = len(model.outputs)
+        self.names = [made.any_name for made in model.outputs]
 
     def feed(self, arrays: Mapping[str, Array]) -> None:
         self._kept = {name: np.ascontiguousarray(arrays[name]) for name in self.inputs}
@@ -162,7 +173,7 @@ class _OpenVino:
         self._request.infer(share_outputs=True)
 
     def outputs(self) -> list[Array]:
-        return [np.array(self._request.get_output_tensor(i).data) for i in range(self._count)]
+        return [np.array(self._request.get_output_tensor(i).data) for i in range(len(self.names))]
 
 
 def _size(given: Any) -> int:
@@ -205,18 +216,15 @@ def modes_of(names: Iterable[str]) -> list[Mode]:
         ConfigError: there is no such runtime.
         DependencyError: one isn't installed.
     """
-    wanted = set(names)
-    unknown = next((name for name in sorted(wanted) if name not in (*RUNTIMES, "all")), None)
+    wanted, known = set(names), (*RUNTIMES, "all")
+    unknown = next((name for name in sorted(wanted) if name not in known), None)
     if unknown is not None:
-        raise ConfigError(f"unknown runtime {unknown!r}{choose_from(unknown, (*RUNTIMES, 'all'))}")
-    found = [mode for mode, runtime in MODES.items() if runtime.name in wanted or ("all" in wanted and _there(runtime))]
+        raise ConfigError(f"unknown runtime {unknown!r}{choose_from(unknown, known)}")
+    everything = "all" in wanted
+    found = [mode for mode, run in MODES.items() if run.name in wanted or (everything and run.installed)]
     for mode in found:
         MODES[mode].check()
     return found
-
-
-def _there(runtime: Runtime) -> bool:
-    return all(util.find_spec(module) for module in runtime.needs)
 
 
 def write_for(modes: Iterable[Mode], layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path) -> None:

@@ -1,0 +1,233 @@
+"""Is an exported file the model? It is run in its own runtime, and compared with the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddleprune.errors import GraphError, said_by
+from paddleprune.interfaces import Array
+from paddleprune.measure.machine import cpu_threads
+from paddleprune.measure.runtimes import Runtime, Session
+from paddleprune.measure.watched import Watched
+from paddleprune.specs import Contract
+
+TOLERANCE = 1e-4
+"""Largest difference of an output that passes, as a share of its largest value."""
+_NOTHING = 1e-6
+"""An output that stays below this share of the largest one is compared at this scale."""
+_SEED, _DYNAMIC = 0, (2, 1)
+"""Sizes of the probe batches of a file that takes any."""
+
+
+class Port(Contract):
+    """An input or an output of a file.
+
+    Attributes:
+        name: in the file.
+        shape: None is any size.
+        dtype: NumPy's name of its type.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Compared(Contract):
+    """How far a file is from the model on some samples.
+
+    Attributes:
+        samples: how many.
+        differences: output -> the largest difference, as a share of the model's largest value there.
+    """
+
+    samples: int
+    differences: dict[str, float]
+
+    @property
+    def largest(self) -> float:
+        """Of all outputs."""
+        return max(self.differences.values(), default=0.0)
+
+
+class Proof(Contract):
+    """What was compared with the model, in which runtime.
+
+    Attributes:
+        runtime: its name and version.
+        tolerance: what passes.
+        probe: on random numbers.
+        data: on samples of data; None where none was given.
+    """
+
+    runtime: str
+    tolerance: float = TOLERANCE
+    probe: Compared
+    data: Compared | None = None
+
+    def describe(self) -> str:
+        """One line."""
+        largest = max(part.largest for part in (self.probe, self.data) if part is not None)
+        samples = "" if self.data is None else f" and {self.data.samples} of the data"
+        return (
+            f"the file and the model differ by at most {largest:.1e} of an output's largest value "
+            f"({self.runtime}; {self.probe.samples} random samples{samples})"
+        )
+
+
+def prove(
+    layer: nn.Layer,
+    path: Path,
+    runtime: Runtime,
+    shapes: Sequence[tuple[int, ...]],
+    *,
+    batch: int | None,
+    data: Sequence[Array] = (),
+) -> tuple[tuple[Port, ...], Proof]:
+    """Compare a file with the layer that it was written of, on random numbers and on data.
+
+    Args:
+        layer: in evaluation mode.
+        path: of the file, without suffix; what tells the layers apart is written beside it where the file is wrong.
+        runtime: loads it.
+        shapes: of the inputs, without the batch axis.
+        batch: samples a run; None for any number.
+        data: samples for each input, [N, ...].
+
+    Returns:
+        The file's outputs, and the proof.
+
+    Raises:
+        GraphError: it doesn't run; or an output differs by more than the tolerance. The message names the output and,
+            where it can be found, the first layer that does.
+    """
+    random, named = np.random.default_rng(_SEED), f"{runtime.library} {runtime.version}"
+    sizes = _DYNAMIC if batch is None else (batch,)
+    probe = [[random.standard_normal((size, *shape), np.float32) for shape in shapes] for size in sizes]
+    try:
+        session = runtime.load(path, cpu_threads())
+        found = [_Difference(layer, session) for _ in range(2)]
+        for difference, batches in zip(found, (probe, _batches(data, batch)), strict=True):
+            for inputs in batches:
+                difference.add(inputs)
+                if difference.wrong is not None:
+                    first = _first_wrong_layer(layer, runtime, shapes, inputs, path)
+                    raise GraphError(f"{difference.describe()}{first}")
+    except GraphError as error:
+        raise GraphError(f"in {named} the exported file is another model: {error}") from error
+    except Exception as error:  # each runtime has its own
+        raise GraphError(f"{named} can't run the exported file: {said_by(error)}") from error
+    random_part, data_part = found
+    with_data = data_part.compared.model_copy(update={"samples": len(data[0])}) if data else None
+    return random_part.ports, Proof(runtime=named, probe=random_part.compared, data=with_data)
+
+
+class _Difference:
+    """How far each output of a file is from the layer's, over all that was compared so far."""
+
+    def __init__(self, layer: nn.Layer, session: Session) -> None:
+        self._layer, self._session = layer, session
+        self.samples, self.ports = 0, tuple[Port, ...]()
+        self._worst, self._scale = list[float](), list[float]()
+
+    def add(self, inputs: Sequence[Array]) -> None:
+        """Compare some samples.
+
+        Raises:
+            GraphError: the file gives another number of outputs.
+        """
+        wanted = _outputs(self._layer, inputs)
+        self._session.feed({f"input_{i}": array for i, array in enumerate(inputs)})
+        self._session.run()
+        got = self._session.outputs()
+        if len(wanted) != len(got):
+            raise GraphError(f"it has {len(got)} outputs and the model {len(wanted)}")
+        pairs = list(zip(wanted, got, strict=True))
+        worst, scale = [_difference(a, b) for a, b in pairs], [_largest(a) for a in wanted]
+        self._worst = list(map(max, worst, self._worst or worst))
+        self._scale = list(map(max, scale, self._scale or scale))
+        self.samples += len(inputs[0])
+        ports = [Port(name=n, shape=x.shape, dtype=str(x.dtype)) for n, x in zip(self._session.names, got, strict=True)]
+        self.ports = tuple(map(_any_size, self.ports or ports, ports))
+
+    @property
+    def _shares(self) -> list[float]:
+        least = _NOTHING * max(self._scale, default=0.0) or 1.0
+        return [worst / max(scale, least) for worst, scale in zip(self._worst, self._scale, strict=True)]
+
+    @property
+    def wrong(self) -> int | None:
+        """The number of the first output that differs by more than the tolerance; None if all pass."""
+        return next((i for i, share in enumerate(self._shares) if not share <= TOLERANCE), None)
+
+    @property
+    def compared(self) -> Compared:
+        """What was found."""
+        names = (port.name for port in self.ports)
+        return Compared(samples=self.samples, differences=dict(zip(names, self._shares, strict=True)))
+
+    def describe(self) -> str:
+        """What is wrong."""
+        assert self.wrong is not None
+        share, name = self._shares[self.wrong], self.ports[self.wrong].name
+        if share == float("inf"):
+            return f"its output {name!r} has another shape, or is finite at other places"
+        return f"its output {name!r} differs by {share:.2g} of its largest value, and {TOLERANCE:g} passes"
+
+
+def _first_wrong_layer(
+    layer: nn.Layer, runtime: Runtime, shapes: Sequence[tuple[int, ...]], inputs: Sequence[Array], path: Path
+) -> str:
+    """The first layer whose output differs, in the order in which they end; nothing if none can be found."""
+    file = path.with_name("watched")
+    try:
+        with Watched(layer) as watched:
+            runtime.write(watched, shapes, file, batch=len(inputs[0]))
+            exported, difference = list(watched.names), _Difference(watched, runtime.load(file, cpu_threads()))
+            difference.add(inputs)
+    except Exception:  # it was only to say more of what is refused anyway
+        return ""
+    if difference.wrong is None or watched.names != exported:
+        return ""
+    return f"; the first layer that differs is {exported[difference.wrong]}"
+
+
+def _batches(samples: Sequence[Array], batch: int | None) -> list[list[Array]]:
+    """Samples in batches that a file takes, the last one filled up with the first samples."""
+    if not samples:
+        return []
+    count = len(samples[0])
+    starts = range(0, count, batch or count)
+    return [[array[np.arange(start, start + (batch or count)) % count] for array in samples] for start in starts]
+
+
+def _outputs(layer: nn.Layer, inputs: Sequence[Array]) -> list[Array]:
+    """The layer's outputs in the order in which they are exported: those of a dict by their keys."""
+    with paddle.no_grad():
+        outputs = paddle.utils.flatten(layer(*map(paddle.to_tensor, inputs)))
+    return [leaf.numpy() for leaf in outputs if isinstance(leaf, paddle.Tensor)]
+
+
+def _difference(a: Array, b: Array) -> float:
+    if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+        return float("inf")
+    finite = np.isfinite(a)
+    return float(np.abs(a[finite].astype(np.float64) - b[finite]).max(initial=0))
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
+
+
+def _any_size(before: Port, now: Port) -> Port:
+    """The same output after two runs: axes that changed are of any size."""
+    if len(before.shape) != len(now.shape):
+        return now
+    shape: Any = tuple(a if a == b else None for a, b in zip(before.shape, now.shape, strict=True))
+    return now.model_copy(update={"shape": shape})
