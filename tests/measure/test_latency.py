@@ -69,6 +69,8 @@ def test_runtimes_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert modes_of(["paddle"]) == ["onednn_on", "onednn_off"]
     with pytest.raises(ConfigError, match="unknown runtime 'openvno'; did you mean 'openvino'"):
         modes_of(["paddle", "openvno"])
+    with pytest.raises(ConfigError, match="name at least one runtime: paddle, onnxruntime, openvino, all"):
+        modes_of([])
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(DependencyError, match=r"latency in OpenVINO needs .*pip install 'paddleprune\[openvino\]'"):
         modes_of(["openvino"])

@@ -24,7 +24,7 @@ from paddleprune.measure.proof import Port, Proof, prove
 from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.registry import Registry
 from paddleprune.specs import Contract
-from paddleprune.training import LoadedModel
+from paddleprune.training import LoadedModel, select_device
 
 RECORD = "export.json"
 _SAMPLES = 10
@@ -88,6 +88,7 @@ def export(
         raise ConfigError(f"opset is {opset}; it goes with onnx, and is {OPSETS.start} to {OPSETS.stop - 1}")
     if batch is not None and batch < 1:
         raise ConfigError(f"batch is {batch}; give the samples of a run, or leave it out for any number")
+    select_device("cpu")  # where the file is proved, and in whole float32
     registry, folder = Registry.discover(), user_path(save_dir)
     loaded = open_model(registry, checkpoint)
     samples = () if eval_dataset is None else _first_samples(registry, loaded, eval_dataset)

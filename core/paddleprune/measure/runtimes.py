@@ -217,6 +217,8 @@ def modes_of(names: Iterable[str]) -> list[Mode]:
         DependencyError: one isn't installed.
     """
     wanted, known = set(names), (*RUNTIMES, "all")
+    if not wanted:
+        raise ConfigError(f"name at least one runtime: {', '.join(known)}")
     unknown = next((name for name in sorted(wanted) if name not in known), None)
     if unknown is not None:
         raise ConfigError(f"unknown runtime {unknown!r}{choose_from(unknown, known)}")
