@@ -31,7 +31,7 @@ answers = os.fdopen(os.dup(1), "w")
 for line in sys.stdin:
     program, weights, target, opset, log = json.loads(line)
     said = os.open(log, os.O_CREAT | os.O_WRONLY)
-    os.dup2(said, 1), os.dup2(said, 2)
+    os.dup2(said, 1), os.dup2(said, 2), os.close(said)
     try:
         import paddle2onnx
         Path(target).write_bytes(paddle2onnx.export(program, weights, opset_version=opset))
@@ -70,7 +70,7 @@ def export_onnx(
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             with rewritten():
                 program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
-            _convert(program, weights[0] if weights else None, Path(folder) / "model.onnx", opset, file)
+            _convert(program, weights[0] if weights else None, Path(folder) / "model.onnx", opset)
             (Path(folder) / "model.onnx").replace(file)
     return [file]
 
@@ -99,7 +99,8 @@ class _Converter:
         """Whether it could; `log` gets what was printed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(program), str(weights or ""), str(target), opset, str(log)]) + "\n")
+        files = [str(path.absolute()) if path else "" for path in (program, weights, target)]
+        self._process.stdin.write(json.dumps([*files, opset, str(log.absolute())]) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
@@ -116,7 +117,7 @@ class _Converter:
 _running: list[_Converter] = []
 
 
-def _convert(program: Path, weights: Path | None, target: Path, opset: int, path: Path) -> None:
+def _convert(program: Path, weights: Path | None, target: Path, opset: int) -> None:
     if not _running or not _running[0].alive:
         _running[:] = [_Converter()]
     log = target.with_suffix(".log")
@@ -124,4 +125,4 @@ def _convert(program: Path, weights: Path | None, target: Path, opset: int, path
         said = log.read_text(errors="replace") if log.exists() else ""
         lines = [re.sub(_NOISE, "", line).strip() for line in said.splitlines() if line.strip()]
         reason = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing, and ended")
-        raise GraphError(f"cannot write {path}: paddle2onnx says {reason!r}; export for Paddle Inference instead")
+        raise GraphError(f"cannot convert to ONNX: paddle2onnx says {reason!r}; use Paddle Inference instead")
