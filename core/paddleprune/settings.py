@@ -290,6 +290,10 @@ class Budget(TimingSettings):
         return self
 
 
+DEPTH = "whole residual branches may go, too, so that a block becomes its shortcut"
+"""What `depth` does."""
+
+
 class CutSettings(RepairSettings):
     """What goes first, and how what is left is repaired and measured."""
 
@@ -297,8 +301,17 @@ class CutSettings(RepairSettings):
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
+    depth: bool = Field(False, description=DEPTH)
     batch_size: int = Field(64, ge=1, description="samples a forward pass of the evaluation")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+    @model_validator(mode="after")
+    def _samples_choose(self) -> CutSettings:
+        if self.depth and self.criterion != "obs":
+            raise ValueError(
+                f"depth chooses branches by samples, not by {self.criterion}: leave criterion out, or depth"
+            )
+        return self
 
 
 class PruneSettings(CutSettings, Budget):

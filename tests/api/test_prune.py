@@ -131,3 +131,25 @@ def test_any_layer_within_a_loss() -> None:
     with pytest.raises(ConfigError, match="0 for the dense layer"):
         paddleprune.prune_layer(graph, lambda layer: 0.0, calibration=images[:64], max_loss=0.1)
     np.testing.assert_array_equal(layer[0].weight.numpy(), before["0.weight"])
+
+
+def test_a_checkpoint_that_lost_branches_is_like_any_other(data: Path, work: Path, dense: Path) -> None:
+    done = paddleprune.prune(
+        dense, eval_dataset=data, save_dir=work / "shallow", params=0.8, samples=24, depth=True, only="+*"
+    )
+    assert done.plan.branches
+    assert not done.plan.groups
+    assert done.plan.emptied == {name.removeprefix("+"): 4 for name in done.plan.branches}
+    assert done.plan.repair is not None
+    (value,) = paddleprune.evaluate(done.best_model, eval_dataset=data).values()
+    assert value == pytest.approx(done.metrics["acc1"])
+    cost = paddleprune.explain(done.best_model, depth=True)
+    assert cost.total_parameters == done.plan.after.parameters
+    assert not {branch.name for branch in cost.branches} & set(done.plan.branches)
+    again = paddleprune.prune(
+        done.best_model, eval_dataset=data, save_dir=work / "shallower", flops=0.8, samples=24, depth=True
+    )
+    assert set(done.plan.emptied) <= set(again.plan.emptied)
+    paddleprune.evaluate(again.best_model, eval_dataset=data)
+    with pytest.raises(ConfigError, match="depth chooses branches by samples, not by l1"):
+        paddleprune.prune(dense, eval_dataset=data, save_dir=work / "no", flops=0.5, depth=True, criterion="l1")

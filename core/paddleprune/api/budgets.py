@@ -15,7 +15,7 @@ from paddleprune.engines import Engine, NativeEngine, RankedGroup
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan
-from paddleprune.repair import Record
+from paddleprune.repair import Record, branch_losses
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.sensitivity.scores import Score
 from paddleprune.settings import GLOBAL_CRITERIA, Budget, CostName, PruneSettings
@@ -91,7 +91,8 @@ def paths_for(
     Units go in the order of what a repair can do without, each for what it saves. With a table its losses may say how
     many of each group, instead: the metric knows better what matters, the samples how much a repair gives back, and
     which of the two counts for more depends on the network. By a criterion alone it is one ratio for all groups, unless
-    its scores can be compared across them: then those go that matter least for what they save.
+    its scores can be compared across them: then those go that matter least for what they save. Where branches may go,
+    too, they compete with the units; the plans without them are still there to be measured.
 
     Args:
         engine: the engine of the network, with the table's criterion if there is a table, or that of the order.
@@ -104,9 +105,11 @@ def paths_for(
         whole: groups that stay whole.
 
     Returns:
-        One path, or with a table and samples two; the first is to be taken where none can be measured.
+        One path, one more with a table beside samples, and one more with branches; the first is to be taken where none
+        can be measured.
     """
     ceiling = ceiling_of(asked, costs)
+    branches = _losses(engine, layer, graph, asked, seen, whole)
     if not isinstance(engine, NativeEngine):
         if table is not None:
             return [TolerancePath(engine, table, costs, asked.round_to, whole)]
@@ -114,8 +117,11 @@ def paths_for(
     counted = _counted(ceiling, table is not None)
     by_units: list[Order] = []
     by_table: list[Order] = []
+    with_branches: list[Order] = []
     if seen is not None and (table is not None or asked.criterion == "obs"):
         by_units = [order_units(layer, graph, seen, costs, counts, whole) for counts in counted]
+        if branches:
+            with_branches = [order_units(layer, graph, seen, costs, counts, whole, branches) for counts in counted]
     if table is not None:
         known: Sequence[Order | None] = by_units or [None] * len(counted)
         for counts, units in zip(counted, known, strict=True):
@@ -127,10 +133,45 @@ def paths_for(
         by_criterion = [uniform_order(engine.groups, engine.criterion, whole)]
         if engine.criterion in GLOBAL_CRITERIA:
             by_criterion = [order_by_importance(graph, engine.importance, costs, counts, whole) for counts in counted]
-    best = [_least_loss(orders, costs, ceiling) for orders in (by_table, by_units, by_criterion) if orders]
+    kinds = (with_branches, by_table, by_units, by_criterion)
+    best = [_least_loss(orders, costs, ceiling) for orders in kinds if orders]
+    if with_branches and not _takes_a_branch(best[0], graph, costs, ceiling):
+        say("no branch goes: within these limits channels lose less for what they save")
+        del best[0]
+    best = [order for order in best if order.units] or best[:1]
     if best[-1].unscored:
         say(f"stay whole, since no layer that can be refitted reads them: {', '.join(best[-1].unscored)}")
     return [UnitPath(graph, order, costs, ceiling, asked.round_to) for order in best]
+
+
+def _takes_a_branch(order: Order, graph: ChannelGraph, costs: Costs, ceiling: Ceiling) -> bool:
+    """Does a branch go before all limits are met? Without a limit it may."""
+    count = order.until(costs, ceiling) if ceiling.limits else len(order.units)
+    return bool(graph.gone(order.units[:count]))
+
+
+def _losses(
+    engine: Engine,
+    layer: nn.Layer,
+    graph: ChannelGraph,
+    asked: PruneSettings,
+    seen: Record | None,
+    whole: frozenset[str],
+) -> dict[str, float]:
+    """What the network loses with each branch that may go; empty where branches aren't asked for.
+
+    Raises:
+        ConfigError: they are, and nothing can choose among them.
+    """
+    if asked.depth and not graph.branches:
+        say("depth finds nothing: the network has no residual branches")
+    if not graph.branches:
+        return {}
+    if not isinstance(engine, NativeEngine):
+        raise ConfigError(f"branches are the native engine's, not {engine.name}'s: leave depth out, or the engine")
+    if seen is None:
+        raise ConfigError("branches are chosen by samples: give calibration, or leave depth out")
+    return branch_losses(layer, graph, seen, asked.ridge, whole)
 
 
 def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
@@ -142,7 +183,7 @@ def reranked(groups: Sequence[RankedGroup], order: Order) -> list[RankedGroup]:
     """
     of = {unit: group.name for group in groups for unit in group.group.units}
     found: dict[str, list[int]] = {}
-    for unit in order.units:
+    for unit in (unit for unit in order.units if unit in of):
         found.setdefault(of[unit], []).append(unit)
     return [RankedGroup(group.group, tuple(found.get(group.name, group.order))) for group in groups]
 
@@ -191,7 +232,7 @@ def decide(
     """
     path, compared = paths[0], 0
     if measure is not None and len(paths) > 1:
-        path, compared = better(cutter, paths, ceiling_of(budget, priced.costs), measure), len(paths)
+        path, compared = better(cutter, paths, priced.costs, ceiling_of(budget, priced.costs), measure)
     if not budget.limits:
         assert measure is not None
         assert budget.max_loss is not None
@@ -210,14 +251,18 @@ def decide(
     raise PlanError(_too_much(cutter, path, priced.costs, ceiling, budget.max_loss, score, measure))
 
 
-def better(cutter: Cutter, paths: Sequence[Path], ceiling: Ceiling, measure: Callable[[], Score]) -> Path:
-    """The path whose plan loses least: that within a ceiling or, without a limit, that in the middle."""
+def better(
+    cutter: Cutter, paths: Sequence[Path], costs: Costs, ceiling: Ceiling, measure: Callable[[], Score]
+) -> tuple[Path, int]:
+    """The path whose plan loses least, and how many were measured.
 
-    def loss(path: Path) -> float:
-        plan = path.at_most(ceiling) if ceiling.limits else path.plan(_MIDDLE)
-        return measured(cutter, plan, measure).loss
-
-    return min(paths, key=loss)
+    A path's plan is the one within a ceiling or, without a limit, the one in the middle.
+    """
+    plans = [path.at_most(ceiling) if ceiling.limits else path.plan(_MIDDLE) for path in paths]
+    within = [pair for pair in zip(paths, plans, strict=True) if ceiling.met(costs.of(pair[1]))]
+    if len(within) < 2:
+        return (within[0][0] if within else paths[0]), 0
+    return min(within, key=lambda pair: measured(cutter, pair[1], measure).loss)[0], len(within)
 
 
 def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSettings) -> Plan:

@@ -57,7 +57,7 @@ class Cutter:
 
     def repair(self, plan: Plan) -> Plan:
         """Repair what the cut left; the plan says how well."""
-        if self._record is None or self._cut is None or not plan.groups:
+        if self._record is None or self._cut is None or not plan.cuts:
             return plan
         done = repair(self._layer, self._record, self._cut, ridge=self._ridge, leave=self._leave)
         return plan.model_copy(update={"repair": done})
@@ -95,7 +95,7 @@ def largest_cut(cutter: Cutter, path: Path, measure: Callable[[], Score], max_lo
 
     found = search(lambda place: measured(cutter, path.plan(place), measure), max_loss)
     plan = path.plan(found.place)
-    if not plan.groups:
+    if not plan.cuts:
         place, score = min(found.tried.items())
         error = "" if score.error is None else f" ± {score.error:.4f}"
         raise PlanError(
@@ -117,7 +117,7 @@ def carry_out(
         asked: the most that it might lose.
         tried: how many plans a search measured.
     """
-    expected = [part.expected_loss for part in plan.groups.values() if part.expected_loss is not None]
+    expected = plan.expected
     plan = cutter.cut(plan)
     say(plan.summary())
     if plan.latency is not None:

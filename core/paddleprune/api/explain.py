@@ -14,13 +14,16 @@ from paddleprune.graph import explain as describe
 from paddleprune.registry import Registry
 
 
-def explain(target: str | Path, *, model: str | None = None, options: Mapping[str, Any] | None = None) -> Explanation:
+def explain(
+    target: str | Path, *, model: str | None = None, options: Mapping[str, Any] | None = None, depth: bool = False
+) -> Explanation:
     """List every group of a model: its size, the parameters that it touches, its share of the FLOPs, or why it stays.
 
     Args:
         target: a checkpoint folder; or, with `model`, a task's name.
         model: a family of the task; nothing needs to be trained.
         options: the family's options; a line says which defaults are taken for the others.
+        depth: list the residual branches, too, which may go as a whole.
 
     Raises:
         ConfigError: the target is a task, and no family is given.
@@ -35,14 +38,14 @@ def explain(target: str | Path, *, model: str | None = None, options: Mapping[st
             raise ConfigError(
                 f"say which family of {target} to explain: `model`; `paddleprune families {target}` lists them"
             )
-        return describe(graph_of_loaded(registry, open_model(registry, target)))
+        return describe(graph_of_loaded(registry, open_model(registry, target), depth=depth))
     task = str(target)
     chosen = registry.options(task, model, options or {})
     assumed = {name: value for name, value in chosen if name not in (options or {})}
     if assumed:
         words = " ".join(f"{name}={_shown(value)}" for name, value in assumed.items())
         say(f"{model} with {words}, its defaults; give options that are to differ")
-    return describe(graph_of(registry, registry.build_model(task, model, chosen), task, model, chosen))
+    return describe(graph_of(registry, registry.build_model(task, model, chosen), task, model, chosen, depth=depth))
 
 
 def _shown(value: Any) -> str:

@@ -82,7 +82,7 @@ def front(
     if len(paths) > 1:
         search, judge = halves(judge)
         measure = Meter(bench.layer, evaluation.metric, search, chosen.batch_size, "measure")
-        path = better(bench.cutter, paths, ceiling_of(chosen, priced.costs), measure)
+        path, _ = better(bench.cutter, paths, priced.costs, ceiling_of(chosen, priced.costs), measure)
     meter = Meter(bench.layer, evaluation.metric, judge, chosen.batch_size, "evaluate")
     baseline = meter.last
     if priced.watch is not None:
@@ -117,7 +117,7 @@ def _plans(path: PlanPath, costs: Costs, by: CostName, shares: Sequence[float]) 
     for share in sorted(shares, reverse=True):
         ceiling = Ceiling({by: share * costs.dense[by]}, by)
         plan = path.at_most(ceiling)
-        if plan.groups and ceiling.met(costs.of(plan)) and (not found or plan.groups != found[-1].groups):
+        if plan.cuts and ceiling.met(costs.of(plan)) and (not found or not plan.same_cut(found[-1])):
             found.append(plan)
     if not found:
         least = costs.of(path.plan(1))[by] / costs.dense[by]
@@ -126,7 +126,7 @@ def _plans(path: PlanPath, costs: Costs, by: CostName, shares: Sequence[float]) 
 
 
 def _point(plan: Plan, cut: float, repaired: float, error: float | None, baseline: float) -> FrontPoint:
-    expected = [part.expected_loss for part in plan.groups.values() if part.expected_loss is not None]
+    expected = plan.expected
     return FrontPoint(
         flops=plan.after.flops / max(plan.before.flops, 1),
         params=plan.after.parameters / max(plan.before.parameters, 1),

@@ -19,6 +19,7 @@ from paddleprune.files import user_path
 from paddleprune.graph.tensors import named_tensors, parameter_names, unwrapped
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan, resize
+from paddleprune.pruning.emptied import goes_with
 from paddleprune.pruning.plan import Certificate, Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
@@ -27,7 +28,10 @@ from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSe
 from paddleprune.solver import solve
 from paddleprune.validation import SETTING, validated
 
-_NOT_DONE: dict[str, Any] = {"certificate": None, "attributes": {}, "buffers": {}, "repair": None, "joint": None}
+_NOT_DONE: dict[str, Any] = {
+    **{"certificate": None, "attributes": {}, "emptied": {}, "buffers": {}},
+    **{"repair": None, "joint": None},
+}
 """What a plan says that hasn't been carried out."""
 
 
@@ -106,8 +110,8 @@ def plan(
 
     Args:
         graph: the traced layer.
-        what: group name -> share of its units; one share for every group; or a table that `analyze_layer` measured.
-            Nothing where a budget says it.
+        what: group name -> share of its units, or branch name -> 1; one share for every group; or a table that
+            `analyze_layer` measured. Nothing where a budget says it.
         flops: what may stay of the FLOPs: a share up to 1, or a number such as "150M". The units that lose least for
             what they save go, by the table, by `calibration`, or at one ratio for all groups by the criterion.
         params: what may stay of the parameters; likewise.
@@ -342,17 +346,17 @@ def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[
             f"{place} was saved before it was carried out; save it again after shrink "
             "(trace a fresh layer, load_plan and shrink it, to do that now)"
         )
-    wanted = layer.state_dict()
+    wanted = [name for name in layer.state_dict() if not goes_with(name, done.emptied)]
     strangers = [f"the weights lack {name!r}" for name in wanted if name not in weights]
     strangers += [f"the layer has no {name!r}" for name in weights if name not in wanted]
     if strangers:
         raise CheckpointError(f"{strangers[0]}; build the layer as it was before it was shrunk")
     shapes = {name: tuple(weights[name].shape) for name in named_tensors(layer) if name in weights}
-    found = sum(math.prod(shapes[name]) for name in parameter_names(layer))
+    found = sum(math.prod(shapes[name]) for name in parameter_names(layer) if name in shapes)
     if found != done.after.parameters:
         raise CheckpointError(
             f"the weights are {found:,} parameters, but {place} leaves {done.after.parameters:,}; "
             "they don't belong together"
         )
-    resize(layer, shapes, done.attributes, done.contents())
+    resize(layer, shapes, done.attributes, done.contents(), done.emptied)
     layer.set_state_dict(weights)

@@ -64,6 +64,8 @@ def prune_layer(
     chosen = validated(PruneSettings, settings, "prune", SETTING).model_copy(update={"criterion": order})
     if chosen.max_loss is None and not chosen.limits:
         raise ConfigError("say what is wanted: max_loss, such as 0.02, or flops or params, such as 0.5")
+    if chosen.depth and not graph.branches:
+        raise ConfigError("the graph has no branches: trace the layer with depth=True, or leave depth out")
     graph.check_current()
     layer, channels, was_training = graph.layer, graph.channels, graph.layer.training
     if table is not None:

@@ -16,6 +16,7 @@ from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
+from paddleprune.graph.branches import Branch
 from paddleprune.graph.tensors import named_tensors, not_finite, unwrapped
 from paddleprune.graph.walker import Attention
 from paddleprune.interfaces import Scorer
@@ -48,6 +49,11 @@ class LayerGraph:
     def groups(self) -> tuple[Group, ...]:
         """Every group, in the network's order, the protected ones included."""
         return self.channels.groups
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Every residual branch, the protected ones included; empty where `depth` wasn't asked for."""
+        return self.channels.branches
 
     @property
     def prunable(self) -> tuple[Group, ...]:
@@ -107,7 +113,9 @@ class LayerGraph:
         _check_finite(self.layer)
 
 
-def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", inexact: bool = False) -> LayerGraph:
+def trace(
+    layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", inexact: bool = False, depth: bool = False
+) -> LayerGraph:
     """Find the groups of channels that can be removed from any layer. The layer is left as it was.
 
     Args:
@@ -119,6 +127,7 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
         attention: what attention loses: whole "heads", or "dims", the same offsets of every head.
         inexact: allow groups where a masked channel isn't a missing one (layer norm, group norm, a softmax or
             mean over channels): they are measured on the shrunk layer.
+        depth: find residual branches, too, which may go as a whole: plans for a budget then choose among both.
 
     Raises:
         ConfigError: an argument can't be used.
@@ -130,7 +139,7 @@ def trace(layer: nn.Layer, input_spec: Any, *, attention: Attention = "heads", i
         raise ConfigError(f"unknown attention {attention!r}{choose_from(str(attention), get_args(Attention))}")
     layer, arguments = unwrapped(layer), read_arguments(input_spec)
     _check_finite(layer)
-    channels = build_graph(layer, arguments, attention=attention, inexact=inexact)
+    channels = build_graph(layer, arguments, attention=attention, inexact=inexact, depth=depth)
     probe = example_inputs(arguments, channels.inputs)
     return LayerGraph(layer, protect_hard_coded(layer, channels, probe), probe)
 

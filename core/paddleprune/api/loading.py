@@ -49,16 +49,18 @@ def open_model(registry: Registry, path: str | Path) -> LoadedModel:
     return loaded
 
 
-def graph_of(registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions) -> ChannelGraph:
-    """The channel graph of a family's network, with what the network and its plugin protect."""
-    graph = build_graph(layer, [(1, *shape) for shape in options.input_shapes()])
+def graph_of(
+    registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions, *, depth: bool = False
+) -> ChannelGraph:
+    """The channel graph of a family's network, with what the network and its plugin protect; with its branches, too."""
+    graph = build_graph(layer, [(1, *shape) for shape in options.input_shapes()], depth=depth)
     graph = graph.protecting(registry.list_prunable(task, family, options, graph))
     return protect_hard_coded(layer, graph)
 
 
-def graph_of_loaded(registry: Registry, loaded: LoadedModel) -> ChannelGraph:
-    """The channel graph of a checkpoint's network."""
-    return graph_of(registry, loaded.layer, loaded.info.task, loaded.info.family, loaded.options)
+def graph_of_loaded(registry: Registry, loaded: LoadedModel, *, depth: bool = False) -> ChannelGraph:
+    """The channel graph of a checkpoint's network; with its residual branches, too."""
+    return graph_of(registry, loaded.layer, loaded.info.task, loaded.info.family, loaded.options, depth=depth)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def workbench(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, w
     Raises:
         DataError, TableError: a sample can't be decoded, or the table is another model's.
     """
-    layer, graph = loaded.layer, graph_of_loaded(registry, loaded)
+    layer, graph = loaded.layer, graph_of_loaded(registry, loaded, depth=wish.settings.depth)
     table = _table(loaded, wish)
     engine = _engine(registry, loaded, graph, table, wish)
     seen = None
@@ -182,6 +182,10 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     tried, judge = 0, evaluation.dataset
     if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
+        if asked.depth:
+            raise ConfigError(
+                "depth wants a budget, such as flops or max_loss; a tolerance of each group knows no branches"
+            )
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         plan = solve(engine, table, tolerance, asked.round_to, bench.whole)
         groups = [group for group in engine.groups if group.name not in bench.whole]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from paddleprune.settings import (
+    DEPTH,
     GROUPS_HELP,
     ORDER_HELP,
     RUNTIMES,
@@ -48,6 +49,7 @@ class _ModelRun(_DataRun, Budget):
     round_to: int = Field(
         1, ge=1, description="channels of every pruned convolution stay a multiple of this (oneDNN's blocks: 8, 16)"
     )
+    depth: bool = Field(False, description=DEPTH)
     exclude: tuple[str, ...] = Field((), description=f"groups that pruning leaves whole: {GROUPS_HELP}")
     only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
     resume_checkpoint: Path | None = Field(None, description="epoch_N folder of an earlier run, to continue exactly")

@@ -13,6 +13,7 @@ from paddleprune.console import say
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.pruning import Plan
+from paddleprune.pruning.emptied import goes_with
 from paddleprune.pruning.surgery import resize
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
@@ -41,7 +42,8 @@ def start_from(registry: Registry, path: Path, options: FamilyOptions) -> tuple[
     if trained == options:
         restore_weights(layer, checkpoint)
         return layer, checkpoint.plan
-    fresh = weights_of(layer)
+    gone = checkpoint.plan.emptied if checkpoint.plan else {}
+    fresh = {name: array for name, array in weights_of(layer).items() if not goes_with(name, gone)}
     dense = _shapes(registry, info, trained)
     changed = ", ".join(f"{name}={value}" for name, value in options if getattr(trained, name) != value)
     way_out = f"only heads may differ: leave {changed} out, or start without {path}"
@@ -62,6 +64,7 @@ def start_from(registry: Registry, path: Path, options: FamilyOptions) -> tuple[
         layer,
         {name: array.shape for name, array in contents.items()},
         None if checkpoint.plan is None else checkpoint.plan.attributes,
+        emptied=gone,
     )
     set_weights(layer, contents)
     _say_what_is_new(path, [name for name in fresh if dense.get(name) != fresh[name].shape], checkpoint, contents)

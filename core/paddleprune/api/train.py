@@ -52,6 +52,7 @@ def train(
     pretrain_weights: str | Path | None = None,
     sensitivities_file: str | Path | None = None,
     round_to: int = 1,
+    depth: bool = False,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
     criterion: str | Scorer | None = None,
@@ -78,6 +79,7 @@ def train(
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
+        depth: whole residual branches may go, too, within a budget: a block becomes its shortcut.
         exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
             make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
@@ -105,12 +107,14 @@ def train(
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to)
+    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth)
     prunes = sensitivities_file is not None or bool(how.given)
     if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
-    if (exclude or only or criterion) and not prunes:
-        raise ConfigError("exclude, only and criterion say how to prune; give a sensitivities_file or a budget")
+    if (exclude or only or criterion or depth) and not prunes:
+        raise ConfigError("exclude, only, criterion and depth say how to prune; give a sensitivities_file or a budget")
+    if depth and not repair:
+        raise ConfigError("depth chooses branches by what a repair gives back: leave depth out, or let it repair")
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
@@ -186,12 +190,14 @@ def train(
         return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last)
 
 
-def _how(training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int) -> PruneSettings:
+def _how(
+    training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int, depth: bool
+) -> PruneSettings:
     """How to prune; a table without a budget is cut at the usual tolerance."""
     said = {name: value for name, value in budget.items() if value is not None}
     if table is not None and not said.keys() - TimingSettings.model_fields.keys() - {"save", "criterion"}:
         said["eval_metric_loss"] = USUAL_TOLERANCE
-    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to}
+    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to, "depth": depth}
     how = validated(PruneSettings, {**said, **more}, "prune", SETTING)
     if how.eval_metric_loss is not None and table is None:
         raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
@@ -207,7 +213,7 @@ def _pruning(
 ) -> dict[str, Any]:
     """What a run's file says of how it prunes."""
     return {
-        **{name: getattr(how, name) for name in (*Budget.model_fields, "round_to")},
+        **{name: getattr(how, name) for name in (*Budget.model_fields, "round_to", "depth")},
         "repair": repair,
         "exclude": (exclude,) if isinstance(exclude, str) else tuple(exclude),
         "only": (only,) if isinstance(only, str) else tuple(only),

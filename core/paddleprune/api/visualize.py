@@ -109,7 +109,7 @@ def _joint(
     found = []
     for tolerance in MEASURED:
         plan = solve(bench.engine, table, tolerance)
-        if plan.groups:
+        if plan.cuts:
             cut, repaired = cut_and_repaired(bench.cutter, plan, meter)
             found.append(
                 JointPoint(eval_metric_loss=tolerance, cut=cut.loss, repaired=repaired.loss, error=repaired.error)

@@ -163,10 +163,13 @@ def explain(
     target: Annotated[str, typer.Argument(help="checkpoint folder; or, with --model, a task")],
     model: Annotated[str | None, typer.Option(help="a family of the task; nothing needs to be trained")] = None,
     options: Annotated[list[str] | None, typer.Option(help="options of the family, as name=value (repeatable)")] = None,
+    depth: Annotated[
+        bool, typer.Option("--depth", help="list residual branches, too, which may go as a whole")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="print JSON, with the parameters of every group")] = False,
 ) -> None:
     """List the groups of a model: size, share of parameters and FLOPs, or why a group is protected."""
-    explanation = paddleprune.explain(target, model=model, options=parse_pairs(options or [], "options"))
+    explanation = paddleprune.explain(target, model=model, options=parse_pairs(options or [], "options"), depth=depth)
     show.json_lines([explanation.model_dump(mode="json")]) if json else show.explained(explanation)
 
 

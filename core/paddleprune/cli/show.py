@@ -123,6 +123,18 @@ def explained(explanation: Explanation) -> None:
                 group.remark,
             )
             for group in explanation.groups
+        ]
+        + [
+            (
+                branch.name,
+                "-" if branch.protected else "1",
+                "",
+                f"{branch.parameter_share:.1%}",
+                f"{branch.flop_share:.1%}",
+                f"{counted(len(branch.layers), 'layer')}",
+                branch.remark,
+            )
+            for branch in explanation.branches
         ],
     )
     typer.echo("\n".join(explanation.totals))

@@ -103,13 +103,13 @@ class Engine(Protocol):
 def left_whole(
     engine: Engine, layer: nn.Layer, exclude: str | Sequence[str], only: str | Sequence[str] = ()
 ) -> frozenset[str]:
-    """The names of the groups that a user wants whole.
+    """The names of the groups and branches that a user wants whole.
 
     Args:
         engine: the network's engine.
         layer: the network.
-        exclude: names of groups, globs such as `features.0.*`, or `type:Linear` for those whose channels a layer of
-            that type makes.
+        exclude: names of groups or branches, globs such as `features.0.*`, or `type:Linear` for those groups whose
+            channels a layer of that type makes. A branch stays with a group inside of it.
         only: likewise: if there are any, all other groups are left whole, too.
 
     Raises:
@@ -117,6 +117,7 @@ def left_whole(
     """
     types = _types(engine, layer)
     names = [*(group.name for group in engine.graph.groups), *(group.name for group in engine.groups)]
+    names += [branch.name for branch in engine.graph.branches]
 
     def named(given: str | Sequence[str]) -> frozenset[str]:
         patterns = [given] if isinstance(given, str) else given
@@ -125,6 +126,8 @@ def left_whole(
         return matching(dict.fromkeys(names), by_name, "group").union(*by_type)
 
     chosen, wanted = named(exclude), named(only)
+    held = {unit for group in engine.graph.groups if group.name in chosen for unit in group.units}
+    chosen |= {branch.name for branch in engine.graph.branches if held & engine.graph.inside(branch)}
     return chosen | (frozenset(names) - wanted if wanted else frozenset())
 
 

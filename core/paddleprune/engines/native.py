@@ -10,6 +10,7 @@ from typing import Any
 
 from paddle import nn
 
+from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.interfaces import Reduction, Scorer
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
@@ -107,14 +108,19 @@ class NativeEngine:
         round_to: int = 1,
     ) -> Plan:
         """Turn ratios into the units that stay."""
+        names = {branch.name for branch in self.graph.branches}
+        for name, ratio in ratios.items():
+            if name in names and ratio not in (0, 1):
+                raise PlanError(f"{name!r} is a branch, which goes as a whole: its ratio is 1, or 0, got {ratio}")
         return make_plan(
             self.graph,
-            ratios,
+            {name: ratio for name, ratio in ratios.items() if name not in names},
             self._rankings,
             criterion=self.criterion,
             eval_metric_loss=eval_metric_loss,
             expected=expected,
             round_to=round_to,
+            branches={name: None for name, ratio in ratios.items() if name in names and ratio},
         )
 
     def prune(self, plan: Plan, probe: Sequence[Any]) -> Plan:
@@ -123,4 +129,5 @@ class NativeEngine:
 
     def cut(self, plan: Plan) -> Cut:
         """What carrying a plan out does to the network's parameters."""
-        return Cut.of(self.graph, self.graph.keeps(plan.removed(self.graph)))
+        removed = plan.removed(self.graph)
+        return Cut.of(self.graph, self.graph.keeps(removed), self.graph.gone(removed))

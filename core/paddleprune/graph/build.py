@@ -13,9 +13,10 @@ from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
 from paddleprune.graph.inputs import read_inputs
+from paddleprune.graph.residuals import find_branches
 from paddleprune.graph.shifts import find_shifts
 from paddleprune.graph.tensors import named_tensors, parameter_names
-from paddleprune.graph.trace import Trace, Traces, trace
+from paddleprune.graph.trace import Traces, trace, useful_ops
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
 
@@ -24,7 +25,12 @@ FEEDS_OUTPUT = ("feeds an output of the model", "feeds an output of the training
 
 
 def build_graph(
-    layer: nn.Layer, inputs: Sequence[Any], *, attention: Attention = "heads", inexact: bool = False
+    layer: nn.Layer,
+    inputs: Sequence[Any],
+    *,
+    attention: Attention = "heads",
+    inexact: bool = False,
+    depth: bool = False,
 ) -> ChannelGraph:
     """Trace a layer and find the groups of channels that can be removed from it.
 
@@ -35,6 +41,7 @@ def build_graph(
         attention: what attention loses: whole "heads", or "dims", the same offsets of every head.
         inexact: allow groups where a masked channel isn't a missing one (layer norm, group norm, a softmax or
             mean over channels): they are measured on the shrunk network.
+        depth: look for residual branches, too, which may go as a whole.
 
     Raises:
         GraphError: the layer can't be traced.
@@ -44,6 +51,7 @@ def build_graph(
     walker = walk(layer, traced, attention)
     widths, find = find_widths(layer, walker, _normalized(traced)), walker.table.find
     axes, along = tuple(_axes(walker)), walker.along()
+    branches = find_branches(traced.evaluating, walker) if depth else ()
     return ChannelGraph(
         inputs=wanted,
         groups=_groups(axes, along, *_reasons(walker, inexact)),
@@ -53,7 +61,7 @@ def build_graph(
         parameters=parameter_names(layer),
         uses=walker.uses,
         products=(
-            *(Product(p.flops, tuple(map(find, p.axes))) for p in walker.products),
+            *(replace(p, axes=tuple(map(find, p.axes))) for p in walker.products),
             *([Product(walker.counted, ())] if walker.counted else ()),
         ),
         widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
@@ -62,6 +70,7 @@ def build_graph(
         trains=traced.training is not None or traced.untraced is not None,
         untraced=traced.untraced,
         shifts=find_shifts(traced.evaluating),
+        branches=branches,
     )
 
 
@@ -77,14 +86,14 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
     indices = {name: tensor.numpy() for name, tensor in tensors.items() if "int" in str(tensor.dtype)}
     walker = Walker(shapes, indices, attention)
     for part in both:
-        useful = _useful(part) if part is traced.evaluating else set()
+        useful = useful_ops(part) if part is traced.evaluating else set()
         walker.constants.update(part.numbers)
         walker.strangers |= part.strangers
         for identity, name in part.parameters.items():
             if name in shapes:
                 walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
         for op in part.ops:
-            walker.useful = op.index in useful
+            walker.at, walker.useful = op.index, op.index in useful
             rules.apply(walker, op)
     walker.list_lost()
     walker.settle_grids()
@@ -99,18 +108,6 @@ def _normalized(traced: Traces) -> dict[str, list[str]]:
     for part in (traced.evaluating, traced.training):
         for name, values in ({} if part is None else part.normalized).items():
             found.setdefault(name, []).extend(values)
-    return found
-
-
-def _useful(traced: Trace) -> set[int]:
-    """The operations that have a part in an output."""
-    wanted = {value.id for value in traced.outputs}
-    found: set[int] = set()
-    for op in reversed(traced.ops):
-        made = [value.id for value in op.outputs if value is not None]
-        if not made or not wanted.isdisjoint(made):
-            found.add(op.index)
-            wanted.update(value.id for value in op.inputs if value is not None)
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from paddleprune.errors import UnknownNameError
 from paddleprune.graph.atoms import Atoms
+from paddleprune.graph.branches import Branch, chosen
 
 Role: TypeAlias = Literal["own", "read", "follow", "index"]
 """A producer axis owns units, a consumer axis reads them, bias and normalization vectors follow them.
@@ -80,10 +81,12 @@ class Product:
     Attributes:
         flops: of one image, for each combination of what stays along the axes below.
         axes: [channels] each, the unit at each position of an axis that may be cut.
+        op: which operation of the traced program computes it; None where that isn't known.
     """
 
     flops: int
     axes: tuple[Atoms, ...]
+    op: int | None = None
 
 
 class Limits:
@@ -186,6 +189,7 @@ class ChannelGraph:
         trains: whether the network's own code does something else in training, which a cut must survive, too.
         untraced: why that training forward can't be followed; None if it can.
         shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
+        branches: the residual branches, the protected ones included; empty where nobody asked for them.
     """
 
     inputs: tuple[Any, ...]
@@ -202,6 +206,7 @@ class ChannelGraph:
     trains: bool = False
     untraced: str | None = None
     shifts: Mapping[str, str] = field(default_factory=dict)
+    branches: tuple[Branch, ...] = ()
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.
@@ -221,8 +226,9 @@ class ChannelGraph:
 
     @cached_property
     def numbers(self) -> int:
-        """How many numbers of units there are, those of fixed channels included."""
-        return 1 + max((int(axis.units.max(initial=0)) for axis in self.axes), default=0)
+        """How many numbers of units there are, those of fixed channels and of branches included."""
+        channels = max((int(axis.units.max(initial=0)) for axis in self.axes), default=0)
+        return 1 + max((branch.unit for branch in self.branches), default=channels)
 
     @property
     def prunable(self) -> tuple[Group, ...]:
@@ -246,15 +252,34 @@ class ChannelGraph:
 
     def keeps(self, removed: Iterable[int]) -> dict[str, dict[int, Atoms]]:
         """Which positions stay on every axis that loses some: name -> axis -> indices."""
-        units = np.fromiter(removed, np.int64)
+        removed = list(removed)
+        units, lost = np.array(removed, np.int64), self.lost(removed)
         gone = np.zeros(max(self.numbers, 1 + int(units.max(initial=0))), bool)
         gone[units] = True
         found: dict[str, dict[int, Atoms]] = {}
         for axis in self.axes:
             cut = gone[axis.units]
-            if cut.any():
+            if axis.parameter not in lost and cut.any():
                 found.setdefault(axis.parameter, {})[axis.axis] = np.flatnonzero(~cut)
         return found
+
+    def gone(self, removed: Collection[int]) -> list[Branch]:
+        """The branches that are among some units."""
+        return chosen(self.branches, removed) if self.branches else []
+
+    def inside(self, branch: Branch) -> frozenset[int]:
+        """The units that are nowhere but in a branch: those of its groups, and the branches within it."""
+        groups = [
+            group
+            for group in self.groups
+            if branch.parameters.issuperset(axis.parameter for axis in self.axes_of[group.name])
+        ]
+        within = [other.unit for other in self.branches if other.within(branch)]
+        return frozenset([*within, *(unit for group in groups for unit in group.units)])
+
+    def lost(self, removed: Collection[int]) -> frozenset[str]:
+        """The parameters and buffers that go as a whole, with the branches among some units."""
+        return frozenset(name for branch in self.gone(removed) for name in branch.parameters)
 
     def inexact_units(self, removed: Iterable[int]) -> list[int]:
         """Those of some units whose masking isn't removing."""
@@ -269,7 +294,8 @@ class ChannelGraph:
         def rest(units: Atoms) -> Atoms:
             return units[~np.isin(units, gone)]
 
-        dropped = frozenset(removed)
+        dropped, lost, parts = frozenset(removed), self.lost(removed), self.gone(removed)
+        ops = frozenset(op for branch in parts for op in branch.ops)
         groups = []
         for group in self.groups:
             units, *limits = (
@@ -283,16 +309,21 @@ class ChannelGraph:
             axes=tuple(
                 replace(axis, units=rest(axis.units), source=None if axis.source is None else rest(axis.source))
                 for axis in self.axes
+                if axis.parameter not in lost
             ),
-            reads=tuple(replace(read, units=rest(read.units)) for read in self.reads),
-            shapes=self.shapes_without(removed),
-            products=tuple(replace(p, axes=tuple(map(rest, p.axes))) for p in self.products),
+            reads=tuple(replace(read, units=rest(read.units)) for read in self.reads if read.op not in ops),
+            shapes={name: shape for name, shape in self.shapes_without(removed).items() if name not in lost},
+            parameters=self.parameters - lost,
+            uses={name: positions for name, positions in self.uses.items() if name not in lost},
+            products=tuple(replace(p, axes=tuple(map(rest, p.axes))) for p in self.products if p.op not in ops),
             widths=tuple(replace(width, units=rest(width.units)) for width in self.widths),
+            branches=tuple(b for b in self.branches if b not in parts and not any(b.within(p) for p in parts)),
         )
 
     def shapes_without(self, removed: Iterable[int]) -> dict[str, Shape]:
-        """The shape of every parameter and buffer once these units are gone."""
-        shapes = dict(self.shapes)
+        """The shape of every parameter and buffer once these units are gone: zeros for what goes as a whole."""
+        removed, shapes = list(removed), dict(self.shapes)
+        shapes.update({name: (0,) * len(shapes[name]) for name in self.lost(removed)})
         for name, axes in self.keeps(removed).items():
             shapes[name] = tuple(len(axes[i]) if i in axes else n for i, n in enumerate(shapes[name]))
         return shapes
@@ -303,13 +334,17 @@ class ChannelGraph:
         parameters = sum(math.prod(shapes[name]) for name in self.parameters)
         flops = sum(positions * math.prod(shapes[name]) for name, positions in self.uses.items())
         gone = np.fromiter(removed, np.int64)
+        ops = frozenset(op for branch in self.gone(removed) for op in branch.ops)
         for product in self.products:
+            if product.op in ops:
+                continue
             flops += product.flops * math.prod(int((~np.isin(units, gone)).sum()) for units in product.axes)
         return Cost(parameters, flops)
 
     def protecting(self, reasons: Mapping[str, str]) -> ChannelGraph:
-        """The same graph with more groups protected: group name -> reason."""
-        for name in reasons:
+        """The same graph with more groups and branches protected: name -> reason."""
+        branches = tuple(replace(b, protected=b.protected or reasons.get(b.name)) for b in self.branches)
+        for name in reasons.keys() - {branch.name for branch in branches}:
             self[name]
         groups = tuple(replace(group, protected=group.protected or reasons.get(group.name)) for group in self.groups)
-        return replace(self, groups=groups)
+        return replace(self, groups=groups, branches=branches)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from paddleprune.graph.channels import ChannelGraph, Group
+from paddleprune.graph.branches import Branch
+from paddleprune.graph.channels import ChannelGraph, Cost, Group
 from paddleprune.specs import Contract
 
 
@@ -55,11 +56,35 @@ class GroupReport(Contract):
         return f"{self.filters} of {both}" if self.filters and self.stay else str(both)
 
 
+class BranchReport(Contract):
+    """What there is to know about a residual branch.
+
+    Attributes:
+        name: the branch's name.
+        layers: the layers that go with it.
+        parameter_share: share of the network's parameters that would go.
+        flop_share: share of the network's FLOPs that would.
+        protected: why it may not go; None if it may.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    parameter_share: float
+    flop_share: float
+    protected: str | None
+
+    @property
+    def remark(self) -> str:
+        """What it takes with it, or why it stays."""
+        return f"protected: {self.protected}" if self.protected else f"goes as a whole: {', '.join(self.layers)}"
+
+
 class Explanation(Contract):
     """A network's groups and totals.
 
     Attributes:
         groups: in the network's order.
+        branches: likewise, where they were asked for.
         total_parameters: numbers that training may change.
         total_flops: FLOPs of one forward pass of one sample; one FLOP is one multiply-add.
         uncounted: kinds of operations that have no rule: they protect what they touch and count no FLOPs.
@@ -71,6 +96,7 @@ class Explanation(Contract):
     total_flops: int
     uncounted: tuple[str, ...]
     untraced: str | None = None
+    branches: tuple[BranchReport, ...] = ()
 
     @property
     def totals(self) -> tuple[str, ...]:
@@ -89,6 +115,7 @@ class Explanation(Contract):
 
     def __str__(self) -> str:
         rows = [("group", "units", "filters", "parameters", "FLOPs", ""), *map(_row, self.groups)]
+        rows += map(_branch_row, self.branches)
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ["  ".join([*map(str.ljust, row[:5], widths), row[5]]).rstrip() for row in rows]
         return "\n".join([*lines, *self.totals])
@@ -99,8 +126,13 @@ def _row(group: GroupReport) -> tuple[str, ...]:
     return group.name, str(group.units or "-"), group.counts, *shares, group.remark
 
 
+def _branch_row(branch: BranchReport) -> tuple[str, ...]:
+    shares = (f"{branch.parameter_share:.1%}", f"{branch.flop_share:.1%}")
+    return branch.name, "-" if branch.protected else "1", "", *shares, branch.remark
+
+
 def explain(graph: ChannelGraph) -> Explanation:
-    """Describe every group of a graph, the protected ones included."""
+    """Describe every group and branch of a graph, the protected ones included."""
     cost = graph.cost()
     return Explanation(
         groups=tuple(_report(graph, group, cost.parameters, cost.flops) for group in graph.groups),
@@ -108,6 +140,18 @@ def explain(graph: ChannelGraph) -> Explanation:
         total_flops=cost.flops,
         uncounted=tuple(sorted(graph.uncounted)),
         untraced=graph.untraced,
+        branches=tuple(_branch_report(graph, branch, cost) for branch in graph.branches),
+    )
+
+
+def _branch_report(graph: ChannelGraph, branch: Branch, cost: Cost) -> BranchReport:
+    rest = graph.cost([branch.unit])
+    return BranchReport(
+        name=branch.name,
+        layers=tuple(branch.layers),
+        parameter_share=1 - rest.parameters / max(cost.parameters, 1),
+        flop_share=1 - rest.flops / max(cost.flops, 1),
+        protected=branch.protected,
     )
 
 

@@ -4,6 +4,7 @@ Masking where consumers *read* is exact whatever lies between producer and consu
 A consumer that reads zero times a channel's value is a consumer with that slice of its weights at zero.
 Where something without weights reads (a product of activations, a sum over channels), everything that makes
 the channel is at zero too; the graph lets that happen only where the channel is then zero at the reader.
+Of a branch that goes, what its last layers give is multiplied by 0, so that zeros are what is added.
 """
 
 from __future__ import annotations
@@ -28,10 +29,17 @@ def masked(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Iter
         graph: its channel graph.
         removed: units of the graph's groups, exact ones.
     """
-    gone = np.fromiter(removed, np.int64)
+    removed = list(removed)
+    gone = np.array(removed, np.int64)
     silent = gone[np.isin(gone, np.fromiter(graph.quiet, np.int64))]
     tensors = named_tensors(layer)
     saved: dict[str, Array] = {}
+    ends = {name for branch in graph.gone(removed) for name in branch.ends}
+    hooks = [
+        sub.register_forward_post_hook(lambda _, inputs, output: output * 0)
+        for name, sub in layer.named_sublayers()
+        if name in ends
+    ]
     try:
         for axis in graph.axes:
             if axis.role == "index":
@@ -46,5 +54,7 @@ def masked(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Iter
                 overwrite(tensor, array)
         yield
     finally:
+        for hook in hooks:
+            hook.remove()
         for name, array in saved.items():
             overwrite(tensors[name], array)

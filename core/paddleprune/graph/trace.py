@@ -78,6 +78,7 @@ class Trace:
         overwritten: buffers that the forward overwrites and nobody saves: they aren't state.
         numbers: value id -> integers that the forward computed from shapes alone.
         normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
+        calls: layer name -> for each of its calls the id of the tensor that it gives; None where that isn't one.
     """
 
     ops: tuple[Op, ...]
@@ -85,6 +86,7 @@ class Trace:
     outputs: tuple[Value, ...]
     numbers: Mapping[str, list[int]]
     normalized: Mapping[str, list[str]]
+    calls: Mapping[str, list[str | None]]
     strangers: frozenset[str]
     overwritten: frozenset[str]
 
@@ -113,7 +115,7 @@ class Capture:
         outputs: PIR values that the network returns.
         names: Paddle's name of a parameter or buffer -> its structured name.
         program: what owns them all.
-        normalized, overwritten: as a trace's.
+        normalized, calls, overwritten: as a trace's.
         asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
     """
 
@@ -122,6 +124,7 @@ class Capture:
     names: Mapping[str, str]
     program: Any
     normalized: Mapping[str, list[str]]
+    calls: Mapping[str, list[str | None]]
     overwritten: frozenset[str]
     asked: bool
 
@@ -189,12 +192,13 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         kept_activations(layer) as overwritten,
         _without_debug_names(),
         _norms_noted(layer) as normalized,
+        _calls_noted(layer) as calls,
     ):
         program, outputs = traced.forward.main_program, list(traced.forward.outputs)
     names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
     asked = mode.asked or switches(layer)
     ops = list(program.global_block().ops)
-    return Capture(ops, outputs, names, program, normalized, frozenset(overwritten), asked)
+    return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), asked)
 
 
 @contextmanager
@@ -228,6 +232,26 @@ def _norms_noted(layer: nn.Layer) -> Iterator[dict[str, list[str]]]:
         yield found
     finally:
         for hook in norms:
+            hook.remove()
+
+
+@contextmanager
+def _calls_noted(layer: nn.Layer) -> Iterator[dict[str, list[str | None]]]:
+    """Which layers are called, and what each call gives."""
+    found: dict[str, list[str | None]] = {}
+
+    def note(name: str) -> Any:
+        def hook(_: nn.Layer, inputs: Any, output: Any) -> None:
+            one = isinstance(output, paddle.pir.Value) and is_tensor(output)
+            found.setdefault(name, []).append(str(output.id) if one else None)
+
+        return hook
+
+    hooks = [sub.register_forward_post_hook(note(name)) for name, sub in layer.named_sublayers()]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
             hook.remove()
 
 
@@ -267,8 +291,27 @@ def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Tra
             ops.append(_op(raw, index, shapes))
     outputs = tuple(value for value in (_value(raw, shapes) for raw in captured.outputs) if value is not None)
     return Trace(
-        tuple(ops), parameters, outputs, numbers, captured.normalized, frozenset(strangers), captured.overwritten
+        ops=tuple(ops),
+        parameters=parameters,
+        outputs=outputs,
+        numbers=numbers,
+        normalized=captured.normalized,
+        calls=captured.calls,
+        strangers=frozenset(strangers),
+        overwritten=captured.overwritten,
     )
+
+
+def useful_ops(traced: Trace) -> set[int]:
+    """The operations that have a part in an output."""
+    wanted = {value.id for value in traced.outputs}
+    found: set[int] = set()
+    for op in reversed(traced.ops):
+        made = [value.id for value in op.outputs if value is not None]
+        if not made or not wanted.isdisjoint(made):
+            found.add(op.index)
+            wanted.update(value.id for value in op.inputs if value is not None)
+    return found
 
 
 def is_tensor(raw: Any) -> bool:

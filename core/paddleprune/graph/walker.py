@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -70,6 +70,7 @@ class Walker:
         makers: value id -> the operation that made it.
         strangers: value ids of parameters that the network doesn't list.
         lost: parameters that a layer's weight may be, though it isn't followed -> why.
+        at: the number of the operation at hand.
         useful: whether the operation at hand has a part in an output. What hasn't (heads that only training uses) is
             dropped by inference, so that its FLOPs don't count and nobody needs to mask what it reads.
     """
@@ -97,6 +98,7 @@ class Walker:
     makers: dict[str, Op] = field(default_factory=dict)
     strangers: frozenset[str] = frozenset()
     lost: dict[str, str] = field(default_factory=dict)
+    at: int | None = None
     useful: bool = True
 
     # -- values ---------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ class Walker:
     def multiply(self, product: Product) -> None:
         """Count the FLOPs of a product of activations."""
         if self.useful:
-            self.products.append(product)
+            self.products.append(replace(product, op=self.at))
 
     def count(self, flops: int) -> None:
         """Count FLOPs that no cut changes."""

@@ -13,6 +13,7 @@ from paddleprune.errors import CertificateError, PlanError
 from paddleprune.graph import ChannelGraph, masked
 from paddleprune.graph.tensors import named_tensors, saved_tensors
 from paddleprune.interfaces import Array
+from paddleprune.pruning.emptied import emptied_in
 from paddleprune.pruning.forwards import ForwardError, Outputs, is_numbers, noise, run, same
 from paddleprune.pruning.plan import Buffer, Certificate, Plan
 from paddleprune.pruning.surgery import Undo, attributes_of, shrink
@@ -58,8 +59,9 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
     after = attributes_of(layer, graph.without(removed))
     changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
     tensors = named_tensors(layer)
-    buffers = {name: Buffer.of(tensors[name].numpy()) for name in unsaved}
+    buffers = {name: Buffer.of(tensors[name].numpy()) for name in unsaved if name in tensors}
     done = {"model": model, "certificate": certificate, "attributes": changed, "buffers": buffers}
+    done["emptied"] = emptied_in(layer)
     return plan.model_copy(update=done)
 
 

@@ -2,8 +2,9 @@
 
 All prunable groups are shrunk together, by different shares, and the network runs on a probe, in training mode too
 if it does something else then. If it fails or its outputs aren't the masked network's, halves of the groups are
-tried until the culprits stand alone. Where an attribute of the network's own layers turns out to be the width
-(`x.split([self.c, self.c])`), it is kept true. A network that fails as it is is no matter of widths: it says why.
+tried until the culprits stand alone. So are branches. Where an attribute of the network's own layers turns out to be
+the width (`x.split([self.c, self.c])`), it is kept true. A network that fails as it is is no matter of widths: it says
+why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from paddle import nn
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.graph import ChannelGraph, Group, random_inputs
+from paddleprune.graph.branches import Branch, outermost
 from paddleprune.graph.channels import Width
 from paddleprune.graph.inputs import leaves
 from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
@@ -44,7 +46,7 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
     inputs = random_inputs(graph.inputs) if probe is None else tuple(probe)
     trial = _Trial(layer, inputs)
     if graph.prunable and trial.problem(graph, graph.prunable) is None:
-        return graph
+        return _with_branches(graph, trial)
     try:
         run(layer, inputs, graph.trains)
     except ForwardError as error:
@@ -56,7 +58,16 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
     counted = _with_counting(layer, graph, [graph[name] for name in culprits], trial)
     if counted is not graph:
         graph, culprits = counted, trial.culprits(counted, counted.prunable)
-    return graph.protecting(culprits)
+    return _with_branches(graph.protecting(culprits), trial)
+
+
+def _with_branches(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
+    """The graph with those branches protected, too, that the network doesn't survive the loss of."""
+    free = [branch for branch in graph.branches if not branch.protected]
+    if not free:
+        return graph
+    trial.know_noise(graph)
+    return graph.protecting(trial.stuck(graph, free))
 
 
 def _does_not_run(layer: nn.Layer, inputs: Sequence[Any], error: ForwardError) -> str:
@@ -137,10 +148,31 @@ class _Trial:
             for group in groups
         }
 
+    def stuck(self, graph: ChannelGraph, branches: Sequence[Branch]) -> dict[str, str]:
+        """The branches that can't go, with the reasons."""
+        if not branches:
+            return {}
+        outer = outermost(branches)
+        problem = self._wrong(graph, [branch.unit for branch in outer])
+        if problem is None:
+            return self.stuck(graph, [branch for branch in branches if branch not in outer])
+        if len(branches) == 1:
+            return {branches[0].name: problem.replace("hard-codes its width", "needs more of it than zeros", 1)}
+        middle = len(branches) // 2
+        halves = (branches[:middle], branches[middle:])
+        found = {name: why for half in halves for name, why in self.stuck(graph, half).items()}
+        return found or {
+            branch.name: problem.replace("hard-codes its width", "relates it to another branch", 1)
+            for branch in branches
+        }
+
     def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
         """What goes wrong when each group loses a different share of its units; None if nothing does."""
         shares = [(group, max(1, group.count(0.2 + 0.1 * (i % 5)))) for i, group in enumerate(groups)]
-        gone = [unit for group, count in shares for unit in group.removable()[:count]]
+        return self._wrong(graph, [unit for group, count in shares for unit in group.removable()[:count]])
+
+    def _wrong(self, graph: ChannelGraph, gone: Sequence[int]) -> str | None:
+        """What goes wrong when these units go; None if nothing does."""
         if not gone:
             return None
         try:

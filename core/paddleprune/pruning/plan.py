@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from paddleprune.console import counted
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph.branches import Branch, outermost
 from paddleprune.interfaces import Array
 from paddleprune.pruning.outcome import JointLoss, MeasuredLatency, Repair
 from paddleprune.settings import EngineName, likely
@@ -54,6 +55,16 @@ class GroupPlan(Contract):
         if self.keep[0] < 0 or self.keep[-1] >= self.units:
             raise ValueError(f"keep names units from {self.keep[0]} to {self.keep[-1]}, of 0 to {self.units - 1}")
         return self
+
+
+class BranchPlan(Contract):
+    """A branch that goes as a whole.
+
+    Attributes:
+        expected_loss: the table's metric loss without it; None without a table.
+    """
+
+    expected_loss: float | None = None
 
 
 class Certificate(Contract):
@@ -144,10 +155,13 @@ class Plan(Signed):
         criterion: what ranked the units of a group.
         engine: what numbers the units of a group, and removes them.
         groups: only groups that lose units.
+        branches: the residual branches that go as a whole, with all groups that are nowhere else.
         before: the dense model.
         after: the shrunk model.
         attributes: layer -> attribute -> value, where shrinking changed what the shapes don't tell: `_groups` of
             depthwise convolutions, `num_heads`.
+        emptied: the layers that went with branches -> how many axes their outputs have, once the plan has been
+            carried out.
         buffers: those that a cut may change and that no weights file holds, once the plan has been carried out.
         certificate: set when the plan has been carried out.
         repair: set when what was left has been repaired.
@@ -165,9 +179,11 @@ class Plan(Signed):
     criterion: str
     engine: EngineName = "native"
     groups: dict[str, GroupPlan]
+    branches: dict[str, BranchPlan] = Field(default_factory=dict)
     before: Counts
     after: Counts
     attributes: dict[str, dict[str, Annotated[int, Field(ge=1)]]] = Field(default_factory=dict)
+    emptied: dict[str, int] = Field(default_factory=dict)
     buffers: dict[str, Buffer] = Field(default_factory=dict)
     certificate: Certificate | None = None
     repair: Repair | None = None
@@ -209,7 +225,31 @@ class Plan(Signed):
                     f"({len(part.keep)} of {part.units}) aren't on every axis that the group fills; keep more of them"
                 )
             gone.extend(mine)
-        return gone
+        return gone + [self._branch(graph, name).unit for name in self.branches]
+
+    @staticmethod
+    def _branch(graph: ChannelGraph, name: str) -> Branch:
+        found = next((branch for branch in graph.branches if branch.name == name), None)
+        if found is None or found.protected:
+            why = found.protected if found else "it was traced without depth" if not graph.branches else "it has none"
+            raise PlanError(f"the branch {name!r} can't go: {why}")
+        return found
+
+    @property
+    def cuts(self) -> bool:
+        """Does anything go?"""
+        return bool(self.groups or self.branches)
+
+    def same_cut(self, other: Plan) -> bool:
+        """Does the same go?"""
+        return (self.groups, self.branches) == (other.groups, other.branches)
+
+    @property
+    def expected(self) -> list[float]:
+        """The losses that a table expects, of all that goes; empty without a table."""
+        losses = [part.expected_loss for part in self.groups.values()]
+        losses += [part.expected_loss for part in self.branches.values()]
+        return [loss for loss in losses if loss is not None]
 
     def contents(self) -> dict[str, Array]:
         """The buffers that no weights file holds, by name."""
@@ -219,12 +259,18 @@ class Plan(Signed):
         """One line: what goes, and of which groups less than was asked for."""
         parameters = 1 - self.after.parameters / max(self.before.parameters, 1)
         flops = 1 - self.after.flops / max(self.before.flops, 1)
-        lose = "loses" if len(self.groups) == 1 else "lose"
         return (
-            f"{counted(len(self.groups), 'group')} {lose} units: parameters {self.before.parameters:,} -> "
-            f"{self.after.parameters:,} (-{parameters:.1%}), FLOPs {self.before.flops:,} -> "
-            f"{self.after.flops:,} (-{flops:.1%}){self._short()}"
+            f"{' and '.join(self._what())}: "
+            f"parameters {self.before.parameters:,} -> {self.after.parameters:,} (-{parameters:.1%}), "
+            f"FLOPs {self.before.flops:,} -> {self.after.flops:,} (-{flops:.1%}){self._short()}"
         )
+
+    def _what(self) -> Iterator[str]:
+        """How many groups lose units, and how many branches go."""
+        if self.groups or not self.branches:
+            yield f"{counted(len(self.groups), 'group')} {'loses' if len(self.groups) == 1 else 'lose'} units"
+        if self.branches:
+            yield "1 branch goes" if len(self.branches) == 1 else f"{len(self.branches)} branches go"
 
     def _short(self) -> str:
         """The groups of which more was asked for than can go."""
@@ -262,6 +308,7 @@ def make_plan(
     eval_metric_loss: float | None = None,
     expected: Mapping[str, float] | None = None,
     round_to: int = 1,
+    branches: Mapping[str, float | None] | None = None,
 ) -> Plan:
     """Turn ratios into units.
 
@@ -274,6 +321,8 @@ def make_plan(
         expected: group name -> the metric loss that the table expects.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more if need be; a
             group where that can't be stays whole.
+        branches: the branches that go -> the metric loss that the table expects, if there is one. What is nowhere but
+            in them is left out of the plan.
 
     Raises:
         UnknownNameError: a name isn't a group of the graph.
@@ -282,8 +331,12 @@ def make_plan(
     if round_to < 1:
         raise PlanError(f"round_to must be 1 or more, got {round_to}")
     groups: dict[str, GroupPlan] = {}
+    whole = outermost(branch for branch in graph.branches if branch.name in (branches or {}))
+    within = frozenset(unit for branch in whole for unit in graph.inside(branch))
     for name, ratio in ratios.items():
         group = graph[name]
+        if group.units and within.issuperset(group.units):
+            continue
         if group.protected:
             raise PlanError(f"{name!r} may not be pruned: {group.protected}")
         if not 0 <= ratio < 1:
@@ -304,6 +357,7 @@ def make_plan(
         eval_metric_loss=eval_metric_loss,
         criterion=criterion,
         groups=groups,
+        branches={branch.name: BranchPlan(expected_loss=(branches or {})[branch.name]) for branch in whole},
         before=Counts(parameters=before.parameters, flops=before.flops),
         after=Counts(parameters=before.parameters, flops=before.flops),
     )

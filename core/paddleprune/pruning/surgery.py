@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
 from paddleprune.pruning.attributes import Attributes, check_attributes
+from paddleprune.pruning.emptied import Contents, axes_of, check_emptied, contents_of, empty
 
 _WIDTHS = (
     *("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters"),
@@ -31,14 +32,17 @@ class Undo:
 
     _tensors: Mapping[str, Array]
     _widths: Mapping[str, Mapping[str, Any]]
+    _contents: Sequence[Contents] = ()
 
     def after(self, earlier: Undo) -> Undo:
         """Undo this and an earlier shrink at once."""
         widths = {name: {**own, **earlier._widths.get(name, {})} for name, own in self._widths.items()}
-        return Undo({**self._tensors, **earlier._tensors}, widths)
+        return Undo({**self._tensors, **earlier._tensors}, widths, (*self._contents, *earlier._contents))
 
     def __call__(self, layer: nn.Layer) -> None:
         """Restore the layer bit for bit."""
+        for contents in self._contents:
+            contents.restore()
         tensors = named_tensors(layer)
         for name, array in self._tensors.items():
             overwrite(tensors[name], array)
@@ -60,7 +64,8 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     removed = list(removed)
     tensors = named_tensors(layer)
     changed = _cut(graph, tensors, removed)
-    undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph))
+    axes = axes_of(graph.gone(removed))
+    undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph), contents_of(layer, axes))
     counts, grouped = _counts(graph, removed), _grouped(layer, graph)
     changed.update(_keep_attention_scale(layer, changed, counts))
     try:
@@ -70,6 +75,7 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
         _refit(layer)
         _set_attributes(layer, grouped)
         _set_attributes(layer, counts)
+        empty(layer, axes)
     except BaseException:
         undo(layer)
         raise
@@ -79,7 +85,8 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
 def snapshot(layer: nn.Layer, graph: ChannelGraph) -> Undo:
     """What restores the layer bit for bit, whatever is cut from it meanwhile."""
     tensors = named_tensors(layer)
-    return Undo({name: tensors[name].numpy() for name in graph.shapes}, _widths(layer, graph))
+    contents = contents_of(layer, (name for branch in graph.branches for name in branch.layers))
+    return Undo({name: tensors[name].numpy() for name in graph.shapes}, _widths(layer, graph), contents)
 
 
 def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
@@ -89,8 +96,10 @@ def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, i
         for attribute in ("_groups", "_num_groups"):
             if isinstance(vars(sub).get(attribute), (int, np.integer)):
                 found.setdefault(name, {})[attribute] = int(vars(sub)[attribute])
+    sublayers = dict(layer.named_sublayers(include_self=True))
     for width in graph.widths:
-        found.setdefault(width.layer, {})[width.attribute] = len(width.units)
+        if width.layer in sublayers and width.attribute in vars(sublayers[width.layer]):
+            found.setdefault(width.layer, {})[width.attribute] = len(width.units)
     return found
 
 
@@ -99,6 +108,7 @@ def resize(
     shapes: Mapping[str, tuple[int, ...]],
     attributes: Attributes | None = None,
     buffers: Mapping[str, Array] | None = None,
+    emptied: Mapping[str, int] | None = None,
 ) -> None:
     """Give parameters and buffers other shapes (their contents become zeros), as a pruned checkpoint needs.
 
@@ -107,13 +117,16 @@ def resize(
         shapes: structured name -> shape.
         attributes: what the shapes don't tell, where it isn't what the dense network has.
         buffers: the contents of those that no weights file holds, where a cut may have changed them.
+        emptied: sublayers that went as a whole -> how many axes their outputs have.
 
     Raises:
         PlanError: an attribute isn't a width of the network, or can't be what is left of it (nothing was changed), or
-            the layer has no such buffer.
+            the layer has no such buffer or sublayer.
     """
-    tensors = named_tensors(layer)
     check_attributes(layer, {name: tuple(shape) for name, shape in shapes.items()}, attributes or {})
+    check_emptied(layer, emptied or {})
+    empty(layer, emptied or {})
+    tensors = named_tensors(layer)
     for name, shape in shapes.items():
         if name in tensors and tuple(tensors[name].shape) != tuple(shape):
             overwrite(tensors[name], np.zeros(shape, tensors[name].numpy().dtype))
@@ -127,10 +140,10 @@ def resize(
 
 def _cut(graph: ChannelGraph, tensors: Mapping[str, Any], removed: list[int]) -> dict[str, Array]:
     """The new contents of every parameter and buffer that changes."""
-    gone = np.fromiter(removed, np.int64)
+    gone, lost = np.fromiter(removed, np.int64), graph.lost(removed)
     changed: dict[str, Array] = {}
     for axis in graph.axes:
-        if axis.source is not None and np.isin(axis.source, gone).any():
+        if axis.parameter not in lost and axis.source is not None and np.isin(axis.source, gone).any():
             numbers = np.cumsum(~np.isin(axis.source, gone)) - 1  # channels that stay are counted anew
             old = tensors[axis.parameter].numpy()
             changed[axis.parameter] = numbers[old].astype(old.dtype)
@@ -178,6 +191,8 @@ def _keep_attention_scale(layer: nn.Layer, changed: Mapping[str, Array], counts:
 def _set_attributes(layer: nn.Layer, attributes: Attributes) -> None:
     for name, sub in layer.named_sublayers(include_self=True):
         for attribute, value in attributes.get(name, {}).items():
+            if attribute not in vars(sub):  # it is empty by now
+                continue
             if attribute == "_groups":
                 _set_groups(sub, value)
             elif attribute == "_normalized_shape":

@@ -8,13 +8,14 @@ of a layer that runs several times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paddle import nn
 
 from paddleprune.console import progress
 from paddleprune.graph import ChannelGraph
+from paddleprune.graph.branches import Branch
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
 from paddleprune.pruning.outcome import Repair
@@ -32,9 +33,10 @@ class Cut:
     """What a cut did to a network's parameters.
 
     Attributes:
-        keeps: parameter -> axis -> the positions that stayed, of those that lost some.
+        keeps: parameter -> axis -> the positions that stayed, of those that lost some; no axis of those that read
+            where a branch is gone.
         shifts: weight -> the running mean behind it that takes up a constant.
-        readers: parameters that lost what they read.
+        readers: parameters that lost what they read, or some of it.
     """
 
     keeps: Mapping[str, Mapping[int, Array]]
@@ -42,11 +44,14 @@ class Cut:
     readers: frozenset[str]
 
     @classmethod
-    def of(cls, graph: ChannelGraph, keeps: Mapping[str, Mapping[int, Array]]) -> Cut:
-        """What a cut does that leaves these positions of a traced network."""
+    def of(cls, graph: ChannelGraph, keeps: Mapping[str, Mapping[int, Array]], branches: Iterable[Branch] = ()) -> Cut:
+        """What a cut does that leaves these positions of a traced network, and takes some branches."""
         reads = {(axis.parameter, axis.axis) for axis in graph.axes if axis.role == "read"}
-        readers = frozenset(name for name, axes in keeps.items() if any((name, axis) in reads for axis in axes))
-        return cls(keeps, graph.shifts, readers)
+        readers = {name for name, axes in keeps.items() if any((name, axis) in reads for axis in axes)}
+        gone = list(branches)
+        behind = {name for branch in gone for name in branch.readers}
+        behind -= {name for branch in gone for name in branch.parameters}
+        return cls({**{name: {} for name in behind}, **keeps}, graph.shifts, frozenset(readers | behind))
 
 
 def repair(

@@ -49,10 +49,11 @@ class Reader:
         weights: [outputs], how much each output matters.
         reads: [channels], the unit of each channel that it reads.
         makes: [outputs], the unit of each output.
+        name: of the layer.
     """
 
-    def __init__(self, gram: Array, weight: Array, weights: Array, reads: Atoms, makes: Atoms) -> None:
-        self.reads, self._makes, self._weights = reads, makes, weights.copy()
+    def __init__(self, gram: Array, weight: Array, weights: Array, reads: Atoms, makes: Atoms, name: str = "") -> None:
+        self.reads, self._makes, self._weights, self.name = reads, makes, weights.copy(), name
         self._weight = weight.astype(np.float64)
         self._alive = reads != FIXED
         self._scores: Array | None = None  # of the channels that are alive, until something changes
@@ -123,7 +124,8 @@ def readers(layer: nn.Layer, graph: ChannelGraph, record: Record) -> list[Reader
     if not chosen:
         return []
     known = _statistics(layer, record, frozenset(chosen))
-    return [part for name, sub in readable(layer) if name in known for part in known[name].split(sub, *chosen[name])]
+    parts = (known[name].split(sub, *chosen[name], name) for name, sub in readable(layer) if name in known)
+    return [part for some in parts for part in some]
 
 
 class _Statistics:
@@ -152,13 +154,13 @@ class _Statistics:
         squares = np.square(gradient.astype(np.float64)).sum(axis=0)
         self._slopes += squares.reshape(self._slopes.shape) / samples
 
-    def split(self, layer: nn.Layer, reads: Atoms, makes: Atoms) -> Iterator[Reader]:
+    def split(self, layer: nn.Layer, reads: Atoms, makes: Atoms, name: str) -> Iterator[Reader]:
         """A reader for each of the layer's groups."""
         weights = matrices(layer)
         grams = self._sums.gram() if self._sums is not None else self._alone / max(self._count, 1)
         for number, weight in enumerate(weights):
             own = (_part(reads, number, len(weight) // self._taps), _part(makes, number, weight.shape[1]))
-            yield Reader(grams[number], weight, self._slopes[number], *own)
+            yield Reader(grams[number], weight, self._slopes[number], *own, name)
 
 
 def _part(units: Atoms, number: int, size: int) -> Atoms:
@@ -169,7 +171,7 @@ def _part(units: Atoms, number: int, size: int) -> Atoms:
 def _statistics(layer: nn.Layer, record: Record, chosen: frozenset[str]) -> dict[str, _Statistics]:
     generator = np.random.default_rng(0)
     found = {name: _Statistics(sub) for name, sub in readable(layer) if name in chosen}
-    batches = list(_small_batches(record))
+    batches = list(small_batches(record))
     samples = sum(size_of(batch) for batch in batches)
     modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
     layer.eval()
@@ -238,7 +240,8 @@ def _is_float(tensor: paddle.Tensor) -> bool:
     return "float" in str(tensor.dtype)
 
 
-def _small_batches(record: Record) -> Iterator[tuple[Any, ...]]:
+def small_batches(record: Record) -> Iterator[tuple[Any, ...]]:
+    """The samples that scores come from, a few at a time."""
     left = SAMPLES
     for batch in record.batches:
         for start in range(0, min(size_of(batch), left), _BATCH):

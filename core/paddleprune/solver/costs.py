@@ -55,13 +55,14 @@ class Costs:
 
     def __init__(self, graph: ChannelGraph, latency: Latency | None = None) -> None:
         self._graph, self._latency = graph, latency
-        self._sizes = Sizes(graph)
-        self.units = self._sizes.units
+        self._known: dict[frozenset[int], Sizes] = {}
+        self.units = graph.numbers
         self.dense = self.total(())
 
     def total(self, removed: Collection[int]) -> dict[CostName, float]:
         """What it costs once these units are gone."""
-        parameters, flops = self._sizes.cost(self._sizes.widths(removed))
+        sizes, units = self._sizes(removed)
+        parameters, flops = sizes.cost(sizes.widths(units))
         found: dict[CostName, float] = {"flops": float(flops), "params": float(parameters)}
         if self._latency is not None:
             found["latency"] = self._latency.total(removed)
@@ -76,20 +77,34 @@ class Costs:
 
     def savings(self, removed: Collection[int], weights: Mapping[CostName, float]) -> Array:
         """What one unit more would save, in a sum of costs so weighted: [units], by the units' numbers."""
-        parameters, flops = self._sizes.slopes(removed)
-        total = weights.get("flops", 0.0) * flops + weights.get("params", 0.0) * parameters
+        sizes, units = self._sizes(removed)
+        parameters, flops = sizes.slopes(units)
+        total = np.zeros(self.units)
+        total[: sizes.units] = weights.get("flops", 0.0) * flops + weights.get("params", 0.0) * parameters
         if self._latency is not None and "latency" in weights:
             total = total + weights["latency"] * self._latency.slopes(removed)
+        now = self.total(removed) if self._graph.branches else {}
+        for branch in self._graph.branches:
+            without = self.total([*removed, branch.unit])
+            total[branch.unit] = sum(weight * (now[name] - without[name]) for name, weight in weights.items())
         return total
+
+    def _sizes(self, removed: Collection[int]) -> tuple[Sizes, list[int]]:
+        """The sizes of the network without the branches among some units, and those of the units that it has."""
+        gone = frozenset(branch.unit for branch in self._graph.gone(removed))
+        if gone not in self._known:
+            self._known[gone] = Sizes(self._graph.without(gone) if gone else self._graph)
+        return self._known[gone], [unit for unit in removed if unit < self._known[gone].units]
 
     def parts(self, names: Sequence[CostName]) -> list[Part]:
         """Whose sum is some costs, but for what is there whatever goes."""
         found = []
-        for term in self._sizes.terms:
+        sizes, _ = self._sizes(())
+        for term in sizes.terms:
             counted = {"flops": term.flops, "params": term.parameters}
             weights = np.array([counted.get(name, 0.0) for name in names])
             if weights.any():
-                found.append(Part(tuple(self._sizes.axes[axis] for axis in term.axes), _product, weights))
+                found.append(Part(tuple(sizes.axes[axis] for axis in term.axes), _product, weights))
         if self._latency is not None and "latency" in names:
             weights = np.array([float(name == "latency") for name in names])
             found += [Part(axes, milliseconds, weights) for axes, milliseconds in self._latency.layers()]

@@ -126,6 +126,8 @@ class LayerLatency:
         gone[np.fromiter(removed, np.int64)] = True
         found = np.zeros(len(gone))
         for timed in self._timed:
+            if 0 in shapes[timed.weight]:  # it went with its branch
+                continue
             reads, makes = timed.spec.widths(shapes[timed.weight])
             now, block = timed.times.at(reads, makes), timed.times.block
             if timed.spec.groups == 0:
@@ -162,7 +164,8 @@ class LayerLatency:
 
     def _sum(self, removed: Collection[int]) -> float:
         shapes = self._graph.shapes_without(removed)
-        return sum(float(timed.times.at(*timed.spec.widths(shapes[timed.weight]))) for timed in self._timed)
+        left = [timed for timed in self._timed if 0 not in shapes[timed.weight]]  # others went with their branch
+        return sum(float(timed.times.at(*timed.spec.widths(shapes[timed.weight]))) for timed in left)
 
 
 def _times(

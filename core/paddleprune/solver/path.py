@@ -59,12 +59,13 @@ class UnitPath:
         self._losses = dict(zip(order.units, order.losses, strict=True))
         self._places = {unit: (group.name, i) for group in graph.prunable for i, unit in enumerate(group.units)}
         self._best: dict[tuple[CostName, ...], Exchange] = {}
+        self._branches = {branch.unit: branch.name for branch in graph.branches}
 
     def plan(self, place: float) -> Plan:
         """The plan at a place."""
         dense, least = self._costs.dense[self._save], self._least[self._save]
         target = Ceiling({self._save: dense - place * (dense - least)})
-        return self._plan(self._rankings(self._order.until(self._costs, target)))
+        return self._first(self._order.until(self._costs, target))
 
     def at_most(self, ceiling: Ceiling) -> Plan:
         """The plan within a ceiling that is expected to lose least, as far as one is found; the last one, if none is.
@@ -78,14 +79,14 @@ class UnitPath:
         if self._order.expects and self._order.units and ceiling.limits:
             return self._exchanged(ceiling, low)
         if self._round_to == 1:
-            return self._plan(self._rankings(low))
+            return self._first(low)
         while low < high:
             middle = (low + high) // 2
-            if ceiling.met(self._costs.of(self._plan(self._rankings(middle)))):
+            if ceiling.met(self._costs.of(self._first(middle))):
                 high = middle
             else:
                 low = middle + 1
-        return self._filled(self._rankings(low), ceiling)
+        return self._filled(self._rankings(low), self._whole(low), ceiling)
 
     def rounded(self, round_to: int) -> Path:
         """The same path with channels of every pruned convolution a multiple of this."""
@@ -125,11 +126,20 @@ class UnitPath:
         """Group -> which of its units are among the first of the order, in that order."""
         found: dict[str, list[int]] = {}
         for unit in self._order.units[:count]:
+            if unit in self._branches:
+                continue
             name, place = self._places[unit]
             found.setdefault(name, []).append(place)
         return found
 
-    def _plan(self, rankings: Mapping[str, list[int]]) -> Plan:
+    def _whole(self, count: int) -> list[int]:
+        """The branches among the first of the order."""
+        return [unit for unit in self._order.units[:count] if unit in self._branches]
+
+    def _first(self, count: int) -> Plan:
+        return self._plan(self._rankings(count), self._whole(count))
+
+    def _plan(self, rankings: Mapping[str, list[int]], branches: Sequence[int] = ()) -> Plan:
         expected = None
         if self._order.expects:
             expected = {name: self._lost(name, ranking) for name, ranking in rankings.items()}
@@ -140,26 +150,27 @@ class UnitPath:
             criterion=self._order.criterion,
             expected=expected,
             round_to=self._round_to,
+            branches={self._branches[u]: self._losses[u] if self._order.expects else None for u in branches},
         )
 
-    def _filled(self, rankings: Mapping[str, list[int]], ceiling: Ceiling) -> Plan:
+    def _filled(self, rankings: Mapping[str, list[int]], branches: Sequence[int], ceiling: Ceiling) -> Plan:
         """A rounded plan with blocks of channels given back, most useful first, as long as that stays within."""
         counts = {name: self._allowed(name, ranking) for name, ranking in rankings.items()}
         units = {name: [self._graph[name].units[i] for i in ranking] for name, ranking in rankings.items()}
-        now = self._costs.total(_gone(units, counts))
+        now = self._costs.total([*branches, *_gone(units, counts)])
         offers = [(-inf, name) for name in counts]
         while offers:
             said, name = heappop(offers)
-            value = self._offer(name, units, counts, now, ceiling)
+            value = self._offer(name, units, counts, branches, now, ceiling)
             if value is None:  # what doesn't fit now never will
                 continue
             if said > -inf and (not offers or -value <= offers[0][0]):
                 counts[name].pop()
-                now = self._costs.total(_gone(units, counts))
+                now = self._costs.total([*branches, *_gone(units, counts)])
                 value = inf
             heappush(offers, (-value, name))
         left = {name: ranking[: counts[name][-1]] for name, ranking in rankings.items() if counts[name][-1]}
-        return self._plan(left)
+        return self._plan(left, branches)
 
     def _allowed(self, name: str, ranking: list[int]) -> list[int]:
         found: list[int] = allowed_counts(self._graph, self._graph[name], ranking, self._round_to).tolist()
@@ -170,13 +181,14 @@ class UnitPath:
         name: str,
         units: Mapping[str, list[int]],
         counts: Mapping[str, list[int]],
+        branches: Sequence[int],
         now: Mapping[CostName, float],
         ceiling: Ceiling,
     ) -> float | None:
         """What the next block of a group is worth for what it costs; None if it doesn't fit, or nothing has gone."""
         if len(counts[name]) < 2:
             return None
-        after = self._costs.total(_gone(units, {**counts, name: counts[name][:-1]}))
+        after = self._costs.total([*branches, *_gone(units, {**counts, name: counts[name][:-1]})])
         if not ceiling.met(after):
             return None
         back = units[name][counts[name][-2] : counts[name][-1]]

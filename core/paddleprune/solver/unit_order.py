@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from paddle import nn
 
 from paddleprune.console import progress
 from paddleprune.graph import ChannelGraph
+from paddleprune.graph.branches import Branch
 from paddleprune.graph.channels import Limits
 from paddleprune.interfaces import Array
 from paddleprune.repair import Record, readers
@@ -28,6 +29,7 @@ def order_units(
     costs: Costs,
     ceiling: Ceiling,
     whole: frozenset[str] = frozenset(),
+    branches: Mapping[str, float] | None = None,
 ) -> Order:
     """Put everything that may go in order, by what it costs once the rest is repaired.
 
@@ -40,11 +42,12 @@ def order_units(
         costs: of the network.
         ceiling: which costs count.
         whole: groups that stay whole.
+        branches: what each branch that may go loses, in the unit of the scores.
 
     Raises:
         PlanError: the network has no outputs that could be differentiated.
     """
-    return _Greedy(graph, readers(layer, graph, record), costs, ceiling, whole).order()
+    return _Greedy(graph, readers(layer, graph, record), costs, ceiling, whole, branches=branches).order()
 
 
 def order_by_importance(
@@ -70,6 +73,10 @@ class _Part(Protocol):
     """A part of what units are worth."""
 
     @property
+    def name(self) -> str:
+        """The layer whose part it is; empty for that of all."""
+
+    @property
     def reads(self) -> Array:
         """The units that it knows something of."""
 
@@ -82,6 +89,8 @@ class _Part(Protocol):
 
 class _Known:
     """Scores that don't depend on what has gone."""
+
+    name = ""
 
     def __init__(self, graph: ChannelGraph, importance: Importance) -> None:
         self.reads = np.array([unit for group in graph.prunable for unit in group.units], np.int64)
@@ -103,13 +112,18 @@ class _Greedy:
         ceiling: Ceiling,
         whole: frozenset[str],
         criterion: str = "obs",
+        branches: Mapping[str, float] | None = None,
     ) -> None:
         self._criterion = criterion
-        self._parts, self._costs, self._ceiling = parts, costs, ceiling
+        self._graph, self._parts, self._costs, self._ceiling = graph, list(parts), costs, ceiling
+        lost = branches or {}
+        self._branches = {branch.unit: branch for branch in graph.branches if branch.name in lost}
+        self._lost = {unit: lost[branch.name] for unit, branch in self._branches.items()}
         read = self._read()
         self._unscored = tuple(g.name for g in graph.prunable if not read[list(g.units)].any())
         groups = [group for group in graph.prunable if group.name not in {*self._unscored, *whole}]
-        self._units = np.array([unit for group in groups for unit in group.units], np.int64)
+        self._units = np.array([*(unit for group in groups for unit in group.units), *self._branches], np.int64)
+        self._place = {unit: place for place, unit in enumerate(self._units.tolist())}
         self._limits = Limits(limit for group in groups for limit in group.limits)
         self._alive = read[self._units] if len(self._units) else np.zeros(0, bool)
         self._gone: list[int] = []
@@ -120,6 +134,7 @@ class _Greedy:
         found = np.zeros(self._costs.units, bool)
         for part in self._parts:
             found[part.reads] = True
+        found[list(self._branches)] = True
         return found
 
     def order(self) -> Order:
@@ -139,6 +154,8 @@ class _Greedy:
         scores = np.zeros(self._costs.units)
         for part in self._parts:
             part.add_scores(scores)
+        for unit, lost in self._lost.items():
+            scores[unit] = lost
         loss = scores[self._units]
         step: list[int] = []
         for place in np.argsort(loss / np.maximum(saved, 1e-12), kind="stable").tolist():
@@ -147,6 +164,8 @@ class _Greedy:
                 continue
             self._alive[place] = False
             step.append(unit)
+            if unit in self._branches:
+                self._forget(self._branches[unit])
             self._losses.append(float(loss[place]))
             left -= saved[place]
             if left <= 0:
@@ -157,3 +176,10 @@ class _Greedy:
         for part in self._parts:
             part.remove(gone)
         return step
+
+    def _forget(self, branch: Branch) -> None:
+        """Leave out what went with a branch: its units, and its layers that read others."""
+        for unit in self._graph.inside(branch):
+            if unit in self._place:
+                self._alive[self._place[unit]] = False
+        self._parts = [part for part in self._parts if f"{part.name}.weight".removeprefix(".") not in branch.parameters]

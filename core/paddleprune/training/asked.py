@@ -44,8 +44,8 @@ class Asked(Signed):
         train_transforms, eval_transforms: the preprocessing, resolved.
         pretrain_weights: where the run starts; None from scratch.
         sensitivities_file: the table that it prunes with.
-        eval_metric_loss, flops, params, latency, max_loss, save, runtime, threads, onednn, repair, round_to, exclude,
-            only, criterion: how, if it prunes.
+        eval_metric_loss, flops, params, latency, max_loss, save, runtime, threads, onednn, repair, round_to, depth,
+            exclude, only, criterion: how, if it prunes.
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
@@ -77,6 +77,7 @@ class Asked(Signed):
     onednn: bool | None = None
     repair: bool | None = None
     round_to: int | None = None
+    depth: bool | None = None
     exclude: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     criterion: str | None = None
@@ -124,7 +125,7 @@ class Asked(Signed):
 _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
     *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
-    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to"),
+    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "depth"),
     *("exclude", "only", "criterion", "resumed"),
 )
 _FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from paddle import nn
 
 from paddleprune.errors import CheckpointError
+from paddleprune.pruning.emptied import goes_with
 from paddleprune.pruning.plan import Plan
 from paddleprune.pruning.surgery import resize
 from paddleprune.specs import FamilyOptions
@@ -53,7 +54,8 @@ def restore_weights(layer: nn.Layer, checkpoint: Checkpoint) -> None:
     _check_names(layer, checkpoint)
     if checkpoint.plan is not None:
         shapes = {name: array.shape for name, array in checkpoint.weights.items()}
-        resize(layer, shapes, checkpoint.plan.attributes, checkpoint.plan.contents())
+        plan = checkpoint.plan
+        resize(layer, shapes, plan.attributes, plan.contents(), plan.emptied)
     wrong = misfits(layer, checkpoint.weights)
     if wrong:
         raise CheckpointError(
@@ -69,7 +71,8 @@ def _shapes(name: str, layer: nn.Layer, checkpoint: Checkpoint) -> str:
 
 
 def _check_names(layer: nn.Layer, checkpoint: Checkpoint) -> None:
-    names = layer.state_dict().keys()
+    gone = checkpoint.plan.emptied if checkpoint.plan else {}
+    names = [name for name in layer.state_dict() if not goes_with(name, gone)]
     missing = [name for name in names if name not in checkpoint.weights]
     unexpected = [name for name in checkpoint.weights if name not in names]
     if missing or unexpected:

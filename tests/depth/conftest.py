@@ -1,0 +1,6 @@
+"""Networks with residual branches."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
