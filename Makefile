@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 
-.PHONY: help setup demo test lint format bench-sweep bench-repair bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -19,6 +19,7 @@ help:
 	@echo "make format        format the code, fix what ruff can fix"
 	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (50 minutes)"
 	@echo "make bench-repair  cuts repaired in closed form, beside what else could be done (an hour; more with --epochs)"
+	@echo "make bench-budgets what is left of a network at a budget, beside other ways to choose what goes (an hour)"
 	@echo "make bench-latency plans that are asked for a latency: met or not, and what whole blocks give (half an hour)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make bench-solver  how long a plan for 500 groups takes, and what exchange between groups gains"
@@ -62,6 +63,9 @@ bench-sweep: setup
 
 bench-repair: setup
 	$(BIN)/python benchmarks/repair.py
+
+bench-budgets: setup
+	$(BIN)/python benchmarks/budgets.py
 
 bench-latency: setup
 	$(BIN)/python benchmarks/latency.py

@@ -11,26 +11,24 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paddle
 from paddle import nn
-from trained import TASKS, Opened, Trained, opened, trained
+from sides import uniform_sides
+from trained import TASKS, Opened, Trained, opened, retrained, trained
 
-import paddleprune
 from paddleprune.api.meter import Meter
 from paddleprune.engines import Engine, open_engine
-from paddleprune.errors import PaddlePruneError
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.pruning import Plan
 from paddleprune.pruning.surgery import snapshot
 from paddleprune.repair import Record, record, repair
-from paddleprune.solver import Ceiling, Costs, UniformPath, UnitPath, order_units
-from paddleprune.solver import Path as PlanPath
+from paddleprune.solver import Ceiling, Costs, UnitPath, order_units
 from paddleprune.training import save_checkpoint
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
@@ -69,7 +67,7 @@ def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[
     chosen = time.perf_counter() - started
     print(f"{network.name}: dense {metric.primary} {dense:.4f}, units ordered in {chosen:.1f} s")
     rows: dict[str, Any] = {}
-    others = _others(layer, work, costs)
+    others = uniform_sides(work, costs)
     for share in asked.shares:
         ceiling = Ceiling({"flops": costs.dense["flops"] * (1 - share)})
         plan = ours.at_most(ceiling)
@@ -83,24 +81,6 @@ def _compare(network: Trained, work: Opened, asked: argparse.Namespace) -> dict[
         rows[f"{share:g}"] = row
         print(f"  -{share:.0%}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
     return rows
-
-
-def _others(layer: nn.Layer, work: Opened, costs: Costs) -> dict[str, tuple[Engine, PlanPath]]:
-    """One ratio for all groups: by this project's criteria, and by PaddleSlim's."""
-    found: dict[str, tuple[Engine, PlanPath]] = {}
-    for name, engine_name, criterion in (
-        ("l1", "native", "l1"),
-        ("fpgm", "native", "fpgm"),
-        ("paddleslim_l1", "paddleslim", "l1"),
-        ("paddleslim_fpgm", "paddleslim", "fpgm"),
-    ):
-        try:
-            engine = open_engine(engine_name, layer, work.graph, criterion)  # type: ignore[arg-type]
-        except PaddlePruneError as error:
-            print(f"  {name}: {error}")
-            continue
-        found[name] = (engine, UniformPath(engine, costs))
-    return found
 
 
 def _without_training(work: Opened, engine: Engine, plan: Plan, seen: Record, meter: Meter) -> dict[str, float]:
@@ -166,7 +146,7 @@ def _with_training(
             prepare()
             with tempfile.TemporaryDirectory() as folder:
                 save_checkpoint(Path(folder) / "start", layer, work.loaded.info, done)
-                curves = [_retrain(network, Path(folder), epochs, rate, seed) for seed in range(seeds)]
+                curves = [retrained(network, Path(folder), epochs, rate, seed) for seed in range(seeds)]
             for epoch in sorted({1, epochs}):
                 values = [curve[epoch - 1] for curve in curves]
                 found[f"{name}_epoch_{epoch}"] = float(np.mean(values))
@@ -176,22 +156,6 @@ def _with_training(
     finally:
         restore(layer)
     return found
-
-
-def _retrain(network: Trained, folder: Path, epochs: int, rate: float, seed: int) -> Sequence[float]:
-    settings = dict(network.settings)
-    settings |= {
-        "num_epochs": epochs,
-        "learning_rate": settings["learning_rate"] * rate,
-        "warmup_start_lr": settings.get("warmup_start_lr", 0.0) * rate,
-        "seed": seed,
-    }
-    result = paddleprune.train(
-        network.task, pretrain_weights=folder / "start", save_dir=folder / f"seed_{seed}", **network.data, **settings
-    )
-    history = json.loads((folder / f"seed_{seed}" / "history.json").read_text())
-    primary = next(iter(result.metrics))
-    return [record["metrics"][primary] for record in history]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ import cv2
 import numpy as np
 
 import paddleprune
-from paddleprune.api.calibration import calibration_inputs, open_calibration
+from paddleprune.api.calibration import calibration_inputs, choose, open_calibration
 from paddleprune.api.loading import Evaluation, evaluation_of, graph_of_loaded, open_model
+from paddleprune.api.meter import Part
 from paddleprune.graph import ChannelGraph
-from paddleprune.interfaces import Array
+from paddleprune.interfaces import Array, Dataset
 from paddleprune.registry import Registry
 from paddleprune.training import LoadedModel
 
@@ -52,12 +54,22 @@ class Trained:
 
 @dataclass(frozen=True)
 class Opened:
-    """A dense network in memory, its channel graph, what evaluates it, and samples for a repair."""
+    """A dense network in memory.
+
+    Attributes:
+        registry: knows its plugin.
+        loaded: the network.
+        graph: its channel graph.
+        evaluation: what evaluates it.
+        drawn: training samples, preprocessed as for evaluation, with their labels.
+        samples: their inputs alone, which a repair is made from.
+    """
 
     registry: Registry
     loaded: LoadedModel
     graph: ChannelGraph
     evaluation: Evaluation
+    drawn: Dataset
     samples: tuple[Array, ...]
 
 
@@ -89,7 +101,33 @@ def opened(network: Trained, samples: int) -> Opened:
     evaluation = evaluation_of(registry, loaded, network.data["eval_dataset"])
     drawn = open_calibration(registry, loaded, None, network.data["train_dataset"], network.data["eval_dataset"])
     graph = graph_of_loaded(registry, loaded)
-    return Opened(registry, loaded, graph, evaluation, calibration_inputs(drawn, samples))
+    part = Part(drawn, choose(drawn, samples))
+    return Opened(registry, loaded, graph, evaluation, part, calibration_inputs(drawn, samples))
+
+
+def retrained(network: Trained, folder: Path, epochs: int, rate: float, seed: int) -> list[float]:
+    """Train on from a checkpoint, as the dense network was trained; the primary metric after each epoch.
+
+    Args:
+        network: the dense network.
+        folder: holds `start`, a checkpoint, and gets `seed_SEED`.
+        epochs: how many.
+        rate: what the learning rate is multiplied by.
+        seed: of the training.
+    """
+    settings = dict(network.settings)
+    settings |= {
+        "num_epochs": epochs,
+        "learning_rate": settings["learning_rate"] * rate,
+        "warmup_start_lr": settings.get("warmup_start_lr", 0.0) * rate,
+        "seed": seed,
+    }
+    result = paddleprune.train(
+        network.task, pretrain_weights=folder / "start", save_dir=folder / f"seed_{seed}", **network.data, **settings
+    )
+    history = json.loads((folder / f"seed_{seed}" / "history.json").read_text())
+    primary = next(iter(result.metrics))
+    return [record["metrics"][primary] for record in history]
 
 
 def _fashion(folder: Path, files: Path, full: bool) -> tuple[dict[str, Any], str, dict[str, Any], dict[str, Any]]:

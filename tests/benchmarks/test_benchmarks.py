@@ -70,6 +70,23 @@ def test_plans_that_are_asked_for_a_latency_are_compared() -> None:
 
 
 @pytest.mark.slow
+def test_sides_of_a_budget_are_compared(tmp_path: Path) -> None:
+    places = ["--folder", str(tmp_path / "networks"), "--tables", str(tmp_path / "tables")]
+    found, text = figures("budgets.py", "digits", "--samples", "32", "--shares", "0.7", *places)
+    assert found["cells"] == 1
+    cell = found["results"]["digits"]["0.7"]
+    assert cell["own"] == "obs"
+    assert {"obs", "table", "l1", "fpgm"} <= cell["sides"].keys()
+    assert all(row["flops"] >= 0.7 - 1e-9 for row in cell["sides"].values())
+    assert cell["sides"]["obs"]["ahead"] == cell["sides"]["obs"]["ahead_error"] == 0
+    ahead = cell["sides"]["obs"]["repaired"] - cell["sides"][cell["best_other"]]["repaired"]
+    assert cell["sides"][cell["best_other"]]["ahead"] == pytest.approx(ahead)
+    assert found["ahead_or_equal"] == (ahead >= -cell["sides"][cell["best_other"]]["ahead_error"])
+    assert (tmp_path / "tables" / "digits.json").exists()
+    assert "ours is obs" in text
+
+
+@pytest.mark.slow
 def test_nothing_is_lost_when_commands_are_killed() -> None:
     command = [sys.executable, "-m", "benchmarks.faults", "kills", "--scale", "0.05"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER.parent)
