@@ -119,20 +119,21 @@ class _Bench:
 
     def _cell(self, share: float) -> dict[str, Any]:
         ceiling = Ceiling({"flops": self._costs.dense["flops"] * (1 - share)})
-        own, rows, dense = self._own(ceiling), self._rows(ceiling), self._dense
+        own, rows = self._own(ceiling), self._rows(ceiling)
         sides: dict[str, Any] = {}
-        beside, ours = None, 0.0
+        meter, ours = self._dense, 0.0
         for row in sorted(rows, key=lambda row: row.name != own):
             try:
                 done = row.cutter.cut(row.plan)
-                found = {"flops": 1 - row.plan.after.flops / row.plan.before.flops, "cut": dense().metric}
+                found = {"flops": 1 - row.plan.after.flops / row.plan.before.flops, "cut": self._dense().metric}
                 row.cutter.repair(done)
-                score = dense()
-                found |= {"repaired": score.metric, "loss": score.loss, "error": score.error or 0.0}
-                if beside is None:
-                    beside, ours = self._meter(), score.metric
-                error = beside().error or 0.0
-                found |= {"ahead": ours - score.metric, "ahead_error": error * abs(ours)}
+                score = meter()
+                found["repaired"] = score.metric
+                if row.name == own:
+                    found |= {"loss": score.loss, "error": score.error or 0.0}
+                    meter, ours = self._meter(), score.metric  # the others are compared with ours, sample by sample
+                else:
+                    found |= {"ahead": ours - score.metric, "ahead_error": (score.error or 0.0) * abs(ours)}
             finally:
                 row.cutter.undo()
             sides[row.name] = found
@@ -190,12 +191,13 @@ class _Bench:
     def _print(self, share: float, cell: Mapping[str, Any]) -> None:
         print(f"  -{share:.0%}: ours is {cell['own']}, the best other {cell['best_other']}")
         for name, row in cell["sides"].items():
-            print(
-                f"    {name:16} FLOPs -{row['flops']:.1%}, cut {row['cut']:.4f}, repaired {row['repaired']:.4f}, "
-                f"loss {row['loss']:.4f} ± {row['error']:.4f}, ours ahead by {row['ahead']:.4f} ± "
-                f"{row['ahead_error']:.4f}",
-                flush=True,
+            beside = (
+                f"loss {row['loss']:.4f} ± {row['error']:.4f}"
+                if name == cell["own"]
+                else f"ours ahead by {row['ahead']:.4f} ± {row['ahead_error']:.4f}"
             )
+            gone = f"FLOPs -{row['flops']:.1%}, cut {row['cut']:.4f}, repaired {row['repaired']:.4f}"
+            print(f"    {name:16} {gone}, {beside}", flush=True)
         for name, row in cell.get("retrained", {}).items():
             print(f"    {name:16} retrained {row['metric']:.4f} ± {row['error']:.4f}", flush=True)
 

@@ -78,7 +78,6 @@ def test_sides_of_a_budget_are_compared(tmp_path: Path) -> None:
     assert cell["own"] == "obs"
     assert {"obs", "table", "l1", "fpgm"} <= cell["sides"].keys()
     assert all(row["flops"] >= 0.7 - 1e-9 for row in cell["sides"].values())
-    assert cell["sides"]["obs"]["ahead"] == cell["sides"]["obs"]["ahead_error"] == 0
     ahead = cell["sides"]["obs"]["repaired"] - cell["sides"][cell["best_other"]]["repaired"]
     assert cell["sides"][cell["best_other"]]["ahead"] == pytest.approx(ahead)
     assert found["ahead_or_equal"] == (ahead >= -cell["sides"][cell["best_other"]]["ahead_error"])
