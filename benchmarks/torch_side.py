@@ -25,7 +25,7 @@ def torch_sides(work: Opened, costs: Costs) -> dict[str, Side]:
     """Its magnitude and Taylor importances, all groups ranked together, as its examples use them."""
     missing = [name for name in ("torch", "torch_pruning") if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"  Torch-Pruning is left out: {' and '.join(missing)} isn't installed")
+        print(f"  Torch-Pruning is left out: install {' and '.join(missing)} to have it")
         return {}
     if not isinstance(work.loaded.layer, paddle.vision.models.MobileNetV2):
         print("  Torch-Pruning is left out: only MobileNetV2 is carried over to PyTorch")
