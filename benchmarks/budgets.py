@@ -24,9 +24,10 @@ from torch_side import torch_sides
 from trained import TASKS, Opened, Trained, opened, retrained, trained
 
 import paddleprune
-from paddleprune.api.budgets import better, paths_for
+from paddleprune.api.budgets import better
 from paddleprune.api.cutting import Cutter
 from paddleprune.api.meter import Meter
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.pruning import Plan
 from paddleprune.repair import RIDGE, Record, heads_of, record

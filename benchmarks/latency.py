@@ -15,8 +15,9 @@ import numpy as np
 import paddle
 
 import paddleprune
-from paddleprune.api.budgets import Priced, paths_for, within
+from paddleprune.api.budgets import Priced, within
 from paddleprune.api.latencies import Stopwatch
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.pruning import Plan
 from paddleprune.repair import record

@@ -10,7 +10,8 @@ import pytest
 from paddle import nn
 
 import paddleprune
-from paddleprune.api.budgets import Priced, paths_for
+from paddleprune.api.budgets import Priced
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.graph import build_graph

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from paddle import nn
 
 import paddleprune
-from paddleprune.api.budgets import Priced, paths_for, within
+from paddleprune.api.budgets import Priced, within
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import PlanError
 from paddleprune.measure.layer_times import noting_calls

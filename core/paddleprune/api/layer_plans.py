@@ -10,9 +10,10 @@ from typing import Any, Literal, cast
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, paths_for, within
+from paddleprune.api.budgets import Priced, within
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layers import LayerGraph
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import CheckpointError, ConfigError, PlanError
 from paddleprune.files import user_path

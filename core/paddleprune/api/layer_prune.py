@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, decide, paths_for
+from paddleprune.api.budgets import Priced, decide
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.layer_inputs import read_probe
 from paddleprune.api.layer_plans import LayerPlan, adopt
 from paddleprune.api.layers import LayerGraph, as_number
+from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Scorer

@@ -9,12 +9,13 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, decide, paths_for
+from paddleprune.api.budgets import Priced, decide
 from paddleprune.api.calibration import calibration_inputs, open_labelled
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.data import Data
 from paddleprune.api.loading import Evaluation, check_labels, graph_of_loaded, open_model
 from paddleprune.api.meter import Meter, halves
+from paddleprune.api.paths import paths_for
 from paddleprune.api.scoring import named_function, score_by
 from paddleprune.console import counted, say
 from paddleprune.engines import Engine, left_whole, open_engine
