@@ -151,7 +151,7 @@ class _Bench:
             return "obs"
         paths = {name: self._sides[name][1] for name in OWN}
         measure = Meter(self._work.loaded.layer, self._work.evaluation.metric, self._work.drawn, _BATCH, "measure")
-        chosen = better(self._cutters["obs"], list(paths.values()), ceiling, measure)
+        chosen, _ = better(self._cutters["obs"], list(paths.values()), self._costs, ceiling, measure)
         return next(name for name, path in paths.items() if path is chosen)
 
     def _rows(self, ceiling: Ceiling) -> list[_Row]:
