@@ -18,6 +18,12 @@ def data(shapes: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of these tests' own: others train another model."""
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(scope="session")
 def dense(data: Path, work: Path) -> Path:
     """A trained MobileNetV1."""
     words = ("--model", "mobilenet_v1", *SMALL, "--data", data, "--save-dir", work / "dense", *SHORT)

@@ -178,7 +178,7 @@ def analyze(
 
 def _scored(file: Path, criterion: Any) -> Importance | None:
     """The units' scores by this criterion, where a table holds them that is to be continued."""
-    table = SensitivityTable.load(file) if file.exists() else None
+    table = SensitivityTable.load(file) if file.is_file() else None
     if table is None or table.scores is None or table.criterion != criterion:
         return None
     return Importance(table.criterion, table.scores)
