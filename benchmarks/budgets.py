@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from sides import Side, uniform_sides
 from torch_side import torch_sides
-from trained import TASKS, Opened, Trained, opened, retrained, trained
+from trained import Opened, Trained, opened, parser_of, retrained, trained
 
 import paddleprune
 from paddleprune.api.budgets import better
@@ -35,8 +35,6 @@ from paddleprune.settings import REPAIRED_RATE, PruneSettings
 from paddleprune.solver import Ceiling, Costs, TolerancePath
 from paddleprune.training import save_checkpoint
 
-SHARES = (0.3, 0.5, 0.7, 0.85)
-"""Of the dense network's FLOPs that go."""
 OWN = ("obs", "table")
 """The sides that are this project's."""
 _PROBE = 4
@@ -47,15 +45,8 @@ _TRAINING_RIDGE = 0.1
 
 def main() -> None:
     """Compare, print, and end with a line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
-    parser.add_argument("--folder", type=Path, default=Path("output/bench-repair"), help="keeps the dense networks")
+    parser = parser_of(__doc__, "that repairs are made and tables measured from")
     parser.add_argument("--tables", type=Path, default=Path("output/bench-budgets"), help="keeps their tables")
-    parser.add_argument("--samples", type=int, default=256, help="that repairs are made and tables measured from")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the FLOPs that go")
-    parser.add_argument("--epochs", type=int, default=0, help="of retraining, from ours and from the best other")
-    parser.add_argument("--seeds", type=int, default=3, help="of the retraining")
-    parser.add_argument("--full", action="store_true", help="all of Fashion-MNIST")
     asked = parser.parse_args()
     found = {}
     for name in asked.networks:

@@ -19,7 +19,7 @@ import numpy as np
 import paddle
 from paddle import nn
 from sides import uniform_sides
-from trained import TASKS, Opened, Trained, opened, retrained, trained
+from trained import Opened, Trained, opened, parser_of, retrained, trained
 
 from paddleprune.api.meter import Meter
 from paddleprune.engines import Engine, open_engine
@@ -31,22 +31,13 @@ from paddleprune.repair import Record, record, repair
 from paddleprune.solver import Ceiling, Costs, UnitPath, order_units
 from paddleprune.training import save_checkpoint
 
-SHARES = (0.3, 0.5, 0.7, 0.85)
-"""Of the dense network's FLOPs that go."""
 _PROBE = 4
 _NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
 def main() -> None:
     """Compare, print, and end with a line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
-    parser.add_argument("--folder", type=Path, default=Path("output/bench-repair"), help="keeps the dense networks")
-    parser.add_argument("--samples", type=int, default=256, help="that a repair is made from")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the FLOPs that go")
-    parser.add_argument("--epochs", type=int, default=0, help="of retraining, from the cut and from the repaired")
-    parser.add_argument("--seeds", type=int, default=3, help="of the retraining")
-    parser.add_argument("--full", action="store_true", help="all of Fashion-MNIST")
+    parser = parser_of(__doc__, "that a repair is made from")
     asked = parser.parse_args()
     found = {}
     for name in asked.networks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 from collections.abc import Mapping
@@ -31,6 +32,28 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its four files."""
 _CLASSES = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 _NORMALIZE = {"name": "Normalize", "mean": [0.5], "std": [0.5]}
+
+
+SHARES = (0.3, 0.5, 0.7, 0.85)
+"""Of the dense network's FLOPs that go."""
+
+
+def parser_of(description: str | None, samples: str) -> argparse.ArgumentParser:
+    """The arguments of a benchmark that cuts these networks.
+
+    Args:
+        description: of the benchmark.
+        samples: what it makes of its samples.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("networks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
+    parser.add_argument("--folder", type=Path, default=Path("output/bench-repair"), help="keeps the dense networks")
+    parser.add_argument("--samples", type=int, default=256, help=samples)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the FLOPs that go")
+    parser.add_argument("--epochs", type=int, default=0, help="of retraining; 0 for none")
+    parser.add_argument("--seeds", type=int, default=3, help="of the retraining")
+    parser.add_argument("--full", action="store_true", help="all of Fashion-MNIST")
+    return parser
 
 
 @dataclass(frozen=True)

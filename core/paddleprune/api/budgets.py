@@ -112,10 +112,10 @@ def better(
     A path's plan is the one within a ceiling or, without a limit, the one in the middle.
     """
     plans = [path.at_most(ceiling) if ceiling.limits else path.plan(_MIDDLE) for path in paths]
-    within = [pair for pair in zip(paths, plans, strict=True) if ceiling.met(costs.of(pair[1]))]
-    if len(within) < 2:
-        return (within[0][0] if within else paths[0]), 0
-    return min(within, key=lambda pair: measured(cutter, pair[1], measure).loss)[0], len(within)
+    met = [pair for pair in zip(paths, plans, strict=True) if ceiling.met(costs.of(pair[1]))]
+    if len(met) < 2:
+        return (met[0][0] if met else paths[0]), 0
+    return min(met, key=lambda pair: measured(cutter, pair[1], measure).loss)[0], len(met)
 
 
 def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSettings) -> Plan:

@@ -114,16 +114,16 @@ class Exchange:
 
     def _settled(self, spot: Spot, prices: Array) -> Spot:
         """Every group at its best level, given the others', or nearly: costs rise with each other's widths."""
-        todo = set(range(len(self._space.levels)))
+        unsettled = set(range(len(self._space.levels)))
         for _ in range(_SETTLING):
             moved = set()
-            for curve in sorted(todo):
+            for curve in sorted(unsettled):
                 costs, losses = self._line(spot, curve)
                 best = int(np.argmin(losses + prices @ costs))
                 if best != spot.levels[curve]:
                     spot = self._space.moved(spot, [curve], [best])
                     moved.add(curve)
-            todo = {other for curve in moved for other in self._space.near[curve]}
+            unsettled = {other for curve in moved for other in self._space.near[curve]}
         return spot
 
     def _walk(self, spot: Spot, there: Spot, weights: Array) -> None:
@@ -151,10 +151,10 @@ class Exchange:
         done: set[bytes] = set()
         pairs = list(itertools.combinations(range(len(self._space.levels)), 2))
         while self._work > _GRID * len(pairs):
-            todo = [plan for plan in self._best.plans if plan.tobytes() not in done]
-            if not todo:
+            fresh = [plan for plan in self._best.plans if plan.tobytes() not in done]
+            if not fresh:
                 return
-            for plan in todo[:: -(-len(todo) // _ROUND)]:
+            for plan in fresh[:: -(-len(fresh) // _ROUND)]:
                 if self._work <= _GRID * len(pairs):
                     return
                 done.add(plan.tobytes())
