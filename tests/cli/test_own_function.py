@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import run
 
 from paddleprune.api.scoring import named_function
 from paddleprune.errors import ConfigError
@@ -58,3 +59,12 @@ def test_an_unknown_criterion_is_one_line(tmp_path: Path) -> None:
         (line,) = done.stderr.splitlines()
         assert "--criterion must be " in line
         assert "taylor, obd or package.module:function, not 'l3'" in line
+
+
+def test_a_run_file_names_no_code(tmp_path: Path) -> None:
+    (tmp_path / "ran.py").write_text("raise SystemExit('it ran')")
+    (tmp_path / "run.yaml").write_text("criterion: ran:scores\nflops: 0.5\n")
+    words = ("prune", tmp_path, "--data", tmp_path, "--save-dir", tmp_path / "cut", "--config", tmp_path / "run.yaml")
+    said = run(*words, code=2, cwd=tmp_path).stderr
+    assert "names code, 'ran:scores': files run none; give --criterion as a flag" in said
+    assert "it ran" not in said
