@@ -1,4 +1,4 @@
-"""What a meter says is the same, compiled or not."""
+"""What a meter says is the same, compiled or not; and what is made of what it says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from paddleprune.api import meter as module
+from paddleprune.api.budgets import least
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.api.meter import Meter
 from paddleprune.registry import Registry
+from paddleprune.sensitivity.scores import Score
 
 
 @pytest.mark.parametrize("compiles", [True, False])
@@ -28,3 +30,17 @@ def test_a_loss_is_that_of_the_layer_as_it_stands(
     bias.set_value(bias + module.np.eye(len(bias), dtype="float32")[0] * 1e6)  # everything is the first class now
     counts = [evaluation.dataset[i][1] for i in range(24)].count(0)
     assert meter().metric == pytest.approx(counts / 24)
+
+
+@pytest.mark.parametrize(
+    ("losses", "taken"),
+    [
+        ([(0.016, 0.014), (0.081, 0.017)], 0),
+        ([(0.022, 0.011), (0.030, 0.010)], 1),
+        ([(0.030, 0.010), (0.022, 0.011)], 1),
+        ([(0.05, 0.001), (0.01, 0.001), (0.03, 0.001)], 1),
+        ([(0.029, None), (0.030, None)], 0),
+    ],
+)
+def test_another_plan_than_the_samples_own_is_taken_only_where_it_is_clearly_better(losses, taken):
+    assert least([Score(1 - loss, loss, error) for loss, error in losses]) == taken

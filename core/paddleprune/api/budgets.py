@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,7 +116,17 @@ def better(
     met = [pair for pair in zip(paths, plans, strict=True) if ceiling.met(costs.of(pair[1]))]
     if len(met) < 2:
         return (met[0][0] if met else paths[0]), 0
-    return min(met, key=lambda pair: measured(cutter, pair[1], measure).loss)[0], len(met)
+    return met[least([measured(cutter, plan, measure) for _, plan in met])][0], len(met)
+
+
+def least(scores: Sequence[Score]) -> int:
+    """The number of the least loss, if it is below the last one by more than the errors of both; else of the last one.
+
+    The last plan is the one of the samples alone. Where samples can't tell two plans apart it is usually ahead.
+    """
+    found = min(scores, key=lambda score: score.loss)
+    noise = math.hypot(found.error or 0.0, scores[-1].error or 0.0)
+    return scores.index(found) if found.loss + noise < scores[-1].loss else len(scores) - 1
 
 
 def within(path: Path, graph: ChannelGraph, priced: Priced, budget: PruneSettings) -> Plan:

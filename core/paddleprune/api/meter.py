@@ -14,6 +14,9 @@ from paddleprune.measure.compiled import compiled_forward, compiling_pays
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.sensitivity.scores import Baseline, Score, Tally
 
+_BATCHES = 10
+"""At least, where there are so many samples: a metric that scores no single sample has its error from batches."""
+
 
 class Meter:
     """Measures the losses of one network against what it gives now; compiled, where that pays.
@@ -22,7 +25,7 @@ class Meter:
         layer: the network, dense.
         metric: its primary value counts.
         dataset: the samples.
-        batch_size: samples a forward pass.
+        batch_size: samples a forward pass, at most.
         what: the work's name on the progress bar.
 
     Attributes:
@@ -34,6 +37,7 @@ class Meter:
 
     def __init__(self, layer: nn.Layer, metric: Metric, dataset: Dataset, batch_size: int, what: str) -> None:
         self._layer, self._metric, self._what = layer, metric, what
+        batch_size = min(batch_size, max(1, len(dataset) // _BATCHES))
         self._batches = Batches(dataset, batch_size)
         self._compiles = compiling_pays(layer, self._batches.take(0, batch_size)[0], len(self._batches))
         tally = self._tally(None)
