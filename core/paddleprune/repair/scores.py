@@ -71,8 +71,8 @@ class Reader:
     def _scored(self, channels: Array) -> Array:
         taps = len(self._weight) // len(self.reads)
         rows = self._weight.reshape(taps, len(self.reads), -1)[:, channels].transpose(1, 0, 2)
-        matters = rows * self._weights  # [channels, taps, outputs]
-        return np.asarray(np.einsum("cko,ckj,cjo->c", matters, self._own(channels, taps), rows, optimize=True))
+        worth = (rows * self._weights) @ rows.transpose(0, 2, 1)  # [channels, taps, taps]
+        return np.asarray((self._own(channels, taps) * worth).sum(axis=(1, 2)))
 
     def _own(self, channels: Array, taps: int) -> Array:
         """([H^-1]_uu)^-1 of each channel: [channels, taps, taps]."""
