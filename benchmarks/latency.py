@@ -16,8 +16,8 @@ import paddle
 
 import paddleprune
 from paddleprune.api.budgets import Priced, within
-from paddleprune.api.latencies import Stopwatch
 from paddleprune.api.paths import paths_for
+from paddleprune.api.stopwatch import Stopwatch
 from paddleprune.engines import open_engine
 from paddleprune.pruning import Plan
 from paddleprune.repair import record

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paddleprune.api.export import export as export
     from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
+    from paddleprune.api.latency import latency as latency
     from paddleprune.api.layer_plans import LayerPlan as LayerPlan
     from paddleprune.api.layer_plans import load_plan as load_plan
     from paddleprune.api.layer_plans import load_shrunk as load_shrunk
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
-    **{name: f"api.{name}" for name in ("front", "import_table", "predict", "prune", "train", "visualize")},
+    **{name: f"api.{name}" for name in ("front", "import_table", "latency", "predict", "prune", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(

@@ -10,7 +10,7 @@ import pytest
 from paddle import nn
 
 import paddleprune
-from paddleprune.api.latencies import Stopwatch
+from paddleprune.api.stopwatch import Stopwatch
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import ConfigError, DependencyError, PlanError
 from paddleprune.measure.layer_times import noting_calls
@@ -130,7 +130,7 @@ def test_what_is_asked_of_a_runtime_is_measured_there(runtime, wide, tmp_path):
 
 def test_a_stopwatch_runs_in_the_runtime_that_is_asked_for(network, monkeypatch):
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr("paddleprune.api.latencies._SECONDS", 0.02)
+    monkeypatch.setattr("paddleprune.api.stopwatch._SECONDS", 0.02)
     asked = PruneSettings(latency=0.7, threads=1, runtime="onnxruntime")
     watch = Stopwatch(network.layer, network.channels, asked)
     assert watch.blocks == block_channels()

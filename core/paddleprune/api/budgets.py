@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from paddle import nn
 
 from paddleprune.api.cutting import Cutter, largest_cut, measured
-from paddleprune.api.latencies import Stopwatch, within_latency
+from paddleprune.api.stopwatch import Stopwatch, within_latency
 from paddleprune.engines import Engine, NativeEngine
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph import ChannelGraph

@@ -117,6 +117,16 @@ class EvaluateRun(_DataRun):
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
 
 
+class LatencyRun(Contract):
+    """`paddleprune latency`."""
+
+    runtime: tuple[Literal[RuntimeName, "all"], ...] = Field(
+        ("all",), min_length=1, description=f"what runs the model: {', '.join(RUNTIMES)}, or all that are installed"
+    )
+    threads: tuple[int, ...] = Field((), description="CPU threads, several of which are tried; 1 and all if unset")
+    batch: tuple[int, ...] = Field((1,), min_length=1, description="samples a run, several of which are tried")
+
+
 class CompareRun(_DataRun):
     """`paddleprune compare`."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import paddleprune
-from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, FrontRun, PruneRun, TrainRun
+from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, FrontRun, LatencyRun, PruneRun, TrainRun
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.cli.interrupts import Computing, Interruptible
@@ -136,6 +136,14 @@ def compare(
     run = resolve(CompareRun, values, "compare")
     said = run.model_dump(exclude={"data", "eval_dataset"})
     paddleprune.compare(checkpoints, eval_dataset=_required(eval_dataset=run.eval_data())[0], **said).show()
+
+
+@app.command(cls=Computing)
+@takes(LatencyRun)
+def latency(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Time a checkpoint on this CPU in every runtime that is installed, and say which is fastest."""
+    run = resolve(LatencyRun, values, "latency")
+    show.timed(paddleprune.latency(checkpoint, **run.model_dump()))
 
 
 @app.command(cls=Computing)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.api.prune import PruneResult
     from paddleprune.graph import Explanation
-    from paddleprune.report import Front
+    from paddleprune.report import Front, Latencies
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.sensitivity.imported import ImportedTable
     from paddleprune.training import TrainResult
@@ -83,6 +83,17 @@ def fronted(front: Front, folder: Path) -> None:
     typer.echo(f"dense: {front.metric} {front.baseline:.4f} ({counted(front.samples, 'sample')})")
     again = f"--runtime {front.runtime} --latency" if front.runtime else f"--{front.by}"
     typer.echo(f"front: {folder / 'front.png'}; prune with {again} and what shall stay")
+
+
+def timed(latencies: Latencies) -> None:
+    """A row for each way to run the model, and which is fastest."""
+    table(latencies.HEAD, latencies.cells())
+    for line in latencies.fastest():
+        typer.echo(line)
+    typer.echo(
+        f"One run, on the CPU, pre- and post-processing excluded; load and first run in a fresh process, with the most "
+        f"memory that they took beside the library itself. {latencies.cpu}, {', '.join(latencies.runtimes)}"
+    )
 
 
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:

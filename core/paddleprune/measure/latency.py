@@ -13,7 +13,7 @@ from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.runtimes import MODES, Mode
+from paddleprune.measure.runtimes import MODES, Mode, Session
 from paddleprune.specs import Contract
 
 _TURNS = 10
@@ -52,7 +52,7 @@ def measure_latency(
     The first run of a turn isn't counted.
 
     Args:
-        models: name -> path without suffix of the model, written for these modes and one sample a run.
+        models: name -> path without suffix of the model, written for these modes and a number of samples a run.
         threads: CPU threads; by default as many as there are cores.
         runs: the least number of runs that are timed, of each model in each mode.
         seconds: the least time that they take together.
@@ -85,7 +85,7 @@ class _Runner:
         self.name, self.mode, self.threads = name, mode, threads
         self._times: list[float] = []
         self._session = MODES[mode].load(path, threads)
-        self._images = {given: _image(shape, path) for given, shape in self._session.inputs.items()}
+        self._images = random_inputs(self._session, path)
 
     def run(self) -> float:
         """Seconds of one run. The input is set first: the run may reuse its memory."""
@@ -113,7 +113,13 @@ class _Runner:
         return Latency(median_ms=median, p10_ms=p10, p90_ms=p90, runs=len(self._times), threads=self.threads)
 
 
-def _image(shape: tuple[int, ...], path: Path) -> Array:
-    if min(shape, default=0) < 1:
+def random_inputs(session: Session, path: Path) -> dict[str, Array]:
+    """Random numbers for each input of a model that is loaded.
+
+    Raises:
+        ConfigError: it was exported for any number of samples.
+    """
+    if any(min(shape, default=0) < 1 for shape in session.inputs.values()):
         raise ConfigError(f"{path} was exported for any number of samples; export it with batch=1 to time one")
-    return np.random.default_rng(0).standard_normal(shape, np.float32)
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal(shape, np.float32) for name, shape in session.inputs.items()}

@@ -229,17 +229,20 @@ def modes_of(names: Iterable[str]) -> list[Mode]:
     return found
 
 
-def write_for(modes: Iterable[Mode], layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path) -> None:
-    """Write a layer for one sample a run, for each of some modes.
+def write_for(
+    modes: Iterable[Mode], layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, batch: int = 1
+) -> None:
+    """Write a layer for each of some modes.
 
     Args:
         modes: what will run it.
         layer: is left as it was.
         shapes: of its inputs, without the batch axis.
         path: of the files, without suffix.
+        batch: samples a run.
 
     Raises:
         GraphError: it can't be exported.
     """
     for write in dict.fromkeys(MODES[mode].write for mode in modes):
-        write(layer, shapes, path, batch=1)
+        write(layer, shapes, path, batch=batch)

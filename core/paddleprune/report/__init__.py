@@ -9,6 +9,8 @@ from paddleprune.report.front import Front as Front
 from paddleprune.report.front import FrontPoint as FrontPoint
 from paddleprune.report.front import draw_front as draw_front
 from paddleprune.report.heatmap import draw_heatmap as draw_heatmap
+from paddleprune.report.latencies import Latencies as Latencies
+from paddleprune.report.latencies import LatencyRow as LatencyRow
 from paddleprune.report.rows import ComparisonRow as ComparisonRow
 from paddleprune.report.rows import Conditions as Conditions
 from paddleprune.report.rows import MetricValue as MetricValue
