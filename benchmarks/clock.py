@@ -19,9 +19,9 @@ from paddleprune.engines import native
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.inference import create_predictor
-from paddleprune.sensitivity import evaluators
-from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram, _Suffix
-from paddleprune.sensitivity.scores import Tally
+from paddleprune.sensitivity.masked import evaluators
+from paddleprune.sensitivity.masked.compiled import CompiledNetwork, MaskedProgram, _Suffix
+from paddleprune.sensitivity.measuring.scores import Tally
 
 _SIDE = 2048
 _STAGES: tuple[tuple[str, Any, str], ...] = (

@@ -20,8 +20,7 @@ from paddle import nn
 import paddleprune
 from paddleprune.engines import NativeEngine
 from paddleprune.repair import record
-from paddleprune.sensitivity import SensitivityTable
-from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.sensitivity import Identity, Point, SensitivityTable
 from paddleprune.solver import Ceiling, Costs, Order, UnitPath, order_by_table, order_units
 
 _RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)

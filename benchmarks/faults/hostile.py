@@ -17,7 +17,7 @@ import numpy as np
 from paddleprune.cli.flags import parse_pairs, read_run_file
 from paddleprune.pruning import Plan
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.sensitivity.unpickle import read_losses
+from paddleprune.sensitivity.table.unpickle import read_losses
 from paddleprune.training import read_info
 from paddleprune.vision.decode import decode_colour
 from paddleprune_detection.data.coco import read_coco

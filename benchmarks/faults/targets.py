@@ -21,9 +21,8 @@ from paddleprune.api.runs import TrainRun
 from paddleprune.cli.flags import read_run_file
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.sensitivity import Identity, SensitivityTable
-from paddleprune.sensitivity.table import Point
-from paddleprune.sensitivity.unpickle import read_losses
+from paddleprune.sensitivity import Identity, Point, SensitivityTable
+from paddleprune.sensitivity.table.unpickle import read_losses
 from paddleprune.settings import TrainSettings
 from paddleprune.specs import ImageOptions
 from paddleprune.training import Asked, CheckpointInfo, load_model, read_checkpoint, save_checkpoint

@@ -16,7 +16,7 @@ from command import SHORT, run
 import paddleprune
 from paddleprune.errors import TableError
 from paddleprune.sensitivity import SensitivityTable
-from paddleprune.sensitivity.unpickle import read_losses
+from paddleprune.sensitivity.table.unpickle import read_losses
 
 LOSSES = {"conv": {0.1: 0.01, 0.5: 0.2, 0.9: 1.0}}
 

@@ -12,8 +12,7 @@ import pytest
 
 from paddleprune.errors import PlanError, TableError
 from paddleprune.files import read_bytes
-from paddleprune.sensitivity import Identity, SensitivityTable
-from paddleprune.sensitivity.table import Point
+from paddleprune.sensitivity import Identity, Point, SensitivityTable
 from paddleprune.signed import Signed, digest_of, read_signed, write_signed
 
 

@@ -21,7 +21,7 @@ from paddleprune.graph import ChannelGraph, Group, build_graph, masked, random_i
 from paddleprune.graph.inputs import Input, map_leaves, read_inputs
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import protect_hard_coded
-from paddleprune.sensitivity.compiled import CompiledNetwork
+from paddleprune.sensitivity.masked.compiled import CompiledNetwork
 from paddleprune.testing import check_exact, settle
 
 CASES: tuple[Case, ...] = (

@@ -15,8 +15,7 @@ from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, resize
 from paddleprune.pruning.outcome import JointLoss
-from paddleprune.sensitivity import SensitivityTable, rank
-from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.sensitivity import Identity, Point, SensitivityTable, rank
 from paddleprune.solver import solve
 
 PROBE = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)

@@ -15,7 +15,7 @@ from paddleprune.engines import open_engine
 from paddleprune.interfaces import Array, Dataset, Metric, Sample
 from paddleprune.measure.evaluation import Batches
 from paddleprune.sensitivity import DataMeasurer, Identity, Question, SensitivityTable, left_out, sweep, unsure
-from paddleprune.sensitivity.evaluators import EagerEvaluator, Outputs, Stage
+from paddleprune.sensitivity.masked.evaluators import EagerEvaluator, Outputs, Stage
 from paddleprune.settings import RATIOS
 
 SAMPLES = 400
@@ -215,7 +215,7 @@ def test_another_tolerance_adds_to_the_table_and_everything_completes_it(tmp_pat
 def clocked(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Drawn:
     """Ten groups of which an entry takes so long on a batch, by a clock of their own."""
     networks = Drawn(10, seconds=seconds)
-    monkeypatch.setattr("paddleprune.sensitivity.measuring.time.monotonic", lambda: networks.now)
+    monkeypatch.setattr("paddleprune.sensitivity.measuring.measurer.time.monotonic", lambda: networks.now)
     return networks
 
 

@@ -17,9 +17,10 @@ from paddleprune.engines.native import NativeEngine
 from paddleprune.graph import ChannelGraph, build_graph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches, eager_forward
-from paddleprune.sensitivity import Question, compiled
-from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram, _Suffix
-from paddleprune.sensitivity.evaluators import CompiledEvaluator, EagerEvaluator, Evaluator
+from paddleprune.sensitivity import Question
+from paddleprune.sensitivity.masked import compiled
+from paddleprune.sensitivity.masked.compiled import CompiledNetwork, MaskedProgram, _Suffix
+from paddleprune.sensitivity.masked.evaluators import CompiledEvaluator, EagerEvaluator, Evaluator
 from paddleprune.testing import settle
 
 
@@ -53,7 +54,7 @@ def test_any_groups_can_be_opened_together_and_none_gives_the_dense_network() ->
 
 def test_batches_are_as_large_as_their_outputs_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, graph, data = small.parts()
-    monkeypatch.setattr("paddleprune.sensitivity.evaluators._OUTPUTS", 4 * 4 * 8 * 9 * 5)  # 4 scores, 72 entries
+    monkeypatch.setattr("paddleprune.sensitivity.masked.evaluators._OUTPUTS", 4 * 4 * 8 * 9 * 5)  # 4 scores, 72 entries
     batches = Batches(data, 16)
     measure_with(open_engine("native", layer, graph, "l1"), small.Accuracy(), batches, Question())
     assert batches.batch_size == 5

@@ -18,8 +18,8 @@ from paddleprune.errors import ConfigError, Interrupted, SaveError
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches
 from paddleprune.sensitivity import DataMeasurer, Question, SensitivityTable, sweep
-from paddleprune.sensitivity.evaluators import Outputs
-from paddleprune.sensitivity.kept import Kept, folder_of, writing_table
+from paddleprune.sensitivity.masked.evaluators import Outputs
+from paddleprune.sensitivity.measuring.kept import Kept, folder_of, writing_table
 
 
 class Keeps(Right):
@@ -87,7 +87,7 @@ def test_what_was_kept_of_something_else_is_passed_over(tmp_path: Path) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from paddleprune.sensitivity.kept import writing_table
+from paddleprune.sensitivity.measuring.kept import writing_table
 with writing_table(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

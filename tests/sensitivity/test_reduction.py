@@ -16,7 +16,7 @@ from paddleprune.graph import build_graph
 from paddleprune.interfaces import Array, Dataset, Metric, Reduction, Sample
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.sensitivity import DataMeasurer, Question, sweep
-from paddleprune.sensitivity.evaluators import CompiledEvaluator, EagerEvaluator
+from paddleprune.sensitivity.masked.evaluators import CompiledEvaluator, EagerEvaluator
 from paddleprune.testing import settle
 
 CLASSES, SIDE = 6, 12
@@ -107,7 +107,7 @@ def test_memory_for_outputs_is_counted_for_what_is_left_of_them(monkeypatch: pyt
     settle(layer, [(3, SIDE, SIDE)])
     batches = Batches(Pixels(layer), 16)
     engine = open_engine("native", layer, build_graph(layer, [(1, 3, SIDE, SIDE)]), "l1")
-    monkeypatch.setattr("paddleprune.sensitivity.evaluators._OUTPUTS", SIDE * SIDE * 8 * 9 * 5)
+    monkeypatch.setattr("paddleprune.sensitivity.masked.evaluators._OUTPUTS", SIDE * SIDE * 8 * 9 * 5)
     evaluator = engine.evaluator(batches, PixelAccuracy().reduction())
     assert isinstance(evaluator, CompiledEvaluator)
     assert evaluator.most_samples == 5

@@ -20,8 +20,8 @@ from paddleprune.graph import masked
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.report import draw_heatmap
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, rank, sweep
-from paddleprune.sensitivity.measuring import Known, Scores
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.measurer import Known, Scores
+from paddleprune.sensitivity.measuring.scores import Score
 
 
 def test_the_table_is_that_of_masked_evaluation() -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from paddleprune.interfaces import Array, Metric
-from paddleprune.sensitivity.scores import Tally
+from paddleprune.sensitivity.measuring.scores import Tally
 
 
 class Costly(Metric):

@@ -14,7 +14,7 @@ from test_adaptive import IDENTITY, Drawn
 from paddleprune.errors import DataError, WorkerError
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.sensitivity import Question, SensitivityTable, WorkerMeasurer, sweep
-from paddleprune.sensitivity.workers import Make
+from paddleprune.sensitivity.measuring.workers import Make
 
 
 def swept(make: Make, file: Path | None = None, *, workers: int = 2, together: bool = False) -> SensitivityTable:

@@ -21,8 +21,8 @@ from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.sensitivity import DataMeasurer, Question, WorkerMeasurer, sweep
-from paddleprune.sensitivity.evaluators import Outputs
-from paddleprune.sensitivity.kept import Kept
+from paddleprune.sensitivity.masked.evaluators import Outputs
+from paddleprune.sensitivity.measuring.kept import Kept
 
 
 def measurer() -> DataMeasurer:

@@ -17,8 +17,7 @@ from paddleprune.api.budgets import Priced, within
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import ConfigError, PlanError
-from paddleprune.sensitivity import SensitivityTable, model_digest
-from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.sensitivity import Identity, Point, SensitivityTable, model_digest
 from paddleprune.settings import Budget, PruneSettings
 from paddleprune.solver import Costs
 from paddleprune.validation import validated

@@ -19,8 +19,7 @@ from paddleprune.api.paths import paths_for
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import PlanError
 from paddleprune.measure.layer_times import noting_calls
-from paddleprune.sensitivity import SensitivityTable, model_digest
-from paddleprune.sensitivity.table import Identity, Point
+from paddleprune.sensitivity import Identity, Point, SensitivityTable, model_digest
 from paddleprune.settings import PruneSettings
 from paddleprune.solver import Ceiling, Costs, LayerLatency, UnitPath, amount, exchange, order_by_table
 

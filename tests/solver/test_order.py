@@ -11,7 +11,7 @@ from paddleprune.api.meter import halves
 from paddleprune.graph.sizes import Sizes
 from paddleprune.graph.tensors import overwrite
 from paddleprune.repair import record
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.solver import Ceiling, Costs, UnitPath, order_units, search
 
 

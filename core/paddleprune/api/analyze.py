@@ -33,12 +33,12 @@ from paddleprune.sensitivity import (
     model_digest,
     sweep,
 )
-from paddleprune.sensitivity.estimate import estimate as estimate_rises
-from paddleprune.sensitivity.gradients import BATCH
-from paddleprune.sensitivity.kept import Kept, writing_table
-from paddleprune.sensitivity.measuring import Known, Scores
-from paddleprune.sensitivity.scores import Score
-from paddleprune.sensitivity.sweep import checked_ratios
+from paddleprune.sensitivity.criteria.gradients import BATCH
+from paddleprune.sensitivity.measuring.estimate import estimate as estimate_rises
+from paddleprune.sensitivity.measuring.kept import Kept, writing_table
+from paddleprune.sensitivity.measuring.measurer import Known, Scores
+from paddleprune.sensitivity.measuring.scores import Score
+from paddleprune.sensitivity.measuring.sweep import checked_ratios
 from paddleprune.settings import DATA_CRITERIA, RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
 from paddleprune.training import LoadedModel, read_info, select_device
 from paddleprune.validation import SETTING, validated

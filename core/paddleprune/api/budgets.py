@@ -15,7 +15,7 @@ from paddleprune.engines import Engine, NativeEngine
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.settings import Budget, CostName, PruneSettings
 from paddleprune.solver import Ceiling, Costs, Path, amount, check_reach
 

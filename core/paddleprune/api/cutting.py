@@ -15,7 +15,7 @@ from paddleprune.pruning import Plan
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.pruning.surgery import snapshot
 from paddleprune.repair import Cut, Record, repair
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.solver import Path, search
 
 

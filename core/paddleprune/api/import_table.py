@@ -11,10 +11,10 @@ from paddleprune.interfaces import Scorer
 from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
-from paddleprune.sensitivity.importance import criterion_name
-from paddleprune.sensitivity.imported import ImportedTable, table_from
-from paddleprune.sensitivity.kept import writing_table
-from paddleprune.sensitivity.unpickle import read_losses
+from paddleprune.sensitivity.criteria.importance import criterion_name
+from paddleprune.sensitivity.measuring.kept import writing_table
+from paddleprune.sensitivity.table.imported import ImportedTable, table_from
+from paddleprune.sensitivity.table.unpickle import read_losses
 from paddleprune.settings import FilterCriterion
 
 

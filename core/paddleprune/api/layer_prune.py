@@ -18,7 +18,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Scorer
 from paddleprune.repair import record
 from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
-from paddleprune.sensitivity.scores import Score, metric_loss
+from paddleprune.sensitivity.measuring.scores import Score, metric_loss
 from paddleprune.settings import Criterion, PruneSettings
 from paddleprune.validation import SETTING, validated
 

@@ -22,9 +22,9 @@ from paddleprune.graph.walker import Attention
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity import Identity, Importance, SensitivityTable, criterion_name, model_digest, sweep
-from paddleprune.sensitivity.kept import writing_table
-from paddleprune.sensitivity.measuring import Known, Scores
-from paddleprune.sensitivity.scores import Score, metric_loss
+from paddleprune.sensitivity.measuring.kept import writing_table
+from paddleprune.sensitivity.measuring.measurer import Known, Scores
+from paddleprune.sensitivity.measuring.scores import Score, metric_loss
 from paddleprune.settings import RATIOS, Criterion, EngineName
 from paddleprune.validation import choose_from
 

@@ -12,7 +12,7 @@ from paddleprune.errors import DataError, PaddlePruneError, TableError
 from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
 from paddleprune.measure.compiled import compiled_forward, compiling_pays
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
-from paddleprune.sensitivity.scores import Baseline, Score, Tally
+from paddleprune.sensitivity.measuring.scores import Baseline, Score, Tally
 
 _BATCHES = 10
 """At least, where there are so many samples: a metric that scores no single sample has its error from batches."""

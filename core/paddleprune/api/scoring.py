@@ -21,7 +21,7 @@ from paddleprune.interfaces import Dataset, Scorer
 from paddleprune.registry import Registry
 from paddleprune.repair.record import part_of, size_of
 from paddleprune.sensitivity import Importance, importance_by_gradients
-from paddleprune.sensitivity.gradients import BATCH
+from paddleprune.sensitivity.criteria.gradients import BATCH
 from paddleprune.settings import DATA_CRITERIA, DataCriterion
 from paddleprune.training import LoadedModel
 from paddleprune.validation import choose_from

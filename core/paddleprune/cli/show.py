@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paddleprune.graph import Explanation
     from paddleprune.report import Front, Latencies
     from paddleprune.sensitivity import SensitivityTable
-    from paddleprune.sensitivity.imported import ImportedTable
+    from paddleprune.sensitivity.table.imported import ImportedTable
     from paddleprune.training import TrainResult
 
 

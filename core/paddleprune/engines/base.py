@@ -15,7 +15,7 @@ from paddleprune.measure.evaluation import Batches, Forward
 from paddleprune.pruning import Plan
 from paddleprune.repair import Cut
 from paddleprune.sensitivity import Prunable
-from paddleprune.sensitivity.evaluators import Evaluator
+from paddleprune.sensitivity.masked.evaluators import Evaluator
 from paddleprune.settings import EngineName
 from paddleprune.validation import matching
 

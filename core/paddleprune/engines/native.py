@@ -17,7 +17,7 @@ from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, make_plan, prune, shrink
 from paddleprune.repair import Cut
 from paddleprune.sensitivity import Importance, weigh
-from paddleprune.sensitivity.evaluators import Evaluator, choose_evaluator
+from paddleprune.sensitivity.masked.evaluators import Evaluator, choose_evaluator
 from paddleprune.settings import Criterion, EngineName
 
 

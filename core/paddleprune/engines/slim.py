@@ -24,7 +24,7 @@ from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
 from paddleprune.repair import Cut
 from paddleprune.sensitivity import model_digest
-from paddleprune.sensitivity.evaluators import EagerEvaluator, Evaluator
+from paddleprune.sensitivity.masked.evaluators import EagerEvaluator, Evaluator
 from paddleprune.settings import EngineName, FilterCriterion, likely
 
 Undo: TypeAlias = Callable[[], None]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paddleprune.console import progress
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 
 TRIES = 8
 """Plans that a search measures: enough for a step of 1/256 of the path."""

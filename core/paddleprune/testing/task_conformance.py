@@ -14,7 +14,7 @@ from paddleprune.api.loading import options_for
 from paddleprune.interfaces import Predictor
 from paddleprune.measure.evaluation import eager_forward, flatten
 from paddleprune.registry import Registry
-from paddleprune.sensitivity.compiled import reduced
+from paddleprune.sensitivity.masked.compiled import reduced
 from paddleprune.specs import Demo, FamilyOptions
 from paddleprune.training.loader import to_tensors
 

@@ -14,8 +14,8 @@ from paddleprune.graph.inputs import leaves
 from paddleprune.graph.walker import Attention
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import protect_hard_coded
-from paddleprune.sensitivity.compiled import CompiledNetwork
-from paddleprune.sensitivity.evaluators import first_disagreement
+from paddleprune.sensitivity.masked.compiled import CompiledNetwork
+from paddleprune.sensitivity.masked.evaluators import first_disagreement
 from paddleprune.testing.exactness import check_exact, settle
 from paddleprune.testing.fuzz.network import Network, example, sample_shapes
 from paddleprune.testing.fuzz.program import Program

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from paddleprune.console import counted, say
 from paddleprune.errors import ConfigError, Interrupted, TableError
-from paddleprune.sensitivity.kept import clear, drop, folder_of
-from paddleprune.sensitivity.measuring import Known, Measurer, Scores
-from paddleprune.sensitivity.questions import Question
-from paddleprune.sensitivity.scores import Score
-from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
+from paddleprune.sensitivity.measuring.kept import clear, drop, folder_of
+from paddleprune.sensitivity.measuring.measurer import Known, Measurer, Scores
+from paddleprune.sensitivity.measuring.questions import Question
+from paddleprune.sensitivity.measuring.scores import Score
+from paddleprune.sensitivity.table.file import Identity, Point, SensitivityTable
 from paddleprune.settings import RATIOS, likely
 
 

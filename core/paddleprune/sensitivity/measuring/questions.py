@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 
 _SURE = 3.0
 """A loss is surely beyond a tolerance when it is so many standard errors above it."""

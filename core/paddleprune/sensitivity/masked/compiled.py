@@ -19,9 +19,9 @@ from paddleprune.graph.channels import Read
 from paddleprune.graph.inputs import leaves
 from paddleprune.graph.trace import Capture, capture, is_tensor
 from paddleprune.interfaces import Array, Reduction
-from paddleprune.sensitivity.flow import Cut, Flow
-from paddleprune.sensitivity.folding import fold
-from paddleprune.sensitivity.programs import Compiled, Part, Source
+from paddleprune.sensitivity.masked.flow import Cut, Flow
+from paddleprune.sensitivity.masked.folding import fold
+from paddleprune.sensitivity.masked.programs import Compiled, Part, Source
 
 _LARGEST_VALUE = 32 * 2**20
 """Bytes of the largest value of a run: bounds the memory that a run takes."""

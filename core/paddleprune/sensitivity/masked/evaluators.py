@@ -16,7 +16,7 @@ from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Forward, eager_forward
 from paddleprune.measure.heap import release_heap
-from paddleprune.sensitivity.compiled import CompiledNetwork, MaskedProgram
+from paddleprune.sensitivity.masked.compiled import CompiledNetwork, MaskedProgram
 from paddleprune.settings import RATIOS
 
 TOLERANCE = 1e-4

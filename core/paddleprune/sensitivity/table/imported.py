@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 
 from paddleprune.errors import TableError
 from paddleprune.graph import ChannelGraph
-from paddleprune.sensitivity.table import Identity, Point, SensitivityTable
-from paddleprune.sensitivity.unpickle import Losses
+from paddleprune.sensitivity.table.file import Identity, Point, SensitivityTable
+from paddleprune.sensitivity.table.unpickle import Losses
 from paddleprune.specs import Contract
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from paddleprune.console import progress, say
 from paddleprune.errors import PaddlePruneError, WorkerError
 from paddleprune.measure.machine import cpu_threads, limit_threads
-from paddleprune.sensitivity.measuring import Known, Measurer, Scores
+from paddleprune.sensitivity.measuring.measurer import Known, Measurer, Scores
 
 Make: TypeAlias = Callable[[], Measurer]
 """Makes a measurer, in the process that will use it; it must be picklable."""

@@ -19,7 +19,7 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.graph.trace import Capture
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
-from paddleprune.sensitivity.folding import Folded
+from paddleprune.sensitivity.masked.folding import Folded
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import paddle
 from paddle import Tensor, nn
 
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.sensitivity.flow import Flow
+from paddleprune.sensitivity.masked.flow import Flow
 
 _CONVOLUTIONS = ("pd_op.conv2d", "pd_op.depthwise_conv2d")
 

@@ -10,10 +10,10 @@ from paddleprune.console import Task as Bar
 from paddleprune.console import progress
 from paddleprune.interfaces import Array, Metric
 from paddleprune.measure.evaluation import Batches
-from paddleprune.sensitivity.evaluators import Evaluator, Stage
-from paddleprune.sensitivity.kept import Kept
-from paddleprune.sensitivity.questions import Question
-from paddleprune.sensitivity.scores import Baseline, Score, Tally
+from paddleprune.sensitivity.masked.evaluators import Evaluator, Stage
+from paddleprune.sensitivity.measuring.kept import Kept
+from paddleprune.sensitivity.measuring.questions import Question
+from paddleprune.sensitivity.measuring.scores import Baseline, Score, Tally
 
 Entry: TypeAlias = tuple[str, float]
 """A group, and the share of it that goes."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from paddleprune.errors import TableError
 from paddleprune.files import read_bytes
-from paddleprune.sensitivity.pickled import NAMES, Made, Mark, RefusedError, Status, built, called
+from paddleprune.sensitivity.table.pickled import NAMES, Made, Mark, RefusedError, Status, built, called
 
 Losses = dict[str, dict[float, float]]
 """Parameter -> ratio -> metric loss."""

@@ -26,7 +26,7 @@ from paddleprune.graph import ChannelGraph, Group
 from paddleprune.graph.channels import Axis
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Scorer
-from paddleprune.sensitivity.importance import Importance, criterion_name
+from paddleprune.sensitivity.criteria.importance import Importance, criterion_name
 from paddleprune.settings import DATA_CRITERIA, Criterion
 
 Rankings: TypeAlias = Mapping[str, list[int]]

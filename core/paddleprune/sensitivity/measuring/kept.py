@@ -16,8 +16,8 @@ from safetensors.numpy import save as dump
 from paddleprune.files import check_writable, write_bytes
 from paddleprune.interfaces import Array
 from paddleprune.locks import locked
-from paddleprune.sensitivity.scores import Tally
-from paddleprune.sensitivity.table import Identity
+from paddleprune.sensitivity.measuring.scores import Tally
+from paddleprune.sensitivity.table.file import Identity
 
 _DIGEST = 32
 

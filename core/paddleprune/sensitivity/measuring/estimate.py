@@ -15,9 +15,9 @@ from paddle import nn
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Array, Loss
-from paddleprune.sensitivity.evaluators import Units
-from paddleprune.sensitivity.gradients import Batches, unit_sums
-from paddleprune.sensitivity.measuring import Entry
+from paddleprune.sensitivity.criteria.gradients import Batches, unit_sums
+from paddleprune.sensitivity.masked.evaluators import Units
+from paddleprune.sensitivity.measuring.measurer import Entry
 
 
 def estimate(

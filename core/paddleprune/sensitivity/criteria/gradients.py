@@ -28,7 +28,7 @@ from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Batch, Loss
 from paddleprune.measure.evaluation import flatten
-from paddleprune.sensitivity.importance import Importance
+from paddleprune.sensitivity.criteria.importance import Importance
 from paddleprune.settings import DataCriterion
 
 BATCH = 8

@@ -1,0 +1,1 @@
+"""The table: a file, and what other programs pickled, read as one."""
