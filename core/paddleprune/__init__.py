@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
     from paddleprune.api.latency import latency as latency
-    from paddleprune.api.layer_plans import LayerPlan as LayerPlan
-    from paddleprune.api.layer_plans import load_plan as load_plan
-    from paddleprune.api.layer_plans import load_shrunk as load_shrunk
+    from paddleprune.api.layer_cuts import LayerPlan as LayerPlan
+    from paddleprune.api.layer_cuts import load_plan as load_plan
+    from paddleprune.api.layer_cuts import load_shrunk as load_shrunk
+    from paddleprune.api.layer_cuts import shrink as shrink
     from paddleprune.api.layer_plans import plan as plan
-    from paddleprune.api.layer_plans import shrink as shrink
     from paddleprune.api.layer_prune import prune_layer as prune_layer
     from paddleprune.api.layers import LayerGraph as LayerGraph
     from paddleprune.api.layers import analyze_layer as analyze_layer
@@ -60,7 +60,8 @@ _HOMES = {
     ),
     **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
     "prune_layer": "api.layer_prune",
-    **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "plan", "shrink"), "api.layer_plans"),
+    **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "shrink"), "api.layer_cuts"),
+    "plan": "api.layer_plans",
     "PruneResult": "api.prune",
     "score_units": "api.scoring",
     "op_rule": "graph.rules",

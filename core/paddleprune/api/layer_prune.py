@@ -9,8 +9,8 @@ from paddle import nn
 
 from paddleprune.api.budgets import Priced, decide
 from paddleprune.api.cutting import Cutter, carry_out
+from paddleprune.api.layer_cuts import LayerPlan, adopt
 from paddleprune.api.layer_inputs import read_probe
-from paddleprune.api.layer_plans import LayerPlan, adopt
 from paddleprune.api.layers import LayerGraph, as_number
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from paddleprune.amounts import Device
 from paddleprune.settings import (
     DEPTH,
     GROUPS_HELP,
@@ -14,7 +15,6 @@ from paddleprune.settings import (
     RUNTIMES,
     AnalyzeSettings,
     Budget,
-    Device,
     FrontSettings,
     OrderName,
     PruneSettings,

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from paddle import nn
 
+from paddleprune.amounts import likely
 from paddleprune.console import say
 from paddleprune.engines.paddleslim import WAY_OUT, Collection, Member, SlimPlan, SlimPruner
 from paddleprune.errors import CertificateError, GraphError, PlanError, said_by
@@ -20,12 +21,13 @@ from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
 from paddleprune.pruning.forwards import noise, run
-from paddleprune.pruning.plan import Certificate, Counts, GroupPlan
+from paddleprune.pruning.outcome import Certificate
+from paddleprune.pruning.plan import Counts, GroupPlan
 from paddleprune.pruning.surgery import attributes_of
 from paddleprune.repair import Cut
 from paddleprune.sensitivity import model_digest
 from paddleprune.sensitivity.masked.evaluators import EagerEvaluator, Evaluator
-from paddleprune.settings import EngineName, FilterCriterion, likely
+from paddleprune.settings import EngineName, FilterCriterion
 
 Undo: TypeAlias = Callable[[], None]
 _ROUNDING = 1e-2

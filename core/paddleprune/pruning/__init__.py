@@ -2,7 +2,7 @@
 
 from paddleprune.pruning.certificate import prune as prune
 from paddleprune.pruning.hardcoded import protect_hard_coded as protect_hard_coded
+from paddleprune.pruning.make import make_plan as make_plan
 from paddleprune.pruning.plan import Plan as Plan
-from paddleprune.pruning.plan import make_plan as make_plan
 from paddleprune.pruning.surgery import resize as resize
 from paddleprune.pruning.surgery import shrink as shrink

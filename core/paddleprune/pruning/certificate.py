@@ -15,7 +15,8 @@ from paddleprune.graph.tensors import named_tensors, saved_tensors
 from paddleprune.interfaces import Array
 from paddleprune.pruning.emptied import emptied_in
 from paddleprune.pruning.forwards import ForwardError, Outputs, is_numbers, noise, run, same
-from paddleprune.pruning.plan import Buffer, Certificate, Plan
+from paddleprune.pruning.outcome import Certificate
+from paddleprune.pruning.plan import Buffer, Plan
 from paddleprune.pruning.surgery import Undo, attributes_of, shrink
 from paddleprune.sensitivity import model_digest
 

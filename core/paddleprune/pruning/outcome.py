@@ -1,4 +1,4 @@
-"""What a plan says of what became of it: how well its cut was repaired, and what all of it costs."""
+"""What a plan says of what became of it: the proof of its cut, how well that was repaired, and what it all costs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,50 @@ from paddleprune.specs import Contract
 
 _ENOUGH = 2.0
 """Samples that a loss must be worth: below, the answer to one of them decides whether it was kept."""
+
+
+class Certificate(Contract):
+    """The proof that what was cut is what was measured.
+
+    Attributes:
+        max_difference: largest absolute difference between the masked dense model's outputs and the shrunk one's.
+        scale: largest absolute value of the masked model's outputs.
+        tolerance: the largest share of `scale` that passes.
+        batch: samples in the probe batch.
+        inexact: groups that can't be masked, so that both sides of the comparison lack their units already.
+        training: whether the training forward, which does something else, is among the outputs.
+        moved: largest absolute difference between the dense model's outputs and the masked one's; None where it
+            wasn't measured. A mask that moves nothing proves nothing.
+    """
+
+    max_difference: float
+    scale: float
+    tolerance: float
+    batch: int
+    inexact: tuple[str, ...] = ()
+    training: bool = False
+    moved: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Is the difference within the tolerance?"""
+        return self.max_difference <= self.tolerance * max(self.scale, 1e-12)
+
+    def describe(self) -> str:
+        """One line: masked and shrunk give the same outputs, to which precision."""
+        besides = f"; not masked but measured shrunk: {counted(len(self.inexact), 'group')}" if self.inexact else ""
+        moved = "" if self.moved is None else f"; the mask moved them by up to {self.moved:.2g}"
+        hardly = ", which is too little to prove much" if self.moves_too_little else ""
+        training = ", those of training mode too" if self.training else ""
+        return (
+            f"masked and shrunk outputs{training} differ by at most {self.max_difference:.1e} "
+            f"(they reach {self.scale:.3g}{moved}{hardly}; {counted(self.batch, 'sample')}{besides})"
+        )
+
+    @property
+    def moves_too_little(self) -> bool:
+        """Does the mask move the outputs by no more than passes as rounding?"""
+        return self.moved is not None and self.moved <= self.tolerance * self.scale
 
 
 class LayerRepair(Contract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -13,11 +13,11 @@ from pydantic import Field, model_validator
 
 from paddleprune.console import counted
 from paddleprune.errors import PlanError
-from paddleprune.graph import ChannelGraph, Group
-from paddleprune.graph.branches import Branch, outermost
+from paddleprune.graph import ChannelGraph
+from paddleprune.graph.branches import Branch
 from paddleprune.interfaces import Array
-from paddleprune.pruning.outcome import JointLoss, MeasuredLatency, Repair
-from paddleprune.settings import EngineName, likely
+from paddleprune.pruning.outcome import Certificate, JointLoss, MeasuredLatency, Repair
+from paddleprune.settings import EngineName
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
 
@@ -65,50 +65,6 @@ class BranchPlan(Contract):
     """
 
     expected_loss: float | None = None
-
-
-class Certificate(Contract):
-    """The proof that what was cut is what was measured.
-
-    Attributes:
-        max_difference: largest absolute difference between the masked dense model's outputs and the shrunk one's.
-        scale: largest absolute value of the masked model's outputs.
-        tolerance: the largest share of `scale` that passes.
-        batch: samples in the probe batch.
-        inexact: groups that can't be masked, so that both sides of the comparison lack their units already.
-        training: whether the training forward, which does something else, is among the outputs.
-        moved: largest absolute difference between the dense model's outputs and the masked one's; None where it
-            wasn't measured. A mask that moves nothing proves nothing.
-    """
-
-    max_difference: float
-    scale: float
-    tolerance: float
-    batch: int
-    inexact: tuple[str, ...] = ()
-    training: bool = False
-    moved: float | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Is the difference within the tolerance?"""
-        return self.max_difference <= self.tolerance * max(self.scale, 1e-12)
-
-    def describe(self) -> str:
-        """One line: masked and shrunk give the same outputs, to which precision."""
-        besides = f"; not masked but measured shrunk: {counted(len(self.inexact), 'group')}" if self.inexact else ""
-        moved = "" if self.moved is None else f"; the mask moved them by up to {self.moved:.2g}"
-        hardly = ", which is too little to prove much" if self.moves_too_little else ""
-        training = ", those of training mode too" if self.training else ""
-        return (
-            f"masked and shrunk outputs{training} differ by at most {self.max_difference:.1e} "
-            f"(they reach {self.scale:.3g}{moved}{hardly}; {counted(self.batch, 'sample')}{besides})"
-        )
-
-    @property
-    def moves_too_little(self) -> bool:
-        """Does the mask move the outputs by no more than passes as rounding?"""
-        return self.moved is not None and self.moved <= self.tolerance * self.scale
 
 
 class Buffer(Contract):
@@ -297,89 +253,3 @@ class Plan(Signed):
             PlanError: the file isn't one, or isn't what was saved.
         """
         return read_signed(path, cls, PlanError, edited=edited)
-
-
-def make_plan(
-    graph: ChannelGraph,
-    ratios: Mapping[str, float],
-    rankings: Mapping[str, list[int]],
-    *,
-    criterion: str,
-    eval_metric_loss: float | None = None,
-    expected: Mapping[str, float] | None = None,
-    round_to: int = 1,
-    branches: Mapping[str, float | None] | None = None,
-) -> Plan:
-    """Turn ratios into units.
-
-    Args:
-        graph: the network's channel graph.
-        ratios: group name -> share of its units to remove.
-        rankings: group name -> indices of its units that can go together, least important first, as `rank` gives them.
-        criterion: what made the rankings.
-        eval_metric_loss: the tolerance that the ratios come from.
-        expected: group name -> the metric loss that the table expects.
-        round_to: every layer that loses filters keeps a multiple of this many, by keeping more if need be; a
-            group where that can't be stays whole.
-        branches: the branches that go -> the metric loss that the table expects, if there is one. What is nowhere but
-            in them is left out of the plan.
-
-    Raises:
-        UnknownNameError: a name isn't a group of the graph.
-        PlanError: a group is protected, a ratio isn't from 0 to below 1, or round_to isn't positive.
-    """
-    if round_to < 1:
-        raise PlanError(f"round_to must be 1 or more, got {round_to}")
-    groups: dict[str, GroupPlan] = {}
-    whole = outermost(branch for branch in graph.branches if branch.name in (branches or {}))
-    within = frozenset(unit for branch in whole for unit in graph.inside(branch))
-    for name, ratio in ratios.items():
-        group = graph[name]
-        if group.units and within.issuperset(group.units):
-            continue
-        if group.protected:
-            raise PlanError(f"{name!r} may not be pruned: {group.protected}")
-        if not 0 <= ratio < 1:
-            raise PlanError(f"the ratio of {name!r} must be between 0 and 1, got {ratio}{likely(ratio)}")
-        order, asked = rankings[name], group.count(ratio)
-        counts = allowed_counts(graph, group, order[:asked], round_to)
-        gone = set(order[: int(counts[-1])])
-        if gone:
-            groups[name] = GroupPlan(
-                units=group.size,
-                keep=tuple(i for i in range(group.size) if i not in gone),
-                ratio=ratio,
-                most=len(order) if asked > len(order) else None,
-                expected_loss=(expected or {}).get(name),
-            )
-    before = graph.cost()
-    plan = Plan(
-        eval_metric_loss=eval_metric_loss,
-        criterion=criterion,
-        groups=groups,
-        branches={branch.name: BranchPlan(expected_loss=(branches or {})[branch.name]) for branch in whole},
-        before=Counts(parameters=before.parameters, flops=before.flops),
-        after=Counts(parameters=before.parameters, flops=before.flops),
-    )
-    after = graph.cost(plan.removed(graph))
-    return plan.model_copy(update={"after": Counts(parameters=after.parameters, flops=after.flops)})
-
-
-def allowed_counts(graph: ChannelGraph, group: Group, ranking: Sequence[int], round_to: int) -> Array:
-    """How many units may go so that every producer keeps a multiple of `round_to` filters: ascending, 0 among them.
-
-    Args:
-        graph: the network's channel graph.
-        group: one of its groups.
-        ranking: indices of its units, in the order in which they go.
-        round_to: the multiple.
-    """
-    if round_to == 1:
-        return np.arange(len(ranking) + 1)
-    owned = [axis.units for axis in graph.axes_of[group.name] if axis.role == "own"]
-    filters = np.zeros((len(owned), len(ranking) + 1), np.int64)
-    for row, units in zip(filters, owned, strict=True):
-        row[1:] = [(units == group.units[i]).sum() for i in ranking]
-        row[:] = len(units) - np.cumsum(row)
-    found = np.flatnonzero((filters % round_to == 0).all(axis=0))
-    return found if found.size and found[0] == 0 else np.concatenate([[0], found])

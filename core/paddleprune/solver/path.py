@@ -12,7 +12,7 @@ import numpy as np
 
 from paddleprune.graph import ChannelGraph
 from paddleprune.pruning import Plan, make_plan
-from paddleprune.pruning.plan import allowed_counts
+from paddleprune.pruning.make import allowed_counts
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.settings import CostName
 from paddleprune.solver.costs import Ceiling, Costs

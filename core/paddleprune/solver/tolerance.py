@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from paddleprune.amounts import check_tolerance
 from paddleprune.errors import PlanError
 from paddleprune.pruning.plan import Plan
 from paddleprune.sensitivity import Prunable, SensitivityTable, check_removed
-from paddleprune.settings import check_tolerance
 
 
 class Planner(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from paddleprune.amounts import known_device
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
-from paddleprune.settings import known_device
 
 
 def select_device(name: str) -> str:

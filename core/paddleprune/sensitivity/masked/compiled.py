@@ -15,9 +15,9 @@ import paddle
 from paddle import nn
 
 from paddleprune.graph import ChannelGraph
+from paddleprune.graph.capture import Capture, capture, is_tensor
 from paddleprune.graph.channels import Read
 from paddleprune.graph.inputs import leaves
-from paddleprune.graph.trace import Capture, capture, is_tensor
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.sensitivity.masked.flow import Cut, Flow
 from paddleprune.sensitivity.masked.folding import fold

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from paddleprune.graph.trace import Capture, is_tensor
+from paddleprune.graph.capture import Capture, is_tensor
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import paddle
 from paddle import nn
 from paddle.base.libpaddle import pir
 
+from paddleprune.graph.capture import Capture
 from paddleprune.graph.channels import Read
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.graph.trace import Capture
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
 from paddleprune.sensitivity.masked.folding import Folded

@@ -8,6 +8,7 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Protocol
 
+from paddleprune.amounts import likely
 from paddleprune.console import counted, say
 from paddleprune.errors import ConfigError, Interrupted, TableError
 from paddleprune.sensitivity.measuring.kept import clear, drop, folder_of
@@ -15,7 +16,7 @@ from paddleprune.sensitivity.measuring.measurer import Known, Measurer, Scores
 from paddleprune.sensitivity.measuring.questions import Question
 from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.sensitivity.table.file import Identity, Point, SensitivityTable
-from paddleprune.settings import RATIOS, likely
+from paddleprune.settings import RATIOS
 
 
 class Prunable(Protocol):

@@ -1,0 +1,179 @@
+"""A layer's forward to Paddle's own program of it, through Paddle's own tracer.
+
+Traps of Paddle 3.3 that this module hides: `to_static` replaces the `forward` of the layer that it traces, and
+wants its first argument to be called `self` (so a wrapper is traced); it rewrites Python that it doesn't know
+(so plain Python is tried first); asking a list of tensors for its shape kills the process; parameters are called by
+a process-wide counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import paddle
+from paddle import nn
+from paddle.nn.layer import layers as paddle_layers
+
+from paddleprune.errors import GraphError, said_by
+from paddleprune.graph.inputs import input_specs, leaves, read_inputs
+from paddleprune.graph.kept import kept_activations
+from paddleprune.graph.modes import Mode, evaluating, switches, training
+from paddleprune.graph.state import undisturbed
+from paddleprune.graph.tensors import named_tensors
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Paddle's own program of one forward pass.
+
+    Attributes:
+        ops: PIR operations, in order, those that declare parameters included.
+        outputs: PIR values that the network returns.
+        names: Paddle's name of a parameter or buffer -> its structured name.
+        program: what owns them all.
+        normalized, calls, overwritten: as a trace's.
+        asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
+    """
+
+    ops: list[Any]
+    outputs: list[Any]
+    names: Mapping[str, str]
+    program: Any
+    normalized: Mapping[str, list[str]]
+    calls: Mapping[str, list[str | None]]
+    overwritten: frozenset[str]
+    asked: bool
+
+    def parameter(self, raw: Any) -> str | None:
+        """The structured name of the parameter that an operation declares; None for any other operation."""
+        if raw.name() != "builtin.parameter":
+            return None
+        return self.names.get(raw.attrs()["parameter_name"])
+
+
+class _Rewritten(nn.Layer):
+    """Calls a layer with a list of arguments; Paddle rewrites the source of its forward, for control flow."""
+
+    def __init__(self, layer: nn.Layer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: list[Any]) -> Any:
+        return self.layer(*inputs)
+
+
+class _Plain(_Rewritten):
+    """The same as Python runs it: faster, and nothing is rewritten wrongly; a condition on data raises."""
+
+    @paddle.jit.not_to_static  # type: ignore[untyped-decorator]
+    def forward(self, inputs: list[Any]) -> Any:
+        return self.layer(*inputs)
+
+
+def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *, train: bool = False) -> Capture:
+    """Run a layer's forward through Paddle's tracer; the layer is left as it was.
+
+    Args:
+        layer: any layer.
+        inputs: an entry for each argument of its forward, as `read_inputs` takes them.
+        batch: another size of the batch axis than they have.
+        train: what the layer's own code does in training mode; in evaluation mode otherwise.
+
+    Raises:
+        GraphError: the forward can't be traced (wrong shapes, data-dependent Python, …).
+    """
+    wanted = read_inputs(inputs)
+    try:
+        with (training if train else evaluating)(layer) as mode:
+            return _first_that_works(layer, input_specs(wanted, batch), mode)
+    except Exception as error:
+        shapes = [leaf.shape for leaf in leaves(wanted)]
+        raise GraphError(f"cannot trace {type(layer).__name__} for input shapes {shapes}: {said_by(error)}") from error
+
+
+def _first_that_works(layer: nn.Layer, specs: Any, mode: Mode) -> Capture:
+    try:
+        return _capture(_Plain(layer), specs, mode)
+    except Exception:
+        return _capture(_Rewritten(layer), specs, mode)
+
+
+def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
+    layer = wrapper.layer
+    tensors = named_tensors(layer)
+    wrapper.eval()
+    traced = paddle.jit.to_static(wrapper, input_spec=[specs], full_graph=True)
+    with (
+        undisturbed(layer),
+        kept_activations(layer) as overwritten,
+        _without_debug_names(),
+        _norms_noted(layer) as normalized,
+        _calls_noted(layer) as calls,
+    ):
+        program, outputs = traced.forward.main_program, list(traced.forward.outputs)
+    names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
+    asked = mode.asked or switches(layer)
+    ops = list(program.global_block().ops)
+    return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), asked)
+
+
+@contextmanager
+def _without_debug_names() -> Iterator[None]:
+    """Paddle names what each layer adds to a program, and counts all operations so far for it: quadratic."""
+    module = vars(paddle_layers)
+    naming = module.get("name_struct")
+    if naming is not None:
+        module["name_struct"] = lambda *args: nullcontext()
+    try:
+        yield
+    finally:
+        if naming is not None:
+            module["name_struct"] = naming
+
+
+@contextmanager
+def _norms_noted(layer: nn.Layer) -> Iterator[dict[str, list[str]]]:
+    """What norms without weights are called with: no parameter of theirs would tell."""
+    found: dict[str, list[str]] = {}
+
+    def note(name: str) -> Any:
+        return lambda _, inputs: found.setdefault(name, []).append(str(inputs[0].id))
+
+    norms = [
+        sub.register_forward_pre_hook(note(name))
+        for name, sub in layer.named_sublayers(include_self=True)
+        if isinstance(sub, (nn.LayerNorm, nn.GroupNorm)) and sub.weight is None
+    ]
+    try:
+        yield found
+    finally:
+        for hook in norms:
+            hook.remove()
+
+
+@contextmanager
+def _calls_noted(layer: nn.Layer) -> Iterator[dict[str, list[str | None]]]:
+    """Which layers are called, and what each call gives."""
+    found: dict[str, list[str | None]] = {}
+
+    def note(name: str) -> Any:
+        def hook(_: nn.Layer, inputs: Any, output: Any) -> None:
+            one = isinstance(output, paddle.pir.Value) and is_tensor(output)
+            found.setdefault(name, []).append(str(output.id) if one else None)
+
+        return hook
+
+    hooks = [sub.register_forward_post_hook(note(name)) for name, sub in layer.named_sublayers()]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def is_tensor(raw: Any) -> bool:
+    """Is a PIR value one dense tensor? (Not null, as optional inputs are; not a list of tensors.)"""
+    return bool(raw.initialized() and raw.is_dense_tensor_type())
