@@ -30,6 +30,8 @@ def _paddle() -> list[Row]:
         return [("paddle", "absent", "pip install 'paddleprune[cpu]', or a paddlepaddle-gpu that fits your CUDA")]
     import paddle
 
+    from paddleprune.paddle_private.build import has_onednn
+
     version = tuple(int(part) for part in paddle.__version__.split(".")[:2])
     fits = _PADDLE[0] <= version < _PADDLE[1]
     both = all(_installed(name) for name in ("paddlepaddle", "paddlepaddle-gpu"))
@@ -39,7 +41,7 @@ def _paddle() -> list[Row]:
     devices = "cpu"
     if paddle.is_compiled_with_cuda():
         devices += f", {paddle.device.cuda.device_count()} GPU(s)"
-    onednn = "with" if paddle.base.core.is_compiled_with_onednn() else "without"
+    onednn = "with" if has_onednn() else "without"
     return [("paddle", paddle.__version__, state), ("devices", f"{devices}; {onednn} oneDNN", "ok")]
 
 

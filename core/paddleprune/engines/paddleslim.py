@@ -25,6 +25,8 @@ from paddleprune.dependencies import WAYS_OUT
 from paddleprune.errors import DependencyError, GraphError, said_by
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private import old_ir
+from paddleprune.paddle_private.layers import buffers
 from paddleprune.settings import FilterCriterion
 
 WAY_OUT = 'engine="native", the default, can'
@@ -156,13 +158,13 @@ class SlimPlan:
     def apply(self) -> None:
         """Prune the layer in place, as PaddleSlim does, without the backups that it leaves in buffers."""
         tensors = named_tensors(self._layer)
-        before = {name: set(sub._buffers) for name, sub in self._layer.named_sublayers(include_self=True)}
+        before = {name: set(buffers(sub)) for name, sub in self._layer.named_sublayers(include_self=True)}
         try:
             self._plan.apply(self._layer, lazy=False)
         finally:
             for name, sub in self._layer.named_sublayers(include_self=True):
-                for backup in set(sub._buffers) - before[name]:
-                    del sub._buffers[backup]
+                for backup in set(buffers(sub)) - before[name]:
+                    del buffers(sub)[backup]
                 vars(sub).pop("_origin_groups", None)
             for name in self.kept:
                 tensors[name].clear_gradient(set_to_zero=False)
@@ -174,9 +176,7 @@ def load() -> Any:
     Raises:
         DependencyError: it, or something that it imports, isn't installed.
     """
-    base = import_module("paddle.base.dygraph.base")
-    if not hasattr(base, "_to_static_mode_guard_"):  # Paddle 3 renamed it
-        vars(base)["_to_static_mode_guard_"] = base.to_static_mode_guard
+    old_ir.name_mode_guard()
     try:
         with warnings.catch_warnings(), _unlogged():
             warnings.simplefilter("ignore")
@@ -225,14 +225,12 @@ def _heard() -> Iterator[list[str]]:
 @contextmanager
 def _old_ir() -> Iterator[None]:
     """While open, networks are traced into the old IR, which PaddleSlim reads; afterwards the process has PIR again."""
-    variable = paddle.static.Variable
-    functional, tensor = paddle.nn.functional, paddle.tensor
-    places = (paddle._C_ops, variable, tensor.math, tensor.linalg, functional.activation, functional.common)
+    places = old_ir.places_of_functions()
     replaced = [(place, name, vars(place)[name]) for place in places for name in _ROUTES if name in vars(place)]
     try:
         for place, name, plain in replaced:
             setattr(place, name, _routed(_ROUTES[name], plain))
-        with paddle.pir_utils.OldIrGuard():
+        with old_ir.guard():
             yield
     finally:
         for place, name, plain in replaced:
@@ -250,29 +248,21 @@ def _routed(route: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..
     return call
 
 
-def _append(kind: str, inputs: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> Any:
-    """Append an operation to the old IR's program; its result."""
-    helper = paddle.base.layer_helper.LayerHelper(kind)
-    out = helper.create_variable_for_type_inference(next(iter(inputs.values())).dtype)
-    helper.append_op(type=kind, inputs=dict(inputs), outputs={"Out": out}, attrs=dict(attributes or {}))
-    return out
-
-
 def _unary(kind: str) -> Callable[..., Any]:
-    return lambda x, name=None, **_: _append(kind, {"X": x})
+    return lambda x, name=None, **_: old_ir.append(kind, {"X": x})
 
 
 def _binary(kind: str) -> Callable[..., Any]:
-    return lambda x, y, name=None, **_: _append(kind, {"X": x, "Y": y}, {"axis": -1})
+    return lambda x, y, name=None, **_: old_ir.append(kind, {"X": x, "Y": y}, {"axis": -1})
 
 
 def _matmul(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False, name: Any = None, **_: Any) -> Any:
-    return _append("matmul_v2", {"X": x, "Y": y}, {"trans_x": transpose_x, "trans_y": transpose_y})
+    return old_ir.append("matmul_v2", {"X": x, "Y": y}, {"trans_x": transpose_x, "trans_y": transpose_y})
 
 
 def _sum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, name: Any = None, **_: Any) -> Any:
     axes = [] if axis is None else [axis] if isinstance(axis, int) else list(axis)
-    return _append("reduce_sum", {"X": x}, {"dim": axes or [0], "keep_dim": keepdim, "reduce_all": not axes})
+    return old_ir.append("reduce_sum", {"X": x}, {"dim": axes or [0], "keep_dim": keepdim, "reduce_all": not axes})
 
 
 _ROUTES: Mapping[str, Callable[..., Any]] = {
@@ -280,12 +270,12 @@ _ROUTES: Mapping[str, Callable[..., Any]] = {
     "maximum": _binary("elementwise_max"),
     "minimum": _binary("elementwise_min"),
     **{kind: _unary(kind) for kind in ("sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "abs", "floor", "sin", "cos")},
-    "gelu": lambda x, approximate=False, name=None: _append("gelu", {"X": x}, {"approximate": bool(approximate)}),
-    "softplus": lambda x, beta=1.0, threshold=20.0, name=None: _append(
+    "gelu": lambda x, approximate=False, name=None: old_ir.append("gelu", {"X": x}, {"approximate": bool(approximate)}),
+    "softplus": lambda x, beta=1.0, threshold=20.0, name=None: old_ir.append(
         "softplus", {"X": x}, {"beta": float(beta), "threshold": float(threshold)}
     ),
     "matmul": _matmul,
-    "bmm": lambda x, y, name=None: _append("bmm", {"X": x, "Y": y}),
+    "bmm": lambda x, y, name=None: old_ir.append("bmm", {"X": x, "Y": y}),
     "sum": _sum,
 }
 """Tensor functions that came to accept PIR only, and the old operation that each stands for."""

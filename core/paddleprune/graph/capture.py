@@ -9,13 +9,12 @@ a process-wide counter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import paddle
 from paddle import nn
-from paddle.nn.layer import layers as paddle_layers
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.graph.inputs import input_specs, leaves, read_inputs
@@ -23,6 +22,7 @@ from paddleprune.graph.kept import kept_activations
 from paddleprune.graph.modes import Mode, evaluating, switches, training
 from paddleprune.graph.state import undisturbed
 from paddleprune.graph.tensors import named_tensors
+from paddleprune.paddle_private.programs import Value, without_debug_names
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
     with (
         undisturbed(layer),
         kept_activations(layer) as overwritten,
-        _without_debug_names(),
+        without_debug_names(),
         _norms_noted(layer) as normalized,
         _calls_noted(layer) as calls,
     ):
@@ -118,20 +118,6 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
     asked = mode.asked or switches(layer)
     ops = list(program.global_block().ops)
     return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), asked)
-
-
-@contextmanager
-def _without_debug_names() -> Iterator[None]:
-    """Paddle names what each layer adds to a program, and counts all operations so far for it: quadratic."""
-    module = vars(paddle_layers)
-    naming = module.get("name_struct")
-    if naming is not None:
-        module["name_struct"] = lambda *args: nullcontext()
-    try:
-        yield
-    finally:
-        if naming is not None:
-            module["name_struct"] = naming
 
 
 @contextmanager
@@ -161,7 +147,7 @@ def _calls_noted(layer: nn.Layer) -> Iterator[dict[str, list[str | None]]]:
 
     def note(name: str) -> Any:
         def hook(_: nn.Layer, inputs: Any, output: Any) -> None:
-            one = isinstance(output, paddle.pir.Value) and is_tensor(output)
+            one = isinstance(output, Value) and is_tensor(output)
             found.setdefault(name, []).append(str(output.id) if one else None)
 
         return hook

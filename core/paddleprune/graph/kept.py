@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import paddle
 from paddle import nn
+
+from paddleprune.paddle_private.layers import buffers, unsaved_buffers
+from paddleprune.paddle_private.programs import Value
 
 
 @contextmanager
@@ -24,14 +26,9 @@ def kept_activations(layer: nn.Layer) -> Iterator[set[str]]:
     usual = nn.Layer.__setattr__
 
     def noting(self: nn.Layer, name: str, value: Any) -> None:
-        if (
-            isinstance(value, paddle.pir.Value)
-            and name in self._buffers
-            and name in self._non_persistable_buffer_names_set
-            and id(self) in names
-        ):
+        if isinstance(value, Value) and name in buffers(self) and name in unsaved_buffers(self) and id(self) in names:
             found.add(f"{names[id(self)]}.{name}".removeprefix("."))
-            self._buffers[name] = value
+            buffers(self)[name] = value
         else:
             usual(self, name, value)
 

@@ -7,12 +7,14 @@ import paddle
 from paddle import Tensor, nn
 
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.layers import unsaved_buffers, wrapped
+from paddleprune.paddle_private.tensors import storage
 
 
 def unwrapped(layer: nn.Layer) -> nn.Layer:
     """The layer itself, of one that `paddle.DataParallel` wraps: names and widths are its own."""
     while isinstance(layer, paddle.DataParallel):
-        layer = layer._layers
+        layer = wrapped(layer)
     return layer
 
 
@@ -42,7 +44,7 @@ def saved_tensors(layer: nn.Layer) -> dict[str, Tensor]:
     left_out = {
         f"{name}.{buffer}".removeprefix(".")
         for name, sub in layer.named_sublayers(include_self=True)
-        for buffer in sub._non_persistable_buffer_names_set
+        for buffer in unsaved_buffers(sub)
     }
     return {name: tensor for name, tensor in named_tensors(layer).items() if name not in left_out}
 
@@ -53,7 +55,7 @@ def overwrite(tensor: Tensor, array: Array) -> None:
     (`Tensor.set_value` refuses another shape.)
     """
     place = paddle.CUDAPlace(tensor.place.gpu_device_id()) if tensor.place.is_gpu_place() else paddle.CPUPlace()
-    tensor.value().get_tensor().set(np.ascontiguousarray(array), place)
+    storage(tensor).set(np.ascontiguousarray(array), place)
 
 
 def parameter_names(layer: nn.Layer) -> frozenset[str]:

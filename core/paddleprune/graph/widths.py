@@ -11,6 +11,7 @@ from paddle import nn
 from paddleprune.graph.atoms import Atoms
 from paddleprune.graph.channels import Width
 from paddleprune.graph.walker import Walker
+from paddleprune.paddle_private.widths import NORM_GROUPS, NORM_SHAPE, norm_groups, norm_shape
 
 _NAMES = {
     "heads": ("num_heads", "n_heads", "heads", "nhead", "num_attention_heads", "n_head"),
@@ -35,11 +36,13 @@ def _norms(sublayers: Mapping[str, Any], walker: Walker, normalized: Mapping[str
     for name, values in normalized.items():
         norm = sublayers[name]
         if isinstance(norm, nn.LayerNorm):
-            attribute, axis, size = "_normalized_shape", -len(norm._normalized_shape), norm._normalized_shape[0]
-        elif norm._num_groups == norm._num_channels:
-            attribute, axis, size = "_num_groups", 1, norm._num_channels
+            shape = norm_shape(norm)
+            attribute, axis, size = NORM_SHAPE, -len(shape), shape[0]
         else:
-            continue
+            groups, size = norm_groups(norm)
+            if groups != size:
+                continue
+            attribute, axis = NORM_GROUPS, 1
         along = [_vector(walker, value, axis, size) for value in values]
         for units in along:
             walker.table.unite(along[0], units, f"{name} normalizes another value too, which can't be cut")

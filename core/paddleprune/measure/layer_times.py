@@ -15,9 +15,11 @@ import paddle
 from paddle import nn
 
 from paddleprune.measure.runtimes import Runtime
+from paddleprune.paddle_private.layers import geometry
+from paddleprune.paddle_private.widths import CONVOLUTIONS, groups
 from paddleprune.specs import Contract
 
-TIMED = (nn.Conv1D, nn.Conv2D, nn.Conv3D, nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose, nn.Linear)
+TIMED = (*CONVOLUTIONS, nn.Linear)
 """The layers that a network's time is mostly spent in."""
 _WARM_UP, _RUNS, _SECONDS = 3, 15, 0.03
 _QUARTILE = 25
@@ -52,15 +54,16 @@ class LayerSpec(Contract):
         if kind == "Linear":
             return cls(kind=kind, places=shape[1:-1], bias=bias)
         dimensions = layer.weight.ndim - 2
-        depthwise = layer._groups > 1 and layer.weight.shape[1] == 1
+        said, count = geometry(layer), groups(layer)
+        depthwise = count > 1 and layer.weight.shape[1] == 1
         return cls(
             kind=kind,
             kernel=tuple(layer.weight.shape[2:]),
-            stride=_each(layer._stride, dimensions),
-            padding=json.dumps(layer._padding),
-            dilation=_each(layer._dilation, dimensions),
-            groups=0 if depthwise else layer._groups,
-            places=shape[1:-1] if layer._data_format.endswith("C") else shape[2:],
+            stride=_each(said.stride, dimensions),
+            padding=json.dumps(said.padding),
+            dilation=_each(said.dilation, dimensions),
+            groups=0 if depthwise else count,
+            places=shape[1:-1] if said.layout.endswith("C") else shape[2:],
             bias=bias,
         )
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import paddle
-from paddle import _C_ops
 from paddle.nn import functional
+
+from paddleprune.paddle_private.programs import OPERATIONS
 
 Operation = Callable[..., Any]
 _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4
@@ -20,14 +21,14 @@ _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4
 @contextmanager
 def rewritten() -> Iterator[None]:
     """While open, whatever is traced has the operations below instead; they compute the same, but for rounding."""
-    kept = {name: getattr(_C_ops, name) for name in _REWRITES}
+    kept = {name: getattr(OPERATIONS, name) for name in _REWRITES}
     for name, rewrite in _REWRITES.items():
-        setattr(_C_ops, name, partial(rewrite, kept[name]))
+        setattr(OPERATIONS, name, partial(rewrite, kept[name]))
     try:
         yield
     finally:
         for name, operation in kept.items():
-            setattr(_C_ops, name, operation)
+            setattr(OPERATIONS, name, operation)
 
 
 def _leaky_relu(_: Operation, x: Any, slope: float) -> Any:
@@ -92,7 +93,7 @@ def _pad3d(operation: Operation, x: Any, pad: Any, mode: str, value: float, layo
         return operation(x, pad, mode, value, layout)
     places = [n for low in range(len(pad) - 2, -1, -2) for n in pad[low : low + 2]]  # the last axis is given first
     whole = [0, 0, *places, 0, 0] if layout.endswith("C") else [0, 0, 0, 0, *places]
-    return _C_ops.pad(x, whole, float(value))
+    return OPERATIONS.pad(x, whole, float(value))
 
 
 def _interpolation(operation: Operation, x: Any, *given: Any) -> Any:

@@ -7,7 +7,9 @@ from typing import Any
 import paddle
 from paddle import nn
 
-_TENSORS = (paddle.Tensor, paddle.pir.Value)
+from paddleprune.paddle_private.programs import Value
+
+_TENSORS = (paddle.Tensor, Value)
 
 
 class Watched(nn.Layer):
@@ -54,4 +56,4 @@ class Watched(nn.Layer):
 
 def _same(one: Any, other: Any) -> bool:
     """A layer may hand on what another one made."""
-    return one is other or (isinstance(one, paddle.pir.Value) and bool(one.is_same(other)))
+    return one is other or (isinstance(one, Value) and bool(one.is_same(other)))

@@ -10,11 +10,12 @@ from paddle import nn
 
 from paddleprune.errors import PlanError
 from paddleprune.graph.tensors import named_tensors
+from paddleprune.paddle_private.widths import GROUPS, NORM_GROUPS, NORM_SHAPE
 
 Attributes: TypeAlias = Mapping[str, Mapping[str, int]]
 """Layer name -> attribute -> value: what a pruned network has and its shapes don't tell."""
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
-_PADDLES = ("_groups", "_num_groups", "_normalized_shape", "num_heads", "nhead", "head_dim")
+_PADDLES = (GROUPS, NORM_GROUPS, NORM_SHAPE, "num_heads", "nhead", "head_dim")
 """The attributes of Paddle's own layers that a cut may change."""
 
 
@@ -48,7 +49,7 @@ def _wrong(
     sub: nn.Layer, name: str, attribute: str, value: int, factors: set[tuple[int, int]], shapes: Shapes
 ) -> str | None:
     dense = vars(sub).get(attribute)
-    if attribute == "_normalized_shape" and isinstance(dense, (list, tuple)) and dense:
+    if attribute == NORM_SHAPE and isinstance(dense, (list, tuple)) and dense:
         dense = dense[0]
     if not isinstance(dense, Integral) or isinstance(dense, bool):
         return "that is no width that the layer holds"
@@ -56,14 +57,10 @@ def _wrong(
         return "no cut changes that"
     if value > dense:
         return f"the dense layer has {dense}"
-    if attribute in ("_groups", "_num_groups"):
+    if attribute in (GROUPS, NORM_GROUPS):
         filters = shapes.get(f"{name}.weight".removeprefix("."), ())
         return f"that doesn't divide its {filters[0]} channels" if filters and filters[0] % value else None
-    if (
-        value != dense
-        and attribute != "_normalized_shape"
-        and not any(old * value == new * dense for new, old in factors)
-    ):
+    if value != dense and attribute != NORM_SHAPE and not any(old * value == new * dense for new, old in factors):
         return f"no parameter shrinks from {dense} to {value} in proportion"
     return None
 

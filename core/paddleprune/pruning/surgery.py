@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +13,19 @@ from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.widths import (
+    GROUPS,
+    NORM_GROUPS,
+    NORM_SHAPE,
+    WIDTHS,
+    groups,
+    is_convolution,
+    refit,
+    set_groups,
+    set_norm_width,
+)
 from paddleprune.pruning.attributes import Attributes, check_attributes
 from paddleprune.pruning.emptied import Contents, axes_of, check_emptied, contents_of, empty
-
-_WIDTHS = (
-    *("_in_channels", "_out_channels", "_groups", "_op_type", "_num_features", "_num_parameters"),
-    *("_num_channels", "_num_groups", "_normalized_shape", "_embedding_dim", "input_size"),
-)
-"""The attributes of Paddle's layers that say how wide they are."""
-_WEIGHTS = ("weight", "weight_ih", "weight_ih_l0")
-"""The parameter that tells a layer's width; the last two are those of recurrent cells and whole recurrent layers."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, i
     """What a network's shapes don't tell: groups of convolutions and norms, and what counts heads."""
     found: dict[str, dict[str, int]] = {}
     for name, sub in layer.named_sublayers(include_self=True):
-        for attribute in ("_groups", "_num_groups"):
+        for attribute in (GROUPS, NORM_GROUPS):
             if isinstance(vars(sub).get(attribute), (int, np.integer)):
                 found.setdefault(name, {})[attribute] = int(vars(sub)[attribute])
     sublayers = dict(layer.named_sublayers(include_self=True))
@@ -169,9 +171,9 @@ def _grouped(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
     """Convolutions that keep their number of groups: the graph knows, when one is left with a channel in each."""
     own = {axis.parameter for axis in graph.axes if axis.axis == 0 and axis.role != "follow"}
     return {
-        name: {"_groups": sub._groups}
+        name: {GROUPS: groups(sub)}
         for name, sub in layer.named_sublayers(include_self=True)
-        if _is_convolution(sub) and f"{name}.weight".removeprefix(".") in own
+        if is_convolution(sub) and f"{name}.weight".removeprefix(".") in own
     }
 
 
@@ -193,10 +195,10 @@ def _set_attributes(layer: nn.Layer, attributes: Attributes) -> None:
         for attribute, value in attributes.get(name, {}).items():
             if attribute not in vars(sub):  # it is empty by now
                 continue
-            if attribute == "_groups":
-                _set_groups(sub, value)
-            elif attribute == "_normalized_shape":
-                sub._normalized_shape = [value, *sub._normalized_shape[1:]]
+            if attribute == GROUPS:
+                set_groups(sub, value)
+            elif attribute == NORM_SHAPE:
+                set_norm_width(sub, value)
             else:
                 setattr(sub, attribute, value)
 
@@ -206,59 +208,12 @@ def _widths(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, Any]]:
     for width in graph.widths:
         counted.setdefault(width.layer, []).append(width.attribute)
     return {
-        name: {key: vars(sub)[key] for key in (*_WIDTHS, *counted.get(name, ())) if key in vars(sub)}
+        name: {key: vars(sub)[key] for key in (*WIDTHS, *counted.get(name, ())) if key in vars(sub)}
         for name, sub in layer.named_sublayers(include_self=True)
     }
-
-
-def _is_convolution(layer: nn.Layer) -> bool:
-    return hasattr(layer, "_groups") and hasattr(layer, "_in_channels") and getattr(layer, "weight", None) is not None
 
 
 def _refit(layer: nn.Layer) -> None:
     """Make every layer's own idea of its widths agree with its parameters."""
     for sub in layer.sublayers(include_self=True):
-        weight = next((getattr(sub, name) for name in _WEIGHTS if getattr(sub, name, None) is not None), None)
-        if weight is None:
-            continue
-        if _is_convolution(sub):
-            rows = weight.shape[0]
-            if sub._groups > 1 and sub._groups == sub._in_channels:  # depthwise: as many groups as channels
-                multiplier = max(sub._out_channels // sub._in_channels, 1)
-                _set_groups(sub, rows if _transposed(sub) else rows // multiplier)
-            else:
-                _set_groups(sub, sub._groups)
-        elif hasattr(sub, "_num_groups") and hasattr(sub, "_num_channels"):
-            if sub._num_groups == sub._num_channels:  # a group a channel
-                sub._num_groups = weight.shape[0]
-            sub._num_channels = weight.shape[0]
-        elif hasattr(sub, "_normalized_shape"):
-            sub._normalized_shape = _normalized(list(sub._normalized_shape), weight.shape[0])
-        elif hasattr(sub, "_embedding_dim"):
-            sub._embedding_dim = weight.shape[1]
-        elif hasattr(sub, "_num_features"):
-            sub._num_features = weight.shape[0]
-        elif hasattr(sub, "_num_parameters"):
-            sub._num_parameters = weight.shape[0]
-        elif hasattr(sub, "weight_ih") or hasattr(sub, "weight_ih_l0"):
-            sub.input_size = weight.shape[1]
-
-
-def _normalized(shape: list[int], size: int) -> list[int]:
-    """The shape of a layer norm, whose first axis holds the channels, once it has another size in all."""
-    return [size // math.prod(shape[1:]), *shape[1:]]
-
-
-def _transposed(layer: nn.Layer) -> bool:
-    return isinstance(layer, (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose))
-
-
-def _set_groups(layer: nn.Layer, groups: int) -> None:
-    rows, columns = layer.weight.shape[:2]
-    layer._groups = groups
-    layer._in_channels, layer._out_channels = (
-        (rows, columns * groups) if _transposed(layer) else (columns * groups, rows)
-    )
-    if getattr(layer, "_op_type", "").endswith("conv2d"):
-        depthwise = layer._in_channels == groups and groups > 1
-        layer._op_type = "depthwise_conv2d" if depthwise else "conv2d"
+        refit(sub)

@@ -13,10 +13,11 @@ from paddle import nn
 
 from paddleprune.graph.tensors import overwrite
 from paddleprune.interfaces import Array
-from paddleprune.repair.taps import TRANSPOSED, patches
+from paddleprune.paddle_private.layers import geometry
+from paddleprune.paddle_private.widths import CONVOLUTIONS, TRANSPOSED, groups
+from paddleprune.repair.taps import patches
 
-_CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D, *TRANSPOSED)
-READABLE = (nn.Linear, *_CONVOLUTIONS)
+READABLE = (nn.Linear, *CONVOLUTIONS)
 """The layers that can be refitted."""
 
 
@@ -27,7 +28,7 @@ def output_axis(layer: nn.Layer) -> int:
 
 def groups_of(layer: nn.Layer) -> int:
     """How many products of matrices the layer is."""
-    return 1 if isinstance(layer, nn.Linear) else int(layer._groups)
+    return 1 if isinstance(layer, nn.Linear) else groups(layer)
 
 
 def positions_of(layer: nn.Layer, output: Array) -> int:
@@ -49,9 +50,9 @@ def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Arra
     shape = np.moveaxis(output, _channels(layer, output), 1).shape
     where = np.unravel_index(rows, (shape[0], *shape[2:]))
     found = patches(layer, np.moveaxis(value, _channels(layer, value), 1), where)
-    groups = groups_of(layer)
-    split = found.reshape(len(rows), found.shape[1], groups, -1)
-    return np.ascontiguousarray(split.transpose(2, 0, 1, 3)).reshape(groups, len(rows), -1)
+    count = groups_of(layer)
+    split = found.reshape(len(rows), found.shape[1], count, -1)
+    return np.ascontiguousarray(split.transpose(2, 0, 1, 3)).reshape(count, len(rows), -1)
 
 
 def outputs_at(layer: nn.Layer, output: Array, rows: Array) -> Array:
@@ -75,12 +76,11 @@ def matrices(layer: nn.Layer) -> Array:
     weight = layer.weight.numpy()
     if isinstance(layer, nn.Linear):
         return np.asarray(weight[None])
-    groups = groups_of(layer)
+    count = groups_of(layer)
+    split = weight.reshape(count, -1, weight.shape[1], math.prod(weight.shape[2:]))
     if isinstance(layer, TRANSPOSED):
-        split = weight.reshape(groups, -1, weight.shape[1], math.prod(weight.shape[2:]))
-        return np.asarray(split.transpose(0, 3, 1, 2).reshape(groups, -1, weight.shape[1]))
-    split = weight.reshape(groups, -1, weight.shape[1], math.prod(weight.shape[2:]))
-    return np.asarray(split.transpose(0, 3, 2, 1).reshape(groups, -1, split.shape[1]))
+        return np.asarray(split.transpose(0, 3, 1, 2).reshape(count, -1, weight.shape[1]))
+    return np.asarray(split.transpose(0, 3, 2, 1).reshape(count, -1, split.shape[1]))
 
 
 def set_matrices(layer: nn.Layer, values: Array) -> None:
@@ -97,4 +97,4 @@ def set_matrices(layer: nn.Layer, values: Array) -> None:
 
 
 def _channels(layer: nn.Layer, value: Array) -> int:
-    return value.ndim - 1 if isinstance(layer, nn.Linear) else int(layer._channel_dim)
+    return value.ndim - 1 if isinstance(layer, nn.Linear) else geometry(layer).channels

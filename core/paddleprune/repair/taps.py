@@ -10,10 +10,11 @@ import numpy as np
 from paddle import nn
 
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.layers import Geometry, geometry
+from paddleprune.paddle_private.widths import TRANSPOSED
 
 _MODES: dict[str, Any] = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """Paddle's words for what lies beyond an image's edge -> NumPy's."""
-TRANSPOSED = (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def patches(layer: nn.Layer, images: Array, positions: Sequence[Array]) -> Array
         along = [w.transposed_taps(p, n) for w, p, n in zip(windows, positions[1:], sizes, strict=True)]
     else:
         around = [(0, 0), (0, 0), *((w.before, w.after) for w in windows)]
-        images = np.pad(images, around, mode=_MODES[layer._padding_mode])
+        images = np.pad(images, around, mode=_MODES[geometry(layer).mode])
         along = [w.taps(p) for w, p in zip(windows, positions[1:], strict=True)]
     index: list[Any] = [positions[0].reshape(-1, *([1] * len(sizes))), slice(None)]
     for axis, taps in enumerate(along):
@@ -66,34 +67,31 @@ def patches(layer: nn.Layer, images: Array, positions: Sequence[Array]) -> Array
 
 
 def _windows(layer: nn.Layer, sizes: Sequence[int]) -> list[Window]:
-    kernel, stride, dilation = layer._kernel_size, layer._stride, layer._dilation
-    around = _padding(layer, sizes)
-    if layer._padding == "SAME" and not isinstance(layer, TRANSPOSED):
+    said = geometry(layer)
+    dilation, around = said.dilation, _padding(said, sizes)
+    if said.padding == "SAME" and not isinstance(layer, TRANSPOSED):
         dilation = [1] * len(sizes)  # as Paddle has it
-    return [Window(k, s, d, *pad) for k, s, d, pad in zip(kernel, stride, dilation, around, strict=True)]
+    return [Window(k, s, d, *pad) for k, s, d, pad in zip(said.kernel, said.stride, dilation, around, strict=True)]
 
 
-def _padding(layer: nn.Layer, sizes: Sequence[int]) -> list[tuple[int, int]]:
+def _padding(said: Geometry, sizes: Sequence[int]) -> list[tuple[int, int]]:
     """What is added before and after each axis; `padding` may be a number, a word or a list in three spellings."""
-    padding, axes = layer._padding, len(sizes)
+    padding, axes = said.padding, len(sizes)
     if isinstance(padding, str):
-        return [_same(n, k, s) if padding.upper() == "SAME" else (0, 0) for n, k, s in _geometry(layer, sizes)]
+        each = zip(sizes, said.kernel, said.stride, strict=True)
+        return [_same(n, k, s) if padding.upper() == "SAME" else (0, 0) for n, k, s in each]
     if isinstance(padding, int):
         return [(padding, padding)] * axes
     given = list(padding)
     if isinstance(given[0], (list, tuple)):
         if len(given) == axes + 2:  # with the batch's and the channels' own
-            given = [pair for i, pair in enumerate(given) if i not in (0, layer._channel_dim)]
+            given = [pair for i, pair in enumerate(given) if i not in (0, said.channels)]
         return [(int(a), int(b)) for a, b in given]
     if len(given) == 2 * axes:
         return [(int(a), int(b)) for a, b in zip(given[::2], given[1::2], strict=True)]
     if len(given) == 1:
         given = given * axes
     return [(int(n), int(n)) for n in given]
-
-
-def _geometry(layer: nn.Layer, sizes: Sequence[int]) -> list[tuple[int, int, int]]:
-    return list(zip(sizes, layer._kernel_size, layer._stride, strict=True))
 
 
 def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from paddleprune.graph import ChannelGraph, Input, random_inputs
 from paddleprune.graph.inputs import map_leaves, read_inputs
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.layers import batch_statistics
 from paddleprune.pruning.certificate import Unlike, shrink_and_compare
 from paddleprune.pruning.forwards import ForwardError, run
 
@@ -40,9 +41,7 @@ def settle(layer: nn.Layer, inputs: Sequence[Any], seed: int = 0) -> None:
     """
     generator = np.random.default_rng(seed)
     norms = [sub for sub in layer.sublayers() if isinstance(sub, (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D))]
-    momenta = [norm._momentum for norm in norms]
     for norm in norms:
-        norm._momentum = 0.0
         for tensor, low, high in ((norm.weight, *_GAINS), (norm.bias, -0.5, 0.5)):
             if tensor is not None:
                 tensor.set_value(generator.uniform(low, high, tensor.shape).astype(np.float32))
@@ -52,11 +51,9 @@ def settle(layer: nn.Layer, inputs: Sequence[Any], seed: int = 0) -> None:
             _wake(parameter, generator)
     wanted = tuple(map_leaves(lambda x: Input((_SAMPLES, *x.shape), x.dtype), entry) for entry in read_inputs(inputs))
     layer.train()
-    with paddle.no_grad():
+    with batch_statistics(norms), paddle.no_grad():
         layer(*map_leaves(paddle.to_tensor, list(random_inputs(wanted, seed))))
     layer.eval()
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm._momentum = momentum
 
 
 def _wake(parameter: Tensor, generator: np.random.Generator) -> None:

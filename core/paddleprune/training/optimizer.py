@@ -14,6 +14,7 @@ from paddle import nn
 
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.tensors import accumulators, create_accumulators
 from paddleprune.settings import TrainSettings
 from paddleprune.training.weights import set_tensor, to_array
 
@@ -46,13 +47,12 @@ def restore_optimizer(optimizer: Any, layer: nn.Layer, state: Mapping[str, Array
     Raises:
         CheckpointError: the state belongs to another model.
     """
-    block = paddle.base.framework.default_main_program().global_block()
-    optimizer._create_accumulators(block, list(_trainable(layer).values()))
-    accumulators = dict(_accumulators(optimizer, layer))
+    create_accumulators(optimizer, list(_trainable(layer).values()))
+    there = dict(_accumulators(optimizer, layer))
     for name, array in state.items():
-        if name not in accumulators or tuple(accumulators[name].shape) != array.shape:
+        if name not in there or tuple(there[name].shape) != array.shape:
             raise CheckpointError(f"the optimizer state {name!r} doesn't fit the model: resume the model it belongs to")
-        set_tensor(accumulators[name], array)
+        set_tensor(there[name], array)
 
 
 def _trainable(layer: nn.Layer) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _trainable(layer: nn.Layer) -> dict[str, Any]:
 
 
 def _accumulators(optimizer: Any, layer: nn.Layer) -> Iterator[tuple[str, Any]]:
-    for kind, tensors in optimizer._accumulators.items():
+    for kind, tensors in accumulators(optimizer).items():
         for name, parameter in _trainable(layer).items():
             if parameter.name in tensors:
                 yield f"{name}/{kind}", tensors[parameter.name]

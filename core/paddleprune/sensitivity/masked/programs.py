@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import paddle
 from paddle import nn
-from paddle.base.libpaddle import pir
 
 from paddleprune.graph.capture import Capture
 from paddleprune.graph.channels import Read
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
+from paddleprune.paddle_private.programs import clone, new_mapping
+from paddleprune.paddle_private.tensors import has_numbers, share
 from paddleprune.sensitivity.masked.folding import Folded
 
 
@@ -94,14 +95,13 @@ class Compiled:
 def _save(source: Source, part: Part, path: Path) -> None:
     """Write a part and the weights that it reads for Paddle Inference."""
     weights = _weights(source)
-    values = {name: tensor.value().get_tensor() for name, tensor in weights.items()}
     paddle.enable_static()
     try:
         program, feeds, outputs, used = _program(source, part)
         scope = paddle.static.Scope()
         with paddle.static.scope_guard(scope):
             for name in used:
-                scope.var(name).get_tensor()._share_data_with(values[name])  # copies would stay in memory
+                share(scope.var(name), weights[name])  # copies would stay in memory
             executor = paddle.static.Executor(paddle.CPUPlace())
             paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
     finally:
@@ -117,7 +117,7 @@ def _weights(source: Source) -> dict[str, paddle.Tensor]:
 
 def _on_cpu(tensor: paddle.Tensor) -> paddle.Tensor:
     """The tensor itself, if it lies there; a recurrent layer's state of its dropout lies nowhere yet."""
-    lies = tensor.value().get_tensor()._is_initialized() and tensor.place.is_cpu_place()
+    lies = has_numbers(tensor) and tensor.place.is_cpu_place()
     return tensor if lies else paddle.to_tensor(tensor.numpy(), place="cpu")
 
 
@@ -126,7 +126,7 @@ def _program(source: Source, part: Part) -> tuple[Any, list[Any], list[Any], lis
     wanted: dict[int, list[int]] = {}
     for i, read in enumerate(part.reads):
         wanted.setdefault(read.op, []).append(i)
-    mapping, program, used = pir.IrMapping(), paddle.static.Program(), []
+    mapping, program, used = new_mapping(), paddle.static.Program(), []
     with paddle.static.program_guard(program):
         masks = [paddle.static.data(f"mask_{i}", [len(read.units)], "float32") for i, read in enumerate(part.reads)]
         feeds = [*masks, *(_feed(name, value, mapping) for name, value in part.feeds.items())]
@@ -167,6 +167,6 @@ def _clone_masked(raw: Any, mapping: Any, masks: Sequence[tuple[Any, Read]]) -> 
         shape = [1] * len(source.shape)
         shape[read.axis] = len(read.units)
         mapping.add(source, mapping.look_up(source) * mask.reshape(shape))
-    raw.clone(mapping, pir.CloneOptions(True, True, True))
+    clone(raw, mapping)
     for source, value in reversed(plain):
         mapping.add(source, value)
