@@ -11,7 +11,7 @@ from paddleprune.api.budgets import least
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.api.meter import Meter
 from paddleprune.registry import Registry
-from paddleprune.sensitivity.scores import Score
+from paddleprune.sensitivity.measuring.scores import Score
 
 
 @pytest.mark.parametrize("compiles", [True, False])
