@@ -121,6 +121,8 @@ def test_comparison(data: Path, dense: Path, pruned: Path, tmp_path: Path) -> No
         assert set(row) >= {"name", "parameters", "flops", "file_bytes", "latency_ms", "metric"}
         assert all(row["latency_ms"][mode] > 0 for mode in ("onednn_on", "onednn_off"))
         assert row["metric"]["name"] == "acc1"
+    assert rows[0]["metric"]["error"] is None
+    assert 0 <= rows[1]["metric"]["error"] < 1
     assert "prune" in done.stdout
     assert (tmp_path / "comparison.md").read_text().startswith("| model |")
 

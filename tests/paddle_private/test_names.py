@@ -100,8 +100,13 @@ def test_tensors_share_and_change_their_numbers() -> None:
     assert tensors.has_numbers(tensor)
     tensors.storage(tensor).set(np.zeros((3, 1), np.float32), paddle.CPUPlace())
     assert tensor.shape == [3, 1]
-    variable = paddle.static.Scope().var("x")
-    tensors.share(variable, tensor)
+    held = tensors.storage(tensor)
+    paddle.enable_static()  # where a tensor doesn't tell its storage
+    try:
+        variable = paddle.static.Scope().var("x")
+        tensors.share(variable, held)
+    finally:
+        paddle.disable_static()
     assert variable.get_tensor()._ptr() == tensor.data_ptr()
 
 

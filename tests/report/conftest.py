@@ -6,7 +6,7 @@ import pytest
 
 from paddleprune.measure.latency import Latency
 from paddleprune.pruning.outcome import JointLoss
-from paddleprune.report import Comparison, comparison_row, conditions
+from paddleprune.report import Comparison, MetricValue, comparison_row, conditions
 
 
 def _latency(off: float) -> dict[str, Latency]:
@@ -27,7 +27,7 @@ def comparison() -> Comparison:
             flops=314_000_000,
             file_bytes=8_740_000,
             latency=dense,
-            metric=("acc1", 0.92),
+            metric=MetricValue(name="acc1", value=0.92),
         ),
         comparison_row(
             "prune|best_model",
@@ -35,7 +35,7 @@ def comparison() -> Comparison:
             flops=144_000_000,
             file_bytes=2_800_000,
             latency=pruned,
-            metric=("acc1", 0.99),
+            metric=MetricValue(name="acc1", value=0.99, error=0.012),
             joint=JointLoss(asked=0.02, cut=0.8, repaired=0.015, error=0.004, samples=100, tried=8),
         ),
     )

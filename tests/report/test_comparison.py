@@ -29,7 +29,7 @@ def test_json_is_a_list_of_rows(comparison: Comparison, tmp_path: Path) -> None:
         "file_bytes": 8_740_000,
         "latency_ms": {"onednn_on": 11.42, "onednn_off": 57.1},
         "latency_spread_ms": {"onednn_on": [10.278, 12.562], "onednn_off": [51.39, 62.81]},
-        "metric": {"name": "acc1", "value": 0.92},
+        "metric": {"name": "acc1", "value": 0.92, "error": None},
         "joint": None,
     }
     assert ComparisonRow.model_validate(pruned) == comparison.rows[1]
@@ -43,7 +43,7 @@ def test_markdown_has_the_table_and_the_conditions(comparison: Comparison) -> No
     assert lines[2] == "| best_model | 2.30 M | 314 M | 8.7 MB | 11.4 ms | 57.1 ms | 0.9200 |"
     assert lines[3] == (
         r"| prune\|best_model | 700 k (−70%) | 144 M (−54%) | 2.8 MB (−68%) | 7.20 ms (−37%) | 36.0 ms (−37%) "
-        "| 0.9900 (+0.0700) |"
+        "| 0.9900 (+0.0700 ± 0.0120) |"
     )
     notes = "\n".join(lines[4:])
     for part in (cpu_name(), f"Paddle {paddle.__version__}", "50 runs", "2 threads", f"One FLOP is {FLOP}"):
@@ -96,7 +96,7 @@ def test_a_piped_table_keeps_a_model_on_a_line(comparison: Comparison) -> None:
     comparison.show(out)
     line = next(line for line in out.getvalue().splitlines() if "prune|best_model" in line)
     assert "700 k (−70%)" in line
-    assert "0.9900 (+0.0700)" in line
+    assert "0.9900 (+0.0700 ± 0.0120)" in line
 
 
 def test_a_narrow_terminal_gets_models_side_by_side(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,3 +42,19 @@ def test_a_value_is_computed_once_until_more_is_seen() -> None:
     assert [tally.value() for _ in range(3)] == [4.0] * 3
     assert Costly.computed == [2, 2, 2, 4]  # each batch alone, and both values
     assert [scores.tolist() for scores in tally.scores.values()] == [[2.0], [6.0]]
+
+
+def test_the_error_is_that_of_the_mean_of_the_differences() -> None:
+    rng = np.random.default_rng(0)
+    dense, other = rng.normal(size=(6, 5)), rng.normal(size=(6, 5))
+    first = Tally(Costly())
+    for i, batch in enumerate(dense):
+        first.update(5 * i, (batch,), None)
+    second = Tally(Costly(), first.scores)
+    second.update(0, (other[0],), None)
+    assert (first.error, second.error) == (None, None)  # against nothing, and of one difference
+    for i, batch in enumerate(other[1:], 1):
+        second.update(5 * i, (batch,), None)
+    drops = dense.mean(axis=1) - other.mean(axis=1)
+    assert second.error is not None
+    assert np.isclose(second.error, drops.std(ddof=1) / np.sqrt(6))

@@ -9,15 +9,15 @@ from typing import Any
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
-from paddleprune.console import progress
+from paddleprune.api.meter import small_enough, tally_of
 from paddleprune.errors import ConfigError
 from paddleprune.files import check_writable, user_path
 from paddleprune.graph import build_graph
-from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
+from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.measure.latency import measure_latency
 from paddleprune.measure.runtimes import modes_of, write_for
 from paddleprune.registry import Registry
-from paddleprune.report import Comparison, comparison_row, conditions
+from paddleprune.report import Comparison, MetricValue, comparison_row, conditions
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
 
 
@@ -39,7 +39,7 @@ def compare(
         eval_dataset: the data for the metric.
         save_dir: gets `comparison.json`, a list of rows, and `comparison.md`.
         metric: options of the task's metric, for all of them; by default those that they were trained with.
-        batch_size: samples a forward pass, for the metric.
+        batch_size: samples a forward pass, at most, for the metric.
         runtime: what runs the models for the latency: "paddle" (Paddle Inference, with oneDNN on and off),
             "onnxruntime", "openvino", several of them, or "all", which are those that are installed.
         threads: CPU threads for the latency; all cores by default.
@@ -64,7 +64,7 @@ def compare(
     if save_dir is not None:
         check_writable(user_path(save_dir) / "comparison.json")
     models = {name: open_model(registry, path) for name, path in paths.items()}
-    metrics = {name: _metric(registry, model, eval_dataset, metric, batch_size, name) for name, model in models.items()}
+    metrics = _metrics(registry, models, eval_dataset, metric, batch_size)
     with tempfile.TemporaryDirectory() as folder:
         exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(models)}
         for name, model in models.items():
@@ -124,14 +124,23 @@ def _said(value: Any) -> str:
     return str(value) if isinstance(value, str) else f"{len(value)} ({', '.join(value[:4])}{', …' * (len(value) > 4)})"
 
 
-def _metric(
-    registry: Registry, model: LoadedModel, data: Data, chosen: Mapping[str, Any] | None, batch_size: int, name: str
-) -> tuple[str, float]:
-    evaluation = evaluation_of(registry, model, data, chosen)
-    batches = Batches(evaluation.dataset, batch_size, memory=0)
-    with progress(f"evaluate {name}", len(batches)) as bar:
-        values = evaluate(eager_forward(model.layer), evaluation.metric, batches, bar.advance)
-    return evaluation.metric.primary, values[evaluation.metric.primary]
+def _metrics(
+    registry: Registry,
+    models: Mapping[str, LoadedModel],
+    data: Data,
+    chosen: Mapping[str, Any] | None,
+    batch_size: int,
+) -> dict[str, MetricValue]:
+    """The metric of each model; of the others also how sure their difference to the first is."""
+    found, first = dict[str, MetricValue](), None
+    for name, model in models.items():
+        evaluation = evaluation_of(registry, model, data, chosen)
+        batches = Batches(evaluation.dataset, small_enough(batch_size, evaluation.dataset), memory=0)
+        dense = None if first is None else first.scores
+        tally = tally_of(eager_forward(model.layer), evaluation.metric, batches, dense, f"evaluate {name}")
+        found[name] = MetricValue(name=evaluation.metric.primary, value=tally.value(), error=tally.error)
+        first = first or tally
+    return found
 
 
 def _names(paths: list[Path]) -> list[str]:

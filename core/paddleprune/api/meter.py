@@ -37,9 +37,8 @@ class Meter:
 
     def __init__(self, layer: nn.Layer, metric: Metric, dataset: Dataset, batch_size: int, what: str) -> None:
         self._layer, self._metric, self._what = layer, metric, what
-        batch_size = min(batch_size, max(1, len(dataset) // _BATCHES))
-        self._batches = Batches(dataset, batch_size)
-        self._compiles = compiling_pays(layer, self._batches.take(0, batch_size)[0], len(self._batches))
+        self._batches = Batches(dataset, small_enough(batch_size, dataset))
+        self._compiles = compiling_pays(layer, self._batches.take(0, self._batches.batch_size)[0], len(self._batches))
         tally = self._tally(None)
         value = tally.value()
         if not np.isfinite(value) or value == 0:
@@ -57,14 +56,7 @@ class Meter:
         return score
 
     def _tally(self, dense: Mapping[int, Array] | None) -> Tally:
-        tally, size = Tally(self._metric, dense), self._batches.batch_size
-        forward = self._forward()
-        with progress(self._what, len(self._batches)) as bar:
-            for start in range(0, len(self._batches.dataset), size):
-                inputs, targets = self._batches.take(start, start + size)
-                tally.update(start, forward(inputs), targets)
-                bar.advance()
-        return tally
+        return tally_of(self._forward(), self._metric, self._batches, dense, self._what)
 
     def _forward(self) -> Forward:
         if self._compiles:
@@ -74,6 +66,30 @@ class Meter:
                 self._compiles = False
                 say(f"evaluated layer by layer: {error}")
         return eager_forward(self._layer)
+
+
+def small_enough(batch_size: int, dataset: Dataset) -> int:
+    """At most so many samples a batch that there are ten batches, since some standard errors are theirs."""
+    return min(batch_size, max(1, len(dataset) // _BATCHES))
+
+
+def tally_of(forward: Forward, metric: Metric, batches: Batches, dense: Mapping[int, Array] | None, what: str) -> Tally:
+    """Evaluate a network, and set it against another one batch by batch.
+
+    Args:
+        forward: the network.
+        metric: is copied.
+        batches: what to run.
+        dense: the other one's scores, if there is one; of the same batches.
+        what: the work's name on the progress bar.
+    """
+    tally, size = Tally(metric, dense), batches.batch_size
+    with progress(what, len(batches)) as bar:
+        for start in range(0, len(batches.dataset), size):
+            inputs, targets = batches.take(start, start + size)
+            tally.update(start, forward(inputs), targets)
+            bar.advance()
+    return tally
 
 
 class Part(Dataset):

@@ -19,9 +19,12 @@ def has_numbers(tensor: Tensor) -> bool:
     return bool(storage(tensor)._is_initialized())
 
 
-def share(variable: Any, tensor: Tensor) -> None:
-    """Let a variable of a scope have a tensor's numbers, without a copy."""
-    variable.get_tensor()._share_data_with(storage(tensor))
+def share(variable: Any, held: Any) -> None:
+    """Let a variable of a scope have the numbers of a storage, without a copy.
+
+    In static mode a tensor doesn't tell its storage: ask for it before.
+    """
+    variable.get_tensor()._share_data_with(held)
 
 
 def accumulators(optimizer: Any) -> Mapping[str, Mapping[str, Tensor]]:

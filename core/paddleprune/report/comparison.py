@@ -66,8 +66,8 @@ class Comparison(Contract):
         """What the figures mean and how they were measured, a line each."""
         how = self.conditions
         return [
-            f"In brackets: the change against {self.rows[0].name}; of the metric, the difference; "
-            f"{_SAME} where two latencies differ by no more than the runs of one model.",
+            f"In brackets: the change against {self.rows[0].name}; of the metric, the difference and its "
+            f"standard error; {_SAME} where two latencies differ by no more than the runs of one model.",
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {counted(how.threads, 'thread')}, {how.cpu}, {', '.join(how.runtimes)}.",
             *self._fastest(),
@@ -148,7 +148,8 @@ def _latency(row: ComparisonRow, first: ComparisonRow, mode: Mode) -> str:
 def _metric_change(row: ComparisonRow, first: ComparisonRow) -> str:
     if row is first or row.metric.name != first.metric.name:
         return ""
-    return f" ({text.difference(row.metric.value, first.metric.value)})"
+    error = "" if row.metric.error is None else f" ± {row.metric.error:.4f}"
+    return f" ({text.difference(row.metric.value, first.metric.value)}{error})"
 
 
 def _spread(row: ComparisonRow) -> str:

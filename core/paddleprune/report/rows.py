@@ -13,10 +13,18 @@ from paddleprune.specs import Contract
 
 
 class MetricValue(Contract):
-    """The primary metric of the task."""
+    """The primary metric of the task.
+
+    Attributes:
+        name: what the task calls it.
+        value: over all samples.
+        error: the standard error of the difference to the first model's, from the differences sample by sample, or
+            batch by batch where the metric scores no single sample; None for the first.
+    """
 
     name: str
     value: float
+    error: float | None = None
 
 
 class ComparisonRow(Contract):
@@ -79,10 +87,10 @@ def comparison_row(
     flops: int,
     file_bytes: int,
     latency: Mapping[Mode, Latency],
-    metric: tuple[str, float],
+    metric: MetricValue,
     joint: JointLoss | None = None,
 ) -> ComparisonRow:
-    """A row, from what was measured; arguments as the row's attributes, `metric` as (name, value)."""
+    """A row, from what was measured; arguments as the row's attributes."""
     return ComparisonRow(
         name=name,
         parameters=parameters,
@@ -90,7 +98,7 @@ def comparison_row(
         file_bytes=file_bytes,
         latency_ms={mode: round(value.median_ms, 4) for mode, value in latency.items()},
         latency_spread_ms={mode: (round(value.p10_ms, 4), round(value.p90_ms, 4)) for mode, value in latency.items()},
-        metric=MetricValue(name=metric[0], value=metric[1]),
+        metric=metric,
         joint=joint,
     )
 

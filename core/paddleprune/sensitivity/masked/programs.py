@@ -19,7 +19,7 @@ from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
 from paddleprune.paddle_private.programs import clone, new_mapping
-from paddleprune.paddle_private.tensors import has_numbers, share
+from paddleprune.paddle_private.tensors import has_numbers, share, storage
 from paddleprune.sensitivity.masked.folding import Folded
 
 
@@ -94,14 +94,15 @@ class Compiled:
 
 def _save(source: Source, part: Part, path: Path) -> None:
     """Write a part and the weights that it reads for Paddle Inference."""
-    weights = _weights(source)
+    weights = _weights(source)  # the tensors have to live until all is written
+    held = {name: storage(tensor) for name, tensor in weights.items()}
     paddle.enable_static()
     try:
         program, feeds, outputs, used = _program(source, part)
         scope = paddle.static.Scope()
         with paddle.static.scope_guard(scope):
             for name in used:
-                share(scope.var(name), weights[name])  # copies would stay in memory
+                share(scope.var(name), held[name])  # copies would stay in memory
             executor = paddle.static.Executor(paddle.CPUPlace())
             paddle.static.save_inference_model(str(path), feeds, outputs, executor, program=program)
     finally:

@@ -106,6 +106,14 @@ class Tally:
         alone.update(outputs, targets)
         return np.array([_primary(alone)])
 
+    @property
+    def error(self) -> float | None:
+        """The standard error of the mean difference to the dense network; None where it isn't known."""
+        if self.count < 2 or not math.isfinite(self.squares):
+            return None
+        variance = max(0.0, self.squares - self.total * self.total / self.count) / (self.count - 1)
+        return math.sqrt(variance / self.count)
+
     def value(self) -> float:
         """The primary metric over what was seen; computed once, as it may take a while (mAP)."""
         if self._value is None:
@@ -132,10 +140,8 @@ class Baseline:
     def score(self, tally: Tally) -> Score:
         """What a tally says: its own value where it has seen everything, else what its differences foretell."""
         scale = abs(self.value) if self.higher_is_better else -abs(self.value)
-        error, mean = None, tally.total / tally.count
-        if tally.count > 1 and math.isfinite(tally.squares):
-            variance = max(0.0, tally.squares - tally.total * mean) / (tally.count - 1)
-            error = math.sqrt(variance / tally.count) / abs(self.value)
+        mean = tally.total / tally.count
+        error = None if tally.error is None else tally.error / abs(self.value)
         if tally.samples >= self.samples:
             value = tally.value()
             return Score(value, metric_loss(self.value, value, self.higher_is_better), error, tally.samples)
