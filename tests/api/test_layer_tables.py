@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,19 @@ def test_a_table_is_resumed_and_makes_a_plan(layer: nn.Layer, tmp_path: Path) ->
     few = paddleprune.plan(graph, table)
     assert few.plan.eval_metric_loss == 0.05
     paddleprune.shrink(layer, plan)
+
+
+def test_the_table_of_a_layer_is_drawn(layer: nn.Layer, tmp_path: Path) -> None:
+    graph, file = paddleprune.trace(layer, SPEC), tmp_path / "table.json"
+    paddleprune.analyze_layer(graph, total, ratios=[0.25, 0.5], save_file=file)
+    pictures = paddleprune.visualize(file, model=graph, save_dir=tmp_path / "drawn")
+    assert [picture.name for picture in pictures] == ["table.png", "table.curve.json", "table.heatmap.png"]
+    assert json.loads(pictures[1].read_text())["model"] == type(layer).__name__
+    with pytest.raises(ConfigError, match="for a layer leave eval_dataset out"):
+        paddleprune.visualize(file, model=graph, eval_dataset="shapes")
+    layer.b.weight.set_value(layer.b.weight + 1)
+    with pytest.raises(TableError, match="other weights"):
+        paddleprune.visualize(file, model=graph)
 
 
 def test_a_metric_where_lower_is_better(layer: nn.Layer) -> None:
