@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import Dataset, Loss, Metric, Predictor
+    from paddleprune.interfaces import Dataset, Loss, Metric, PaddleXModel, Predictor
 
 PROJECT = "paddleprune"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -331,6 +331,55 @@ def paddleprune_build_predictor(
     @hookimpl
     def paddleprune_build_predictor(options):
         return BrightnessPredictor(options.input_size)
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def paddleprune_paddlex(
+    task: str,
+    family: str,
+    options: FamilyOptions,
+    labels: Sequence[str],
+    transforms: Sequence[Mapping[str, Any]],
+    layer: nn.Layer,
+    model_name: str | None,
+) -> PaddleXModel:
+    """Say a network in PaddleX's terms, for `export --format paddlex`. *(since 0.1)*
+
+    Called on the plugin that registered the task. Optional. `layer` is the network, in evaluation mode; the answer
+    wraps it, so that it reads what PaddleX feeds after the preprocessing in `config`, and gives what PaddleX reads.
+    `transforms` is the JSON form of the evaluation dataset's `transforms`, as the checkpoint stores it; what of them
+    PaddleX can't do is refused with a `ConfigError`. `model_name` is the one of PaddleX's models that the user names.
+
+    ```python
+    from paddleprune.errors import ConfigError
+    from paddleprune.hookspecs import hookimpl
+    from paddleprune.interfaces import PaddleXModel
+    from paddleprune.specs import DatasetConfig, TaskInfo
+
+
+    @hookimpl
+    def paddleprune_register_tasks():
+        return [TaskInfo(name="brightness", description="how bright an image is", dataset=DatasetConfig)]
+
+
+    @hookimpl
+    def paddleprune_paddlex(options, labels, layer, model_name):
+        if model_name is None:
+            raise ConfigError("PaddleX measures no brightness; name the model whose files these are as: model_name")
+        height, width = options.input_size
+        steps = [
+            {"ResizeImage": {"size": [width, height]}},
+            {"NormalizeImage": {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "channel_num": 3, "order": ""}},
+            {"ToCHWImage": None},
+        ]
+        config = {
+            "Global": {"model_name": model_name},
+            "PreProcess": {"transform_ops": steps},
+            "PostProcess": {"Topk": {"topk": 1, "label_list": list(labels)}},
+        }
+        return PaddleXModel(config, layer, {"x": options.input_shapes()[0]}, feeds=lambda inputs: [inputs])
     ```
     """
 

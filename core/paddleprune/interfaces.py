@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,7 @@ from paddleprune.files import unreadable
 from paddleprune.specs import Contract
 
 if TYPE_CHECKING:
-    from paddle import Tensor
+    from paddle import Tensor, nn
 
 Array: TypeAlias = NDArray[Any]
 Sample: TypeAlias = tuple[tuple[Array, ...], Any]
@@ -194,3 +195,24 @@ class Predictor(ABC):
     def draw(self, image: Array, result: dict[str, Any]) -> Array | None:
         """The picture of a result: [H, W, 3], BGR, uint8; none unless overridden."""
         return None
+
+
+@dataclass(frozen=True)
+class PaddleXModel:
+    """A network as PaddleX 3 wants it: what it reads and gives, and what `inference.yml` says.
+
+    Attributes:
+        config: what `inference.yml` says: PaddleX's name of the model, preprocessing, names of classes.
+        layer: the network between what PaddleX feeds and what it reads, but for the last step.
+        inputs: name -> shape, without the batch axis, of each argument of the layer; None is any size. All are float32.
+        feeds: a batch of the network's own inputs -> batches of the layer's, on which the file is proved.
+        choose: the last step, if it chooses by comparing numbers: the best class of a pixel, the best of boxes that
+            overlap. It gets what the layer gives. Of two numbers that rounding makes equal either may be the larger,
+            so that its results can't be compared with the network's; it is proved on the numbers of the file itself.
+    """
+
+    config: Mapping[str, Any]
+    layer: nn.Layer
+    inputs: Mapping[str, tuple[int | None, ...]]
+    feeds: Callable[[tuple[Array, ...]], Sequence[tuple[Array, ...]]]
+    choose: nn.Layer | None = None

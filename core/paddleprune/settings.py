@@ -38,6 +38,10 @@ RuntimeName: TypeAlias = Literal["paddle", "onnxruntime", "openvino"]
 """What runs a model where its latency counts: Paddle Inference, ONNX Runtime or OpenVINO."""
 RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
+ExportFormat: TypeAlias = Literal["paddle", "onnx", "paddlex"]
+"""What a checkpoint is exported as: for Paddle Inference, as ONNX, or as a model folder of PaddleX 3."""
+EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
 Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
 

@@ -169,7 +169,9 @@ def test_an_export_that_differs_leaves_nothing(pruned: Path, tmp_path: Path, mon
 
 
 def test_an_onnx_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -> None:
-    done = run("export", pruned, "--save-dir", tmp_path, "--onnx", "--data", data, "--batch", 3, "--opset", 14)
+    done = run(
+        "export", pruned, "--save-dir", tmp_path, "--format", "onnx", "--data", data, "--batch", 3, "--opset", 14
+    )
     assert "10 of the data" in done.stderr
     record = json.loads((tmp_path / "export.json").read_text())
     assert (record["files"], record["opset"], record["inputs"][0]["shape"][0]) == (["model.onnx"], 14, 3)

@@ -84,6 +84,15 @@ def test_completion() -> None:
         (("import-table", "~/t.data", "--model", "x"), "{home}/t.data does not exist"),
         (("predict", "~/x", "y"), "{home}/x does not exist"),
         (("predict", "x", "y", "--device", "tpu"), "--device must be auto, cpu, gpu or gpu:N, not 'tpu'"),
+        (("export", "x", "--save-dir", "y", "--format", "onx"), "unknown --format 'onx'; did you mean 'onnx'?"),
+        (
+            ("export", "x", "--save-dir", "y", "--opset", "17"),
+            "--opset is 17; it goes with --format onnx, and is 11 to 21",
+        ),
+        (
+            ("export", "x", "--save-dir", "y", "--model-name", "ResNet50"),
+            "--model-name is 'ResNet50'; it goes with --format paddlex alone",
+        ),
         (("explain", "classification"), "say which family of classification to explain: --model;"),
         (("demo", "--save-dir", "{tmp}"), "choose another --save-dir"),
         (("demo", "--save-dir", "{tmp}/thesis.txt"), "thesis.txt is a file; choose another --save-dir"),

@@ -17,7 +17,7 @@ import pytest
 from pages import ROOT, code_blocks
 
 from paddleprune import hookspecs
-from paddleprune.errors import UnknownNameError
+from paddleprune.errors import ConfigError, UnknownNameError
 from paddleprune.interfaces import Dataset, Metric, Predictor
 from paddleprune.registry import Registry
 from paddleprune.specs import ImageOptions
@@ -105,6 +105,20 @@ def check_predictor(registry: Registry) -> None:
     assert predictor.draw(image, predictor.interpret((np.array([0.5]),), image)).shape == image.shape
 
 
+def check_paddlex(registry: Registry) -> None:
+    """The example says which model it passes for, what the images become, and how; or asks for the name."""
+    import paddle
+
+    layer = paddle.nn.Flatten()
+    asked = "brightness", "any", ImageOptions(input_size=(8, 6)), ["brightness"], [], layer
+    made = registry.paddlex(*asked, "ResNet18")
+    assert made.config["Global"] == {"model_name": "ResNet18"}
+    assert made.config["PreProcess"]["transform_ops"][0] == {"ResizeImage": {"size": [6, 8]}}
+    assert (made.layer, made.inputs) == (layer, {"x": (3, 8, 6)})
+    with pytest.raises(ConfigError, match="model_name"):
+        registry.paddlex(*asked, None)
+
+
 def check_demo(registry: Registry, folder: Path) -> None:
     """The example's demo writes the images that its recipe names."""
     recipe = registry.demo("brightness", folder)
@@ -122,6 +136,7 @@ CHECKS = {
     "paddleprune_build_loss": lambda registry, folder: check_loss(registry),
     "paddleprune_build_metric": lambda registry, folder: check_metric(registry),
     "paddleprune_build_predictor": lambda registry, folder: check_predictor(registry),
+    "paddleprune_paddlex": lambda registry, folder: check_paddlex(registry),
     "paddleprune_demo": check_demo,
 }
 

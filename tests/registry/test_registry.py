@@ -67,6 +67,10 @@ class Sorting:
         return self.answer("predictor")
 
     @hookimpl
+    def paddleprune_paddlex(self):
+        return self.answer("paddlex")
+
+    @hookimpl
     def paddleprune_demo(self):
         return self.answer("demo")
 
@@ -79,6 +83,7 @@ CALLS = {
     "loss": lambda r: r.build_loss("sorting", Contract(), ImageOptions()),
     "metric": lambda r: r.build_metric("sorting", Contract(), ["a", "b"], ImageOptions()),
     "predictor": lambda r: r.build_predictor("sorting", ImageOptions(), ["a"], []),
+    "paddlex": lambda r: r.paddlex("sorting", "tiny", ImageOptions(), ["a"], [], None, None),
     "demo": lambda r: r.demo("sorting", None),
 }
 
@@ -160,6 +165,8 @@ def test_missing_hooks():
     assert CALLS["prunable"](registry) == {}
     with pytest.raises(UnknownNameError, match="'sorting' has no demo"):
         CALLS["demo"](registry)
+    with pytest.raises(UnknownNameError, match="'sorting' has no export for PaddleX"):
+        CALLS["paddlex"](registry)
     for hook in ("model", "dataset", "loss", "metric", "predictor"):
         with pytest.raises(PluginError, match=rf"'p0'\) lacks the hook paddleprune_build_{hook}"):
             CALLS[hook](registry)

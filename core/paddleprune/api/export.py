@@ -3,75 +3,52 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from paddle import nn
 
-from paddleprune import __version__
 from paddleprune.api.data import Data
+from paddleprune.api.export_formats import WRITERS, Job
 from paddleprune.api.loading import evaluation_of, open_model
 from paddleprune.console import say
-from paddleprune.errors import ConfigError, GraphError
+from paddleprune.errors import ConfigError
 from paddleprune.files import saving, user_path, write_json
 from paddleprune.interfaces import Array, read_sample
-from paddleprune.measure.export import export_model
-from paddleprune.measure.onnx import OPSET, OPSETS, export_onnx, opset_of
-from paddleprune.measure.proof import Port, Proof, prove
-from paddleprune.measure.runtimes import MODES, Mode
+from paddleprune.measure.onnx import OPSETS
 from paddleprune.registry import Registry
-from paddleprune.specs import Contract
+from paddleprune.settings import EXPORT_FORMATS, ExportFormat
 from paddleprune.training import LoadedModel, select_device
+from paddleprune.validation import choose_from
 
 RECORD = "export.json"
 _SAMPLES = 10
-_PROVED_IN: dict[bool, tuple[Mode, ...]] = {False: ("onednn_off",), True: ("onnxruntime", "openvino")}
-"""Is it ONNX? -> what proves it: the first that is installed."""
-
-
-class Export(Contract):
-    """What `export.json` says of the files beside it.
-
-    Attributes:
-        files: their names.
-        versions: package -> its version.
-        opset: of ONNX's operators; None for Paddle Inference.
-        inputs: in the order of the model's arguments.
-        outputs: in order; empty where nothing is installed that runs the file.
-        proof: None likewise.
-    """
-
-    schema_version: int = 1
-    files: tuple[str, ...]
-    versions: dict[str, str]
-    opset: int | None
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...] = ()
-    proof: Proof | None = None
 
 
 def export(
     checkpoint: str | Path,
     *,
     save_dir: str | Path,
-    onnx: bool = False,
+    format: str = "paddle",
+    model_name: str | None = None,
     eval_dataset: Data | None = None,
     batch: int | None = None,
     opset: int | None = None,
 ) -> list[Path]:
-    """Export a checkpoint, pruned or not, for Paddle Inference and Paddle Lite (`paddle.jit.save`), or as ONNX.
+    """Export a checkpoint, pruned or not: for Paddle Inference (`paddle.jit.save`), as ONNX, or for PaddleX 3.
 
     The file is loaded in Paddle Inference, or ONNX Runtime (OpenVINO where that alone is installed), and compared with
     the model, on random samples and on ten of the data if there is any.
 
     Args:
         checkpoint: a checkpoint folder.
-        save_dir: gets `model.json` and `model.pdiparams`, or `model.onnx`, and `export.json`, which says what the file
-            takes and gives, how it was made, and how far it is from the model.
-        onnx: write ONNX instead; needs the extra `onnx`.
+        save_dir: gets the files, and `export.json`, which says what they take and give, how they were made, and how far
+            they are from the model.
+        format: "paddle": `model.json` and `model.pdiparams`. "onnx": `model.onnx`; needs the extra `onnx`. "paddlex":
+            `inference.json`, `inference.pdiparams` and `inference.yml`, a folder that `paddlex.create_model` loads.
+        model_name: for PaddleX, the name of the one of its models that this is to pass for; that of the family if
+            PaddleX has it.
         eval_dataset: data whose samples the file is compared on, too.
         batch: samples a run; by default any number.
         opset: of ONNX's operators, at least; 13 by default.
@@ -80,39 +57,36 @@ def export(
         The files.
 
     Raises:
-        ConfigError: batch or opset can't be used.
+        ConfigError: an argument can't be used; or PaddleX can't do the model's preprocessing.
         GraphError: the model can't be exported; or what was written computes something else. Nothing is left then, and
             what was there before is untouched.
     """
-    if opset is not None and (not onnx or opset not in OPSETS):
-        raise ConfigError(f"opset is {opset}; it goes with onnx, and is {OPSETS.start} to {OPSETS.stop - 1}")
-    if batch is not None and batch < 1:
-        raise ConfigError(f"batch is {batch}; give the samples of a run, or leave it out for any number")
+    known = _checked(format, model_name, batch, opset)
     select_device("cpu")  # where the file is proved, and in whole float32
     registry, folder = Registry.discover(), user_path(save_dir)
     loaded = open_model(registry, checkpoint)
     samples = () if eval_dataset is None else _first_samples(registry, loaded, eval_dataset)
-    shapes, layer = loaded.options.input_shapes(), loaded.layer
     with _making(folder) as place:
-        if onnx:
-            files = export_onnx(layer, shapes, place / "model", batch=batch, opset=opset or OPSET)
-        else:
-            files = export_model(layer, shapes, place / "model", batch=batch)
-        outputs, proof = _proved(layer, place / "model", shapes, batch, samples, onnx)
-        record = Export(
-            files=tuple(file.name for file in files),
-            versions=_versions(onnx),
-            opset=opset_of(files[0]) if onnx else None,
-            inputs=tuple(Port(name=f"input_{i}", shape=(batch, *s), dtype="float32") for i, s in enumerate(shapes)),
-            outputs=outputs,
-            proof=proof,
-        )
+        record = WRITERS[known](Job(registry, loaded, place, samples, batch, opset, model_name))
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them
             (place / name).replace(folder / name)
-    if proof is not None:
-        say(proof.describe())
+    if record.proof is not None:
+        say(record.proof.describe())
     return [folder / name for name in (*record.files, RECORD)]
+
+
+def _checked(format: str, model_name: str | None, batch: int | None, opset: int | None) -> ExportFormat:
+    known = next((one for one in EXPORT_FORMATS if one == format), None)
+    if known is None:
+        raise ConfigError(f"unknown `format` {format!r}{choose_from(format, EXPORT_FORMATS)}")
+    if model_name is not None and known != "paddlex":
+        raise ConfigError(f"model_name is {model_name!r}; it goes with format=paddlex alone")
+    if opset is not None and (known != "onnx" or opset not in OPSETS):
+        raise ConfigError(f"opset is {opset}; it goes with format=onnx, and is {OPSETS.start} to {OPSETS.stop - 1}")
+    if batch is not None and batch < 1:
+        raise ConfigError(f"batch is {batch}; give the samples of a run, or leave it out for any number")
+    return known
 
 
 @contextmanager
@@ -129,26 +103,6 @@ def _making(folder: Path) -> Iterator[Path]:
                 with suppress(OSError):
                     folder.rmdir()
             raise
-
-
-def _proved(
-    layer: nn.Layer, path: Path, shapes: Sequence[tuple[int, ...]], batch: int | None, data: Sequence[Array], onnx: bool
-) -> tuple[tuple[Port, ...], Proof | None]:
-    """What the file gives, and how far that is from what the model does; nothing where nothing can run it."""
-    runtime = next((MODES[mode] for mode in _PROVED_IN[onnx] if MODES[mode].installed), None)
-    if runtime is None:
-        say("the file isn't proved, since nothing is installed that runs it: pip install 'paddleprune[onnx]'")
-        return (), None
-    try:
-        return prove(layer, path, runtime, shapes, batch=batch, data=data)
-    except GraphError as error:
-        instead = "for Paddle Inference" if onnx else "as ONNX"
-        raise GraphError(f"{error}; nothing was written; export {instead} instead") from error
-
-
-def _versions(onnx: bool) -> dict[str, str]:
-    versions = {"paddleprune": __version__, "paddle": MODES["onednn_off"].version}
-    return {**versions, "paddle2onnx": metadata.version("paddle2onnx")} if onnx else versions
 
 
 def _first_samples(registry: Registry, loaded: LoadedModel, data: Data) -> tuple[Array, ...]:

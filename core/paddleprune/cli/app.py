@@ -184,20 +184,30 @@ def explain(
 @app.command(cls=Computing)
 def export(
     checkpoint: Checkpoint,
-    save_dir: Annotated[
-        Path, typer.Option(help="folder for model.json and model.pdiparams, or model.onnx; and export.json", **NEW)
-    ],
-    onnx: Annotated[bool, typer.Option("--onnx", help="write ONNX; needs paddleprune[onnx]")] = False,
+    save_dir: Annotated[Path, typer.Option(help="folder for the files, and export.json", **NEW)],
+    format: Annotated[
+        str, typer.Option(help="paddle (Paddle Inference), onnx (needs paddleprune[onnx]) or paddlex (PaddleX 3)")
+    ] = "paddle",
+    model_name: Annotated[
+        str | None, typer.Option(help="which of PaddleX's models this is to pass for; that of the family if unset")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="folder with the data: compare the file on ten samples, too")
     ] = None,
     batch: Annotated[int | None, typer.Option(help="samples a run; any number if unset")] = None,
     opset: Annotated[int | None, typer.Option(help="of ONNX's operators, at least; 13 if unset")] = None,
 ) -> None:
-    """Export a checkpoint for Paddle Inference and Paddle Lite, or as ONNX; the file is compared with the model."""
-    for path in paddleprune.export(
-        checkpoint, save_dir=save_dir, onnx=onnx, eval_dataset=data, batch=batch, opset=opset
-    ):
+    """Export a checkpoint for Paddle Inference, as ONNX, or for PaddleX; the file is compared with the model."""
+    files = paddleprune.export(
+        checkpoint,
+        save_dir=save_dir,
+        format=format,
+        model_name=model_name,
+        eval_dataset=data,
+        batch=batch,
+        opset=opset,
+    )
+    for path in files:
         typer.echo(path)
 
 

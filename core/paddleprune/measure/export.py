@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import paddle
 from paddle import nn
@@ -18,8 +18,17 @@ from paddleprune.files import saving
 _PROBE = 1 << 16
 
 
+Shape: TypeAlias = "tuple[int | None, ...]"
+"""Of an input, without the batch axis; None is any size."""
+
+
 def export_model(
-    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None
+    layer: nn.Layer,
+    shapes: Sequence[Shape],
+    path: Path,
+    *,
+    batch: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write a layer as it is in evaluation mode for Paddle Inference; the layer is left as it was.
 
@@ -27,7 +36,8 @@ def export_model(
         layer: any layer that can be traced.
         shapes: shape of each input, without the batch axis; all float32.
         path: without suffix; the files are `PATH.json` (the program) and `PATH.pdiparams` (the weights).
-        batch: images a run; by default any number. Inputs are called `input_0`, `input_1`, …
+        batch: images a run; by default any number.
+        names: of the inputs; by default those of `input_names`.
 
     Returns:
         The files.
@@ -36,7 +46,11 @@ def export_model(
         GraphError: the layer can't be traced.
         SaveError: the disk is full, or the place can't be written.
     """
-    with saving(path), _evaluating(layer), _traced(layer, shapes, batch) as traced:
+    specs = [
+        paddle.static.InputSpec([batch, *shape], "float32", name)
+        for name, shape in zip(names or input_names(len(shapes)), shapes, strict=True)
+    ]
+    with saving(path), _evaluating(layer), _traced(layer, specs) as traced:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             _save(traced, Path(folder) / path.name, path)
@@ -44,6 +58,11 @@ def export_model(
             for file in files:  # the weights before the program that needs them
                 (Path(folder) / file.name).replace(file)
     return sorted(files)
+
+
+def input_names(count: int) -> list[str]:
+    """What the inputs of a file are called: `input_0`, `input_1`, …"""
+    return [f"input_{i}" for i in range(count)]
 
 
 @contextmanager
@@ -59,9 +78,8 @@ def _evaluating(layer: nn.Layer) -> Iterator[None]:
 
 
 @contextmanager
-def _traced(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], batch: int | None) -> Iterator[Any]:
+def _traced(layer: nn.Layer, specs: Sequence[Any]) -> Iterator[Any]:
     """Paddle's traced layer; afterwards the layer runs its own forward again."""
-    specs = [paddle.static.InputSpec([batch, *shape], "float32", f"input_{i}") for i, shape in enumerate(shapes)]
     had_forward = "forward" in vars(layer)
     traced = paddle.jit.to_static(layer, input_spec=specs, full_graph=True)
     static = traced.forward
@@ -69,8 +87,9 @@ def _traced(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], batch: int | Non
         try:
             static.concrete_program  # noqa: B018 (traces)
         except Exception as error:
+            shapes = [tuple(None if size == -1 else size for size in spec.shape[1:]) for spec in specs]
             raise GraphError(
-                f"cannot export {type(layer).__name__} for inputs of {[tuple(s) for s in shapes]}: {_last_line(error)}"
+                f"cannot export {type(layer).__name__} for inputs of {shapes}: {_last_line(error)}"
             ) from error
         yield traced
     finally:

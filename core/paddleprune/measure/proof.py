@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import paddle
@@ -12,6 +12,7 @@ from paddle import nn
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.interfaces import Array
+from paddleprune.measure.export import Shape, input_names
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.runtimes import Runtime, Session
 from paddleprune.measure.watched import Watched
@@ -107,14 +108,36 @@ def prove(
         GraphError: it doesn't run; or an output differs by more than the tolerance. The message names the output and,
             where it can be found, the first layer that does.
     """
-    random, named = np.random.default_rng(_SEED), f"{runtime.library} {runtime.version}"
-    sizes = _DYNAMIC if batch is None else (batch,)
-    probe = [[random.standard_normal((size, *shape), np.float32) for shape in shapes] for size in sizes]
+    fed = Fed(probes(shapes, batch), batches(data, batch), len(data[0]) if data else 0)
+    return prove_on(layer, path, runtime, shapes, fed)
+
+
+class Fed(NamedTuple):
+    """What a file and its layer are compared on.
+
+    Attributes:
+        probe: batches of random numbers: an array for each input.
+        data: batches of data.
+        samples: of data, without those that only fill up a batch.
+        names: of the inputs; those of `input_names` if there are none.
+    """
+
+    probe: Sequence[Sequence[Array]]
+    data: Sequence[Sequence[Array]] = ()
+    samples: int = 0
+    names: Sequence[str] = ()
+
+
+def prove_on(
+    layer: Callable[..., Any], path: Path, runtime: Runtime, shapes: Sequence[Shape], fed: Fed
+) -> tuple[tuple[Port, ...], Proof]:
+    """As `prove`, on batches of one's own; `layer` may be any function of tensors."""
+    named = f"{runtime.library} {runtime.version}"
     try:
         session = runtime.load(path, cpu_threads())
-        found = [_Difference(layer, session) for _ in range(2)]
-        for difference, batches in zip(found, (probe, _batches(data, batch)), strict=True):
-            for inputs in batches:
+        found = [_Difference(layer, session, fed.names) for _ in range(2)]
+        for difference, several in zip(found, (fed.probe, fed.data), strict=True):
+            for inputs in several:
                 difference.add(inputs)
                 if difference.wrong is not None:
                     first = _first_wrong_layer(layer, runtime, shapes, inputs, path)
@@ -124,15 +147,15 @@ def prove(
     except Exception as error:  # each runtime has its own
         raise GraphError(f"{named} can't run the exported file: {said_by(error)}") from error
     random_part, data_part = found
-    with_data = data_part.compared.model_copy(update={"samples": len(data[0])}) if data else None
+    with_data = data_part.compared.model_copy(update={"samples": fed.samples}) if fed.data else None
     return random_part.ports, Proof(runtime=named, probe=random_part.compared, data=with_data)
 
 
 class _Difference:
     """How far each output of a file is from the layer's, over all that was compared so far."""
 
-    def __init__(self, layer: nn.Layer, session: Session) -> None:
-        self._layer, self._session = layer, session
+    def __init__(self, layer: Callable[..., Any], session: Session, names: Sequence[str] = ()) -> None:
+        self._layer, self._session, self._names = layer, session, names
         self.samples, self.ports = 0, tuple[Port, ...]()
         self._worst, self._scale = list[float](), list[float]()
 
@@ -143,7 +166,8 @@ class _Difference:
             GraphError: the file gives another number of outputs.
         """
         wanted = _outputs(self._layer, inputs)
-        self._session.feed({f"input_{i}": array for i, array in enumerate(inputs)})
+        names = self._names or input_names(len(inputs))
+        self._session.feed(dict(zip(names, inputs, strict=True)))
         self._session.run()
         got = self._session.outputs()
         if len(wanted) != len(got):
@@ -182,7 +206,7 @@ class _Difference:
 
 
 def _first_wrong_layer(
-    layer: nn.Layer, runtime: Runtime, shapes: Sequence[tuple[int, ...]], inputs: Sequence[Array], path: Path
+    layer: Any, runtime: Runtime, shapes: Sequence[Shape], inputs: Sequence[Array], path: Path
 ) -> str:
     """The first layer whose output differs, in the order in which they end; nothing if none can be found."""
     file = path.with_name("watched")
@@ -198,7 +222,13 @@ def _first_wrong_layer(
     return f"; the first layer that differs is {exported[difference.wrong]}"
 
 
-def _batches(samples: Sequence[Array], batch: int | None) -> list[list[Array]]:
+def probes(shapes: Sequence[tuple[int, ...]], batch: int | None) -> list[list[Array]]:
+    """Batches of random numbers for inputs of such shapes, of sizes that a file takes."""
+    random, sizes = np.random.default_rng(_SEED), _DYNAMIC if batch is None else (batch,)
+    return [[random.standard_normal((size, *shape), np.float32) for shape in shapes] for size in sizes]
+
+
+def batches(samples: Sequence[Array], batch: int | None) -> list[list[Array]]:
     """Samples in batches that a file takes, the last one filled up with the first samples."""
     if not samples:
         return []
@@ -207,7 +237,7 @@ def _batches(samples: Sequence[Array], batch: int | None) -> list[list[Array]]:
     return [[array[np.arange(start, start + (batch or count)) % count] for array in samples] for start in starts]
 
 
-def _outputs(layer: nn.Layer, inputs: Sequence[Array]) -> list[Array]:
+def _outputs(layer: Callable[..., Any], inputs: Sequence[Array]) -> list[Array]:
     """The layer's outputs in the order in which they are exported: those of a dict by their keys."""
     with paddle.no_grad():
         outputs = paddle.utils.flatten(layer(*map(paddle.to_tensor, inputs)))

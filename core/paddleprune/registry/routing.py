@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddleprune.dependencies import require
 from paddleprune.errors import PaddlePruneError, UnknownNameError
-from paddleprune.interfaces import Predictor
+from paddleprune.interfaces import PaddleXModel, Predictor
 from paddleprune.registry import results
 from paddleprune.registry.catalog import Catalog, PluginRecord
 from paddleprune.registry.discovery import find_plugins
@@ -159,6 +159,29 @@ class Registry:
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_predictor"
         predictor = self._hooks.call(owner, hook, task=task, options=options, labels=labels, transforms=transforms)
         return results.instance(predictor, Predictor, self._hooks.origin(owner, hook))  # type: ignore[type-abstract]
+
+    def paddlex(
+        self,
+        task: str,
+        family: str,
+        options: FamilyOptions,
+        labels: Sequence[str],
+        transforms: Sequence[Mapping[str, Any]],
+        layer: nn.Layer,
+        model_name: str | None,
+    ) -> PaddleXModel:
+        """A network in PaddleX's terms.
+
+        Raises:
+            UnknownNameError: the task has none.
+            ConfigError: the network or its preprocessing has none.
+        """
+        owner, hook = self._catalog.task(task)[1], "paddleprune_paddlex"
+        if not self._hooks.implements(owner, hook):
+            raise UnknownNameError(f"the task {task!r} has no export for PaddleX: {owner} doesn't implement {hook}")
+        said = {"labels": labels, "transforms": transforms, "layer": layer, "model_name": model_name}
+        model = self._hooks.call(owner, hook, task=task, family=family, options=options, **said)
+        return results.instance(model, PaddleXModel, self._hooks.origin(owner, hook))
 
     def demo(self, task: str, directory: Path) -> Demo:
         """Write a task's demo data below `directory`; its recipe.

@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from paddleprune.errors import UnknownNameError
 from paddleprune.hookspecs import hookimpl
 from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import Dataset, Loss, Metric, Predictor
+    from paddleprune.interfaces import Dataset, Loss, Metric, PaddleXModel, Predictor
 
 _Options = TypeVar("_Options", bound=FamilyOptions)
 _AUXILIARY = "belongs to an auxiliary head, which the metric doesn't see"
@@ -39,6 +40,7 @@ class VisionTask:
         metric: makes what evaluation reports, of `config`, `labels` and `options`.
         predictor: makes what turns a file into a result, of `options`, `labels` and `transforms`.
         demo: writes real data to `directory`, and says the recipe of `paddleprune demo`.
+        paddlex: says a network in PaddleX's terms, of all that `paddleprune_paddlex` gets; None if nothing can.
         auxiliary: of a family the layers that only training uses. They stay whole: the metric doesn't see them, so no
             table says what they are worth.
     """
@@ -52,6 +54,7 @@ class VisionTask:
     predictor: str
     demo: str
     auxiliary: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    paddlex: str | None = None
 
     @hookimpl
     def paddleprune_register_tasks(self) -> list[TaskInfo]:
@@ -99,6 +102,23 @@ class VisionTask:
         """What turns a file into a result."""
         predictor: Predictor = _made(self.predictor, options=options, labels=labels, transforms=transforms)
         return predictor
+
+    @hookimpl
+    def paddleprune_paddlex(
+        self,
+        family: str,
+        options: FamilyOptions,
+        labels: Sequence[str],
+        transforms: Sequence[Mapping[str, Any]],
+        layer: nn.Layer,
+        model_name: str | None,
+    ) -> PaddleXModel:
+        """A network in PaddleX's terms."""
+        if self.paddlex is None:
+            raise UnknownNameError(f"the task {self.info.name!r} has no export for PaddleX")
+        network = {"family": family, "options": options, "layer": layer, "model_name": model_name}
+        model: PaddleXModel = _made(self.paddlex, **network, labels=labels, transforms=transforms)
+        return model
 
     @hookimpl
     def paddleprune_demo(self, directory: Path) -> Demo:

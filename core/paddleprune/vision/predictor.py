@@ -32,7 +32,7 @@ class ImagePredictor(Predictor):
     """No step may be random."""
 
     def __init__(self, options: ImageOptions, labels: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
-        self.transforms = _steps(self.data, transforms)
+        self.transforms = steps_of(self.data, transforms)
         random = random_step(self.transforms)
         if self.repeatable and random is not None:
             raise ConfigError(f"the model's preprocessing can't be used: {random} is random")
@@ -69,7 +69,16 @@ def check_finite(outputs: Sequence[Array]) -> None:
         raise DataError("the model's outputs are not finite numbers; it has diverged in training")
 
 
-def _steps(data: type[DatasetConfig], transforms: Sequence[Mapping[str, Any]]) -> tuple[Contract, ...]:
+def steps_of(data: type[DatasetConfig], transforms: Sequence[Mapping[str, Any]]) -> tuple[Contract, ...]:
+    """The steps that a checkpoint stores.
+
+    Args:
+        data: the configuration of the task's data.
+        transforms: the steps' JSON form.
+
+    Raises:
+        ConfigError: there is one that this version doesn't know.
+    """
     known: Any = data.model_fields["transforms"].annotation
     try:
         steps: tuple[Contract, ...] = TypeAdapter(known).validate_python([dict(step) for step in transforms])

@@ -23,4 +23,5 @@ plugin = VisionTask(
     predictor="paddleprune_classification.predictor:ClassPredictor",
     demo="paddleprune_classification.demo:digits_demo",
     auxiliary=AUXILIARY_HEADS,
+    paddlex="paddleprune_classification.paddlex:paddlex_model",
 )

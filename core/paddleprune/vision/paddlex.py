@@ -1,0 +1,144 @@
+"""What all tasks on images say to PaddleX 3: which of its models they pass for, colours, padding.
+
+PaddleX resizes and normalizes images of three channels. What else a network's preprocessing does is done by layers in
+front of the network, in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+from paddle.nn import functional as F  # noqa: N812
+
+from paddleprune.errors import ConfigError
+from paddleprune.interfaces import Array
+from paddleprune.specs import Contract, DatasetConfig, ImageOptions
+from paddleprune.vision import specs as spec
+from paddleprune.vision.predictor import steps_of
+
+_CHANNELS = 3
+_GREY = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue, as OpenCV takes them."""
+_LARGEST = 255
+
+
+def name_of(family: str, names: Mapping[str, str], asked: str | None) -> str:
+    """PaddleX's name of a family's network.
+
+    Args:
+        family: the family.
+        names: family -> its name.
+        asked: the name that the user wants.
+
+    Raises:
+        ConfigError: PaddleX lacks the family, and the user names no model.
+    """
+    name = asked or names.get(family)
+    if name is None:
+        raise ConfigError(
+            f"PaddleX has no model like the family {family!r}; say as which of its models it shall read the files: "
+            "`model_name`"
+        )
+    return name
+
+
+def repeatable_steps(
+    data: type[DatasetConfig], transforms: Sequence[Mapping[str, Any]]
+) -> tuple[list[Contract], spec.Normalize]:
+    """A checkpoint's steps but the last, and the last, which normalizes.
+
+    Raises:
+        ConfigError: one of them is random; or the last is another.
+    """
+    steps = steps_of(data, transforms)
+    random = spec.random_step(steps)
+    if random is not None:
+        raise unsayable(f"is random in {random}")
+    if not steps or not isinstance(steps[-1], spec.Normalize):
+        raise unsayable("doesn't end in Normalize")
+    return list(steps[:-1]), steps[-1]
+
+
+def unsayable(what: str) -> ConfigError:
+    """The error about preprocessing that PaddleX can't do: it `what`."""
+    return ConfigError(f"PaddleX can't do the model's preprocessing, which {what}; export without format=paddlex")
+
+
+def mean_and_std(step: spec.Normalize) -> dict[str, list[float]]:
+    """The numbers of a Normalize for the three channels that PaddleX reads, of pixels as shares of 255."""
+    largest = getattr(step, "max_val", None) or _LARGEST
+    sides = {"mean": step.mean, "std": step.std}
+    return {
+        name: [value * largest / _LARGEST for value in (values if len(values) > 1 else values * _CHANNELS)]
+        for name, values in sides.items()
+    }
+
+
+def check_channels(options: ImageOptions) -> None:
+    """Make sure that the network reads colours, or grey.
+
+    Raises:
+        ConfigError: it reads bands.
+    """
+    if options.input_channels not in (1, _CHANNELS):
+        raise unsayable(f"makes {options.input_channels} channels; PaddleX reads colours")
+
+
+def as_colours(images: Array) -> Array:
+    """What PaddleX reads where a network reads this, [N, C, H, W]: three channels."""
+    return np.repeat(images, _CHANNELS, axis=1) if images.shape[1] == 1 else images
+
+
+class Entrance(nn.Layer):
+    """What PaddleX feeds, [N, 3, h, w] -> what a network reads, [N, C, H, W].
+
+    Args:
+        channels: 3, or 1: grey, the sum of the shares of red, green and blue. (A predictor rounds grey pixels to whole
+            numbers before it resizes them; this can't, so that it differs by less than a 255th of the range.)
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self._grey = channels == 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The network's input."""
+        if not self._grey:
+            return images
+        red, green, blue = (images[:, i : i + 1] * share for i, share in enumerate(_GREY))
+        return red + green + blue
+
+
+class Padded(nn.Layer):
+    """Images of any size, up to one -> images of that size, padded with one colour.
+
+    Args:
+        size: height and width that come out.
+        fill: the colour, a number for each channel, normalized.
+        frame: the image is laid in the middle of this height and width, in the upper left corner of the whole; None
+            lays it into the corner itself.
+    """
+
+    def __init__(self, size: tuple[int, int], fill: Sequence[float], frame: tuple[int, int] | None = None) -> None:
+        super().__init__()
+        self._size, self._frame = size, frame
+        self._fill = paddle.to_tensor(np.asarray(fill, np.float32).reshape(1, -1, 1, 1))
+
+    def corner(self, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+        """Row and column of the upper left corner of an image of this size."""
+        if self._frame is None:
+            return paddle.zeros_like(height), paddle.zeros_like(width)
+        return (self._frame[0] - height) // 2, (self._frame[1] - width) // 2
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C, H, W]."""
+        sizes = paddle.shape(images)
+        height, width = sizes[2], sizes[3]
+        top, left = self.corner(height, width)
+        sides = [left, self._size[1] - width - left, top, self._size[0] - height - top]
+        padded = F.pad(images - self._fill, paddle.stack(sides).astype("int32"))
+        return padded.reshape([-1, int(images.shape[1]), *self._size]) + self._fill
