@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
     from paddleprune.api.latency import latency as latency
+    from paddleprune.api.layer_compare import compare_layers as compare_layers
     from paddleprune.api.layer_cuts import LayerPlan as LayerPlan
     from paddleprune.api.layer_cuts import load_plan as load_plan
     from paddleprune.api.layer_cuts import load_shrunk as load_shrunk
@@ -59,6 +60,7 @@ _HOMES = {
         ("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "ImageOptions", "TaskInfo"), "specs"
     ),
     **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
+    "compare_layers": "api.layer_compare",
     "prune_layer": "api.layer_prune",
     **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "shrink"), "api.layer_cuts"),
     "plan": "api.layer_plans",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from paddle import nn
 
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
@@ -15,7 +18,8 @@ from paddleprune.files import check_writable, user_path
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.measure.latency import measure_latency
-from paddleprune.measure.runtimes import modes_of, write_for
+from paddleprune.measure.runtimes import Mode, modes_of, write_for
+from paddleprune.pruning.outcome import JointLoss
 from paddleprune.registry import Registry
 from paddleprune.report import Comparison, MetricValue, comparison_row, conditions
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
@@ -65,29 +69,66 @@ def compare(
         check_writable(user_path(save_dir) / "comparison.json")
     models = {name: open_model(registry, path) for name, path in paths.items()}
     metrics = _metrics(registry, models, eval_dataset, metric, batch_size)
+    comparison = set_beside(
+        {
+            name: Side(
+                model.layer,
+                model.options.input_shapes(),
+                (paths[name] / WEIGHTS).stat().st_size,
+                metrics[name],
+                model.plan.joint if model.plan else None,
+            )
+            for name, model in models.items()
+        },
+        modes,
+        threads,
+    )
+    if save_dir is not None:
+        comparison.save(user_path(save_dir))
+    return comparison
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the networks that are compared.
+
+    Attributes:
+        layer: the network.
+        shapes: of its inputs, without the batch axis.
+        file_bytes: size of its weights.
+        metric: how good it is; None if nobody asks.
+        joint: what its plan cost when it was carried out.
+    """
+
+    layer: nn.Layer
+    shapes: Sequence[tuple[int, ...]]
+    file_bytes: int
+    metric: MetricValue | None
+    joint: JointLoss | None = None
+
+
+def set_beside(sides: Mapping[str, Side], modes: Sequence[Mode], threads: int | None) -> Comparison:
+    """Count and time some networks; the latencies are measured in turns."""
     with tempfile.TemporaryDirectory() as folder:
-        exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(models)}
-        for name, model in models.items():
-            write_for(modes, model.layer, model.options.input_shapes(), exported[name])
+        exported = {name: Path(folder) / str(i) / "model" for i, name in enumerate(sides)}
+        for name, side in sides.items():
+            write_for(modes, side.layer, side.shapes, exported[name])
         latencies = measure_latency(exported, threads=threads, modes=modes)
     rows = []
-    for name, model in models.items():
-        cost = build_graph(model.layer, [(1, *shape) for shape in model.options.input_shapes()]).cost()
+    for name, side in sides.items():
+        cost = build_graph(side.layer, [(1, *shape) for shape in side.shapes]).cost()
         rows.append(
             comparison_row(
                 name,
                 parameters=cost.parameters,
                 flops=cost.flops,
-                file_bytes=(paths[name] / WEIGHTS).stat().st_size,
+                file_bytes=side.file_bytes,
                 latency=latencies[name],
-                metric=metrics[name],
-                joint=model.plan.joint if model.plan else None,
+                metric=side.metric,
+                joint=side.joint,
             )
         )
-    comparison = Comparison(conditions=conditions(latencies.values()), rows=tuple(rows))
-    if save_dir is not None:
-        comparison.save(user_path(save_dir))
-    return comparison
+    return Comparison(conditions=conditions(latencies.values()), rows=tuple(rows))
 
 
 def check_comparable(registry: Registry, infos: Mapping[Path, CheckpointInfo], metric: Mapping[str, Any]) -> None:

@@ -125,6 +125,8 @@ def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
 
 def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:
     control, pruned = comparison.rows[1].metric, comparison.rows[-1].metric
+    assert control is not None
+    assert pruned is not None
     behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
     before, after = plan.before, plan.after
     gone = max(1 - after.parameters / before.parameters, 1 - after.flops / max(before.flops, 1))

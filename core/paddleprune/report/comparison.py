@@ -17,7 +17,7 @@ from paddleprune.console import counted
 from paddleprune.files import write_json, write_text
 from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.report import format as text
-from paddleprune.report.rows import ComparisonRow, Conditions
+from paddleprune.report.rows import ComparisonRow, Conditions, MetricValue
 from paddleprune.specs import Contract
 
 _SAME = "≈"
@@ -115,14 +115,14 @@ def _listed(names: Sequence[str]) -> str:
 
 def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
     first = rows[0]
-    metrics = dict.fromkeys(row.metric.name for row in rows)
+    metrics = dict.fromkeys(row.metric.name for row in rows if row.metric is not None)
     yield [
         "model",
         "parameters",
         "FLOPs",
         "weights file",
         *(f"latency, {_title(mode)}" for mode in first.latency_ms),
-        ", ".join(metrics),
+        *([", ".join(metrics)] if metrics else []),
     ]
     for row in rows:
         yield [
@@ -131,7 +131,7 @@ def _cells(rows: Sequence[ComparisonRow]) -> Iterator[list[str]]:
             _cell(row.flops, first.flops, text.count, row is first),
             _cell(row.file_bytes, first.file_bytes, text.megabytes, row is first),
             *(_latency(row, first, mode) for mode in first.latency_ms),
-            f"{row.metric.value:.4f}" + _metric_change(row, first),
+            *([] if row.metric is None else [f"{row.metric.value:.4f}" + _metric_change(row.metric, first.metric)]),
         ]
 
 
@@ -145,11 +145,11 @@ def _latency(row: ComparisonRow, first: ComparisonRow, mode: Mode) -> str:
     return _cell(row.latency_ms[mode], first.latency_ms[mode], text.milliseconds, row is first)
 
 
-def _metric_change(row: ComparisonRow, first: ComparisonRow) -> str:
-    if row is first or row.metric.name != first.metric.name:
+def _metric_change(metric: MetricValue, first: MetricValue | None) -> str:
+    if first is None or metric is first or metric.name != first.name:
         return ""
-    error = "" if row.metric.error is None else f" ± {row.metric.error:.4f}"
-    return f" ({text.difference(row.metric.value, first.metric.value)}{error})"
+    error = "" if metric.error is None else f" ± {metric.error:.4f}"
+    return f" ({text.difference(metric.value, first.value)}{error})"
 
 
 def _spread(row: ComparisonRow) -> str:

@@ -37,7 +37,7 @@ class ComparisonRow(Contract):
         file_bytes: size of the checkpoint's weights file.
         latency_ms: mode -> median milliseconds that one image takes on the CPU.
         latency_spread_ms: mode -> the 10th and the 90th percentile.
-        metric: the primary metric.
+        metric: the primary metric; None if nobody asked for one.
         joint: what the plan cost when it was carried out, before any retraining; None if that wasn't measured.
     """
 
@@ -47,7 +47,7 @@ class ComparisonRow(Contract):
     file_bytes: int
     latency_ms: dict[Mode, float]
     latency_spread_ms: dict[Mode, tuple[float, float]]
-    metric: MetricValue
+    metric: MetricValue | None = None
     joint: JointLoss | None = None
 
     def as_fast_as(self, other: ComparisonRow, mode: Mode) -> bool:
@@ -87,7 +87,7 @@ def comparison_row(
     flops: int,
     file_bytes: int,
     latency: Mapping[Mode, Latency],
-    metric: MetricValue,
+    metric: MetricValue | None,
     joint: JointLoss | None = None,
 ) -> ComparisonRow:
     """A row, from what was measured; arguments as the row's attributes."""
