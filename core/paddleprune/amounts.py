@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from paddleprune.errors import ConfigError
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_TIME = "a time such as 90s, 10m or 2h"
 
 
 def likely(value: Any) -> str:
@@ -62,17 +63,26 @@ Share: TypeAlias = Annotated[float, AfterValidator(_share)]
 """A share of a cost that stays."""
 
 
+def _number_and_unit(value: str, units: str, what: str) -> tuple[str, str]:
+    """The digits of a number, and the unit behind it, which fits a pattern.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = re.fullmatch(rf"\s*(\d+(?:\.\d*)?|\.\d+)\s*({units})\s*", value)
+    if found is None:
+        raise ValueError(f"must be {what}, not {value!r}")
+    return found[1], found[2].lower()
+
+
 def _seconds(value: Any) -> Any:
     """Seconds, of a number or of words such as 90s, 10m or 2h."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*", value)
-    if found is None:
-        raise ValueError(f"must be a time such as 90s, 10m or 2h, not {value!r}")
-    number, unit = found[1], found[2].lower()
+    number, unit = _number_and_unit(value, "[a-zA-Z]*", _TIME)
     if unit not in _UNITS:
         near = f"{number}{unit[0]}" if unit[0] in _UNITS else f"{number}m"
-        raise ValueError(f"must be a time such as 90s, 10m or 2h: write {near}, not {value!r}")
+        raise ValueError(f"must be {_TIME}: write {near}, not {value!r}")
     return float(number) * _UNITS[unit]
 
 
@@ -102,10 +112,8 @@ def _amount(value: Any) -> Any:
     """A share up to 1, or a number, of words such as 0.5, 50%, 300k, 150M or 1.2G."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgbKMGB%]?)\s*", value)
-    if found is None:
-        raise ValueError(f"must be {AMOUNT}, not {value!r}")
-    return float(found[1]) / 100 if found[2] == "%" else float(found[1]) * _SIZES[found[2].lower()]
+    number, unit = _number_and_unit(value, "[kmgbKMGB%]?", AMOUNT)
+    return float(number) / 100 if unit == "%" else float(number) * _SIZES[unit]
 
 
 AMOUNT = "a share that may stay, such as 0.5, or a number, such as 150M"
@@ -128,10 +136,8 @@ def _latency(value: Any) -> Any:
     """A share up to 1, or a time in words such as 8ms or 0.8 ms."""
     said = value
     if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|us|%?)\s*", value)
-        if found is None:
-            raise ValueError(f"must be {MOMENT}, not {value!r}")
-        number, unit = float(found[1]), found[2]
+        digits, unit = _number_and_unit(value, "ms|s|us|%?", MOMENT)
+        number = float(digits)
         if unit in _MILLISECONDS and number > 0:
             return f"{number * _MILLISECONDS[unit]:g}ms"
         value = number / 100 if unit == "%" else number
