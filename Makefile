@@ -33,17 +33,17 @@ help:
 
 setup: $(VENV)/.installed-dev
 
-$(VENV)/.installed-dev: pyproject.toml
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
 	@echo "Installing everything into $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install -e '.[cpu,demo,vdl,onnx,openvino,paddleslim,dev]'
+	$(BIN)/python $(PIP) install -c constraints.txt -e '.[cpu,demo,vdl,onnx,openvino,paddleslim,dev]'
 	$(BIN)/python $(PIP) install --no-deps $(PADDLESLIM)
 	@touch $@
 
-$(VENV)/.installed-demo: pyproject.toml
+$(VENV)/.installed-demo: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install -e '.[cpu,demo]'
+	$(BIN)/python $(PIP) install -c constraints.txt -e '.[cpu,demo]'
 	@touch $@
 
 demo: $(VENV)/.installed-demo
@@ -95,7 +95,8 @@ test-paddles: $(PADDLES:%=test-paddle-%)
 
 test-paddle-%:
 	$(PYTHON) -m venv $(VENV)-paddle-$*
-	$(VENV)-paddle-$*/bin/python $(PIP) install -e '.[demo,vdl,onnx,paddleslim,dev]' paddlepaddle==$*
+	grep -v '^paddlepaddle==' constraints.txt > $(VENV)-paddle-$*/constraints.txt
+	$(VENV)-paddle-$*/bin/python $(PIP) install -c $(VENV)-paddle-$*/constraints.txt -e '.[demo,vdl,onnx,paddleslim,dev]' paddlepaddle==$*
 	$(VENV)-paddle-$*/bin/python $(PIP) install --no-deps $(PADDLESLIM)
 	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
 
