@@ -11,6 +11,7 @@ from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.api.pruning import Wish, cut_and_repair, wished
+from paddleprune.api.rules import Request, check
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
@@ -86,10 +87,7 @@ def prune(
         CertificateError: the cut model doesn't compute what the masked one does.
     """
     chosen = validated(PruneSettings, settings, "prune", SETTING)
-    if not chosen.given and sensitivities_file is None:
-        raise ConfigError("say what is wanted: max_loss, such as 0.02, flops or params, such as 0.5, or a table")
-    if chosen.eval_metric_loss is not None and sensitivities_file is None:
-        raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
+    check(Request(chosen, table=sensitivities_file is not None))
     select_device(chosen.device)
     registry = Registry.discover()
     folder, best = user_path(save_dir), user_path(save_dir) / BEST

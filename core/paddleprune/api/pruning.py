@@ -183,10 +183,6 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     tried, judge = 0, evaluation.dataset
     if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
-        if asked.depth:
-            raise ConfigError(
-                "depth wants a budget, such as flops or max_loss; a tolerance of each group knows no branches"
-            )
         tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
         plan = solve(engine, table, tolerance, asked.round_to, bench.whole)
         groups = [group for group in engine.groups if group.name not in bench.whole]

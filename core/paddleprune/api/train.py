@@ -11,6 +11,7 @@ from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
 from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
+from paddleprune.api.rules import Request, check
 from paddleprune.api.starting import start_from
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
@@ -108,22 +109,24 @@ def train(
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
     chosen = validated(TrainSettings, settings, "training", SETTING)
     how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth)
-    prunes = sensitivities_file is not None or bool(how.given)
+    request = Request(
+        how,
+        table=sensitivities_file is not None,
+        chosen=bool(exclude or only or criterion),
+        repair=repair,
+        trains=True,
+        weights=not (pretrain_weights is None and resume_checkpoint is None),
+    )
+    check(request)
+    prunes = request.cuts
     if prunes and repair and "learning_rate" not in settings:
         chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
-    if (exclude or only or criterion or depth) and not prunes:
-        raise ConfigError("exclude, only, criterion and depth say how to prune; give a sensitivities_file or a budget")
-    if depth and not repair:
-        raise ConfigError("depth chooses branches by what a repair gives back: leave depth out, or let it repair")
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
-    if prunes and resume_checkpoint is None:
-        if pretrain_weights is None:
-            raise ConfigError("pruning starts from trained weights: give pretrain_weights, the model that was analyzed")
-        if table is not None:
-            SensitivityTable.load(table)  # is it one?
+    if table is not None and resume_checkpoint is None:
+        SensitivityTable.load(table)  # is it one?
     resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
     start = resume or (None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights"))
     before = None if start is None else read_info(start)
@@ -198,10 +201,7 @@ def _how(
     if table is not None and not said.keys() - TimingSettings.model_fields.keys() - {"save", "criterion"}:
         said["eval_metric_loss"] = USUAL_TOLERANCE
     more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to, "depth": depth}
-    how = validated(PruneSettings, {**said, **more}, "prune", SETTING)
-    if how.eval_metric_loss is not None and table is None:
-        raise ConfigError("eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead")
-    return how
+    return validated(PruneSettings, {**said, **more}, "prune", SETTING)
 
 
 def _pruning(

@@ -1,0 +1,91 @@
+"""What goes with what when a checkpoint is cut: one table, looked at before anything is opened.
+
+What goes with what within the settings themselves is theirs to say: `paddleprune.settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from paddleprune.errors import ConfigError
+from paddleprune.settings import PruneSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a cut.
+
+    Attributes:
+        settings: the budget, and how to repair.
+        table: is there a sensitivity table?
+        chosen: is anything said of which units or groups go?
+        repair: is what is left to be repaired?
+        trains: does training follow? Then nothing need be cut.
+        weights: are there trained weights to cut?
+    """
+
+    settings: PruneSettings
+    table: bool
+    chosen: bool = False
+    repair: bool = True
+    trains: bool = False
+    weights: bool = True
+
+    @property
+    def cuts(self) -> bool:
+        """Is anything to be cut?"""
+        return self.table or bool(self.settings.given)
+
+    @property
+    def budgeted(self) -> bool:
+        """Is there a budget of the whole model, not a tolerance of each group?"""
+        return bool(self.settings.limits) or self.settings.max_loss is not None
+
+
+class Rule(NamedTuple):
+    """What a request may not be, and what is said of one that is."""
+
+    broken: Callable[[Request], bool]
+    says: str
+
+
+RULES = (
+    Rule(
+        lambda asked: not asked.cuts and not asked.trains,
+        "say what is wanted: max_loss, such as 0.02, flops or params, such as 0.5, or a table",
+    ),
+    Rule(
+        lambda asked: asked.settings.eval_metric_loss is not None and not asked.table,
+        "eval_metric_loss goes with a table: give sensitivities_file, or a max_loss instead",
+    ),
+    Rule(
+        lambda asked: not asked.cuts and (asked.chosen or asked.settings.depth),
+        "exclude, only, criterion and depth say how to prune; give a sensitivities_file or a budget",
+    ),
+    Rule(
+        lambda asked: asked.settings.depth and not asked.repair,
+        "depth chooses branches by what a repair gives back: leave depth out, or let it repair",
+    ),
+    Rule(
+        lambda asked: asked.settings.depth and not asked.budgeted,
+        "depth wants a budget, such as flops or max_loss; a tolerance of each group knows no branches",
+    ),
+    Rule(
+        lambda asked: asked.cuts and not asked.weights,
+        "pruning starts from trained weights: give pretrain_weights, the model that was analyzed",
+    ),
+)
+"""The first that is broken counts."""
+
+
+def check(asked: Request) -> None:
+    """Refuse what can't be done together.
+
+    Raises:
+        ConfigError: naming what doesn't go with what.
+    """
+    for rule in RULES:
+        if rule.broken(asked):
+            raise ConfigError(rule.says)

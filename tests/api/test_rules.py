@@ -1,0 +1,53 @@
+"""What doesn't go together is refused by name, before any file is looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paddleprune
+from paddleprune.api.rules import RULES
+from paddleprune.errors import ConfigError
+
+PLACES = {"eval_dataset": "nowhere/data", "save_dir": "nowhere/out"}
+TRAINED = {"pretrain_weights": "nowhere/model"}
+TABLE = {"sensitivities_file": "nowhere/table.json"}
+PRUNED: list[tuple[str, dict[str, Any]]] = [
+    ("say what is wanted", {}),
+    ("eval_metric_loss goes with a table", {"eval_metric_loss": 0.1}),
+    ("depth wants a budget", {**TABLE, "depth": True}),
+]
+RETRAINED: list[tuple[str, dict[str, Any]]] = [
+    ("eval_metric_loss goes with a table", {**TRAINED, "eval_metric_loss": 0.1}),
+    ("say how to prune", {**TRAINED, "exclude": "a"}),
+    ("say how to prune", {**TRAINED, "only": "a"}),
+    ("say how to prune", {**TRAINED, "criterion": "l1"}),
+    ("say how to prune", {**TRAINED, "depth": True}),
+    ("depth chooses branches by what a repair gives back", {**TRAINED, "flops": 0.5, "depth": True, "repair": False}),
+    ("depth wants a budget", {**TRAINED, **TABLE, "depth": True}),
+    ("pruning starts from trained weights", {"flops": 0.5}),
+    ("pruning starts from trained weights", TABLE),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), PRUNED)
+def test_prune_refuses(words: str, said: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        paddleprune.prune("nowhere/model", **PLACES, **said)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("words", "said"), RETRAINED)
+def test_train_refuses(words: str, said: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        paddleprune.train("classification", train_dataset="nowhere/data", **PLACES, **said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_rule_is_tried() -> None:
+    tried = [words for words, _ in [*PRUNED, *RETRAINED]]
+    assert [rule.says for rule in RULES if not any(words in rule.says for words in tried)] == []
