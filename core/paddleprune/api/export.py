@@ -83,9 +83,9 @@ def _checked(format: str, model_name: str | None, batch: int | None, opset: int 
     if model_name is not None and known != "paddlex":
         raise ConfigError(f"model_name is {model_name!r}; it goes with format=paddlex alone")
     if opset is not None and (known != "onnx" or opset not in OPSETS):
-        raise ConfigError(f"opset is {opset}; it goes with format=onnx, and is {OPSETS.start} to {OPSETS.stop - 1}")
+        raise ConfigError(f"`opset` is {opset}; it goes with format=onnx, and is {OPSETS.start} to {OPSETS.stop - 1}")
     if batch is not None and batch < 1:
-        raise ConfigError(f"batch is {batch}; give the samples of a run, or leave it out for any number")
+        raise ConfigError(f"`batch` is {batch}; give the samples of a run, or leave it out for any number")
     return known
 
 

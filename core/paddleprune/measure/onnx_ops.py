@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import paddle
 from paddle.nn import functional
 
+from paddleprune.measure.rewriting import Operation, leaky_relu, rewriting
 from paddleprune.paddle_private.programs import OPERATIONS
 
-Operation = Callable[..., Any]
 _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4
 """Places of `pool2d`'s arguments after the sizes."""
 
 
-@contextmanager
-def rewritten() -> Iterator[None]:
+def rewritten() -> AbstractContextManager[None]:
     """While open, whatever is traced has the operations below instead; they compute the same, but for rounding."""
-    kept = {name: getattr(OPERATIONS, name) for name in _REWRITES}
-    for name, rewrite in _REWRITES.items():
-        setattr(OPERATIONS, name, partial(rewrite, kept[name]))
-    try:
-        yield
-    finally:
-        for name, operation in kept.items():
-            setattr(OPERATIONS, name, operation)
-
-
-def _leaky_relu(_: Operation, x: Any, slope: float) -> Any:
-    """Its slope would become another one."""
-    if 0 <= slope <= 1:
-        return paddle.maximum(x, x * slope)
-    return functional.relu(x) - functional.relu(-x) * slope
+    return rewriting(_REWRITES)
 
 
 def _hardtanh(_: Operation, x: Any, low: float, high: float) -> Any:
@@ -149,7 +133,7 @@ def _samples(low: Any, high: Any, size: int, bins: int, ratio: int, aligned: boo
 
 
 _REWRITES: dict[str, Operation] = {
-    "leaky_relu": _leaky_relu,
+    "leaky_relu": leaky_relu,
     "hardtanh": _hardtanh,
     "group_norm": _group_norm,
     "pool2d": _pool2d,

@@ -16,12 +16,14 @@ from paddleprune.files import saving
 from paddleprune.interfaces import Array, PaddleXModel
 from paddleprune.measure.export import export_model
 from paddleprune.measure.machine import cpu_threads
+from paddleprune.measure.paddlex_ops import for_onednn
 from paddleprune.measure.proof import Fed, Port, Proof, prove_on
 from paddleprune.measure.runtimes import MODES
 
 STEM = "inference"
 """Of the files; the name is PaddleX's."""
-_RUNTIME = MODES["onednn_off"]
+_RUNTIME = MODES["onednn_on"]
+"""As PaddleX runs most files on a CPU."""
 
 
 def export_paddlex(made: PaddleXModel, folder: Path, *, batch: int | None = None) -> list[Path]:
@@ -113,7 +115,8 @@ class _Chosen:
 
 
 def _write(made: PaddleXModel, layer: nn.Layer, path: Path, batch: int | None) -> list[Path]:
-    return export_model(layer, list(made.inputs.values()), path, batch=batch, names=list(made.inputs))
+    with for_onednn():
+        return export_model(layer, list(made.inputs.values()), path, batch=batch, names=list(made.inputs))
 
 
 def _fed(made: PaddleXModel, several: Sequence[Sequence[Array]]) -> list[list[Array]]:

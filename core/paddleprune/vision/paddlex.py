@@ -93,6 +93,12 @@ def as_colours(images: Array) -> Array:
     return np.repeat(images, _CHANNELS, axis=1) if images.shape[1] == 1 else images
 
 
+def parts(images: Array) -> list[Array]:
+    """Images [N, C, H, W], and the upper left parts of them that differ from them in height, and in width."""
+    height, width = images.shape[2:]
+    return [images, images[:, :, : max(1, height * 2 // 3)], images[:, :, :, : max(1, width // 2)]]
+
+
 class Entrance(nn.Layer):
     """What PaddleX feeds, [N, 3, h, w] -> what a network reads, [N, C, H, W].
 

@@ -21,5 +21,6 @@ plugin = VisionTask(
     metric="paddleprune_segmentation.metrics:Overlap",
     predictor="paddleprune_segmentation.predictor:MaskPredictor",
     demo="paddleprune_segmentation.demo:scenes_demo",
+    paddlex="paddleprune_segmentation.paddlex:paddlex_model",
     auxiliary={info.name: (AUXILIARY,) for info in families()},
 )
