@@ -22,4 +22,5 @@ plugin = VisionTask(
     metric="paddleprune_detection.reading:metric",
     predictor="paddleprune_detection.predictor:ObjectPredictor",
     demo="paddleprune_detection.demo:scenes_demo",
+    paddlex="paddleprune_detection.paddlex:paddlex_model",
 )

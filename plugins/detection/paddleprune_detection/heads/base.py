@@ -15,7 +15,7 @@ from paddleprune_detection.config import DetectionLoss
 if TYPE_CHECKING:
     from paddle import Tensor
 
-_MOST = 1000
+MOST = 1000
 """Candidates of an image that enter the suppression, at most."""
 _FARTHEST = 1e5
 """Coordinates beyond are cut off: they can only be those of a model that has diverged."""
@@ -88,6 +88,14 @@ class Head(ABC):
     def candidates(self, outputs: tuple[Array, ...]) -> Candidates:
         """Everything in a batch's outputs whose score exceeds the threshold; NaN exceeds nothing."""
 
+    @abstractmethod
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every box of a batch and its scores, whatever they are, in operations that can be traced.
+
+        Returns:
+            Boxes [N, K, 4] in pixels of the input, and scores [N, classes, K], as `candidates` has them.
+        """
+
     def decode(self, outputs: tuple[Array, ...]) -> list[Detections]:
         """The objects on each image of a batch, after suppression of those that overlap a better one of their class.
 
@@ -112,7 +120,7 @@ def suppressed(found: Candidates, images: int, threshold: float, most: int) -> l
     """
     kinds = (np.int64, np.float32, np.float32, np.int64)
     found = Candidates(*(part.astype(kind) for part, kind in zip(found, kinds, strict=True)))
-    found = _best(found.take(np.flatnonzero(np.isfinite(found.boxes).all(axis=1))), images, _MOST)
+    found = _best(found.take(np.flatnonzero(np.isfinite(found.boxes).all(axis=1))), images, MOST)
     if len(found.images) > 0:
         boxes = np.clip(found.boxes.astype(np.float64), -_FARTHEST, _FARTHEST)
         boxes[:, 2:] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)

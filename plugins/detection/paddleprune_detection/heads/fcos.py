@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import paddle
 from paddle import Tensor
+from paddle.nn import functional as F  # noqa: N812
 
 from paddleprune.interfaces import Array
 from paddleprune_detection.config import DetectionLoss
@@ -40,15 +41,20 @@ class FcosHead(Head):
 
         return chosen(sigmoid(scores) * sigmoid(central), stride, self.limits.score, pixels)
 
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every class of every point."""
+        scores, logarithms, central = self._rows(outputs)
+        middles, strides = map(paddle.to_tensor, points(grids_of(outputs[0::3]), STRIDES))
+        likely = F.sigmoid(scores) * F.sigmoid(central)
+        return around(middles, bounded_exp(logarithms) * strides), likely.transpose([0, 2, 1])
+
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Focal loss of the classes, overlap loss of the boxes (GIoU) and cross entropy of the centre-ness.
 
         Each is summed over the batch; the first and last are divided by the number of points that learn an object,
         the second, in which each point counts by its centre-ness, by the sum of that.
         """
-        scores, logarithms, central = (
-            joined(outputs[part::3], numbers) for part, numbers in ((0, self.classes), (1, 4), (2, 1))
-        )
+        scores, logarithms, central = self._rows(outputs)
         middles, strides = points(grids_of(outputs[0::3]), STRIDES)
         found = assign(truths(targets, config), lambda _, truth: match(middles, strides, truth))
         wanted = np.zeros(tuple(scores.shape), np.float32)
@@ -67,6 +73,9 @@ class FcosHead(Head):
             how = binary(at(central, found)[:, 0], paddle.to_tensor(centre))
             total = total + (how * paddle.to_tensor(found.weights)).sum()
         return total / max(1.0, float(found.weights.sum()))
+
+    def _rows(self, outputs: tuple[Tensor, ...]) -> list[Tensor]:
+        return [joined(outputs[part::3], numbers) for part, numbers in ((0, self.classes), (1, 4), (2, 1))]
 
 
 def match(middles: Array, strides: Array, truth: Truth) -> Match:

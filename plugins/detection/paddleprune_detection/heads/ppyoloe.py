@@ -49,6 +49,14 @@ class PpYoloeHead(Head):
 
         return chosen(sigmoid(scores), stride, self.limits.score, pixels)
 
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every class of every point."""
+        scores, distributions = joined(outputs[0::2], self.classes), joined(outputs[1::2], 4 * (FARTHEST + 1))
+        middles, strides = map(paddle.to_tensor, points(grids_of(outputs[0::2]), STRIDES))
+        shares = F.softmax(distributions.reshape([-1, distributions.shape[1], 4, FARTHEST + 1]))
+        expected = (shares * paddle.arange(FARTHEST + 1, dtype="float32")).sum(-1)
+        return around(middles, expected * strides), F.sigmoid(scores).transpose([0, 2, 1])
+
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Varifocal loss of the classes, overlap loss (GIoU) and distribution focal loss of the boxes.
 

@@ -64,6 +64,12 @@ class SsdHead(Head):
         boxes = decoded(offsets.numpy()[image, place] * _VARIANCES, anchors)
         return Candidates(image, boxes, shares[image, place, kind], kind)
 
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every class but the background of every box."""
+        offsets, scores = self._rows(outputs)
+        boxes = decoded(offsets * paddle.to_tensor(_VARIANCES), paddle.to_tensor(self._anchors(outputs)))
+        return boxes, F.softmax(scores, axis=-1)[..., :-1].transpose([0, 2, 1])
+
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Class and box terms, summed over the batch and divided by the number of boxes that answer for objects.
 

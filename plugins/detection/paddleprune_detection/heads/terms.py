@@ -14,7 +14,7 @@ def as_rows(maps: Tensor, numbers: int) -> Tensor:
     """[N, A * numbers, H, W] -> [N, H * W * A, numbers]: one row for each place, cell by cell."""
     count, channels, height, width = maps.shape
     parts = maps.reshape([count, channels // numbers, numbers, height, width])
-    return parts.transpose([0, 3, 4, 1, 2]).reshape([count, -1, numbers])
+    return parts.transpose([0, 3, 4, 1, 2]).flatten(1, 3)
 
 
 def joined(maps: tuple[Tensor, ...], numbers: int) -> Tensor:

@@ -56,6 +56,16 @@ class TwoStageHead(Head):
         chosen = offsets.reshape(*shares.shape, 4)[image, place, kind] * VARIANCES
         return Candidates(image, decoded(chosen, proposals[image, place]), shares[image, place, kind], kind)
 
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every class of every proposal; each has a box for each class, whose other scores are 0."""
+        proposals, scores, offsets = outputs[:3]
+        count, each = proposals.shape[1], [-1, proposals.shape[1] * self.classes, 4]
+        moves = offsets.reshape([-1, count, self.classes, 4]) * paddle.to_tensor(VARIANCES)
+        boxes = decoded(moves, proposals.unsqueeze(2)).reshape(each)
+        shares = F.softmax(scores, axis=-1)[..., :-1].transpose([0, 2, 1])
+        own = paddle.eye(self.classes).unsqueeze(1)
+        return boxes, (shares.unsqueeze(-1) * own).flatten(2)
+
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Cross entropies and box terms of both stages, each divided by the number of places that were drawn."""
         objects = truths(targets, config)

@@ -67,6 +67,13 @@ class YoloHead(Head):
         which, kind = np.nonzero(scores > threshold)
         return Candidates(image[which], boxes[which], scores[which, kind], kind)
 
+    def everything(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Every class of every box."""
+        rows = joined(outputs, _NUMBERS + self.classes)
+        places = self._places([(int(output.shape[2]), int(output.shape[3])) for output in outputs])
+        boxes = _boxes(F.sigmoid(rows[..., :2]), rows[..., 2:4], places)
+        return boxes, (F.sigmoid(rows[..., 4:5]) * F.sigmoid(rows[..., _NUMBERS:])).transpose([0, 2, 1])
+
     def loss(self, outputs: tuple[Tensor, ...], targets: dict[str, Tensor], config: DetectionLoss) -> Tensor:
         """Box, object and class terms, each summed over the batch and divided by the number of objects in it.
 
