@@ -122,10 +122,10 @@ class _Detector(nn.Layer):
         return _twice(paddle.stack(self.padded.corner(im_shape[:, 0], im_shape[:, 1]), axis=-1))
 
 
-@paddle.jit.not_to_static
 def _everything(head: Head, outputs: Any) -> tuple[Tensor, Tensor]:
     """As `Head.everything`, traced by calling it: Paddle's reading of its source doesn't know all of Python."""
-    return head.everything(tuple(paddle.utils.flatten(outputs)))
+    found: tuple[Tensor, Tensor] = paddle.jit.not_to_static(head.everything)(tuple(paddle.utils.flatten(outputs)))
+    return found
 
 
 class _Feeds:

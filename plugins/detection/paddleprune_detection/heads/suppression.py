@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import paddle
-from paddle import Tensor, _C_ops, nn
+from paddle import Tensor, nn
 
+from paddleprune.paddle_private.programs import OPERATIONS
 from paddleprune_detection.heads.base import MOST, Limits
 
 _NO_BACKGROUND = -1
@@ -33,7 +34,7 @@ class Suppression(nn.Layer):
         least = paddle.topk(scores.flatten(1), count)[0][:, -1:].unsqueeze(-1)
         kept = paddle.where(scores >= least, scores, paddle.zeros_like(scores))
         limits = self._limits
-        objects, _, counts = _C_ops.multiclass_nms3(
+        objects, _, counts = OPERATIONS.multiclass_nms3(
             boxes, kept, None, limits.score, _ANY, limits.objects, limits.overlap, True, 1.0, _NO_BACKGROUND
         )
         return objects, counts
