@@ -38,7 +38,7 @@ RuntimeName: TypeAlias = Literal["paddle", "onnxruntime", "openvino"]
 """What runs a model where its latency counts: Paddle Inference, ONNX Runtime or OpenVINO."""
 RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
-ExportFormat: TypeAlias = Literal["paddle", "onnx", "paddlex"]
+ExportFormat: TypeAlias = Literal["paddle", "onnx", "paddlex", "lite"]
 """What a checkpoint is exported as: for Paddle Inference, as ONNX, or as a model folder of PaddleX 3."""
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 

@@ -16,7 +16,19 @@ from paddleprune.cli import main
 from paddleprune.cli.app import app
 
 COMMANDS = (
-    *("train", "analyze", "prune", "import-table", "visualize", "compare", "evaluate", "predict", "explain", "export"),
+    *(
+        "train",
+        "analyze",
+        "prune",
+        "import-table",
+        "visualize",
+        "compare",
+        "latency",
+        "evaluate",
+        "predict",
+        "explain",
+        "export",
+    ),
     *("front", "demo", "tasks", "families", "plugins", "doctor"),
 )
 

@@ -36,7 +36,7 @@ def export(
     batch: int | None = None,
     opset: int | None = None,
 ) -> list[Path]:
-    """Export a checkpoint, pruned or not: for Paddle Inference (`paddle.jit.save`), as ONNX, or for PaddleX 3.
+    """Export a checkpoint, pruned or not: for Paddle Inference, as ONNX, for PaddleX 3, or for Paddle Lite.
 
     The file is loaded in Paddle Inference, or ONNX Runtime (OpenVINO where that alone is installed), and compared with
     the model, on random samples and on ten of the data if there is any.
@@ -45,8 +45,10 @@ def export(
         checkpoint: a checkpoint folder.
         save_dir: gets the files, and `export.json`, which says what they take and give, how they were made, and how far
             they are from the model.
-        format: "paddle": `model.json` and `model.pdiparams`. "onnx": `model.onnx`; needs the extra `onnx`. "paddlex":
-            `inference.json`, `inference.pdiparams` and `inference.yml`, a folder that `paddlex.create_model` loads.
+        format: "paddle" (`paddle.jit.save`): `model.json` and `model.pdiparams`. "onnx": `model.onnx`; needs the extra
+            `onnx`. "paddlex": `inference.json`, `inference.pdiparams` and `inference.yml`, a folder that
+            `paddlex.create_model` loads. "lite": `model.pdmodel` and `model.pdiparams`, which Paddle Lite's converter
+            reads.
         model_name: for PaddleX, the name of the one of its models that this is to pass for; that of the family if
             PaddleX has it.
         eval_dataset: data whose samples the file is compared on, too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from paddleprune import __version__
 from paddleprune.console import say
 from paddleprune.errors import GraphError
 from paddleprune.interfaces import Array
-from paddleprune.measure.export import Shape, export_model, input_names
+from paddleprune.measure.export import Shape, input_names
+from paddleprune.measure.lite import export_lite
 from paddleprune.measure.onnx import OPSET, export_onnx, opset_of
 from paddleprune.measure.paddlex import export_paddlex, prove_paddlex
 from paddleprune.measure.proof import Port, Proof, batches, probes, prove
-from paddleprune.measure.runtimes import MODES, Mode
+from paddleprune.measure.runtimes import MODES, Mode, Runtime
 from paddleprune.registry import Registry
 from paddleprune.settings import ExportFormat
 from paddleprune.specs import Contract
@@ -79,10 +80,18 @@ class Job:
 
 
 def _for_paddle(job: Job) -> Export:
+    return _in_paddle(job, MODES[_PADDLE])
+
+
+def _for_lite(job: Job) -> Export:
+    return _in_paddle(job, replace(MODES[_PADDLE], write=export_lite))
+
+
+def _in_paddle(job: Job, runtime: Runtime) -> Export:
     path = job.place / "model"
-    files = export_model(job.loaded.layer, job.shapes, path, batch=job.batch)
+    files = runtime.write(job.loaded.layer, job.shapes, path, batch=job.batch)
     with _or("as ONNX"):
-        outputs, proof = prove(job.loaded.layer, path, MODES[_PADDLE], job.shapes, batch=job.batch, data=job.samples)
+        outputs, proof = prove(job.loaded.layer, path, runtime, job.shapes, batch=job.batch, data=job.samples)
     return Export(files=_names(files), versions=_versions(), inputs=_inputs(job), outputs=outputs, proof=proof)
 
 
@@ -120,6 +129,7 @@ WRITERS: Mapping[ExportFormat, Callable[[Job], Export]] = {
     "paddle": _for_paddle,
     "onnx": _as_onnx,
     "paddlex": _for_paddlex,
+    "lite": _for_lite,
 }
 """Format -> what writes a checkpoint so, and proves what was written.
 

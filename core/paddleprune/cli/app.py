@@ -186,7 +186,7 @@ def export(
     checkpoint: Checkpoint,
     save_dir: Annotated[Path, typer.Option(help="folder for the files, and export.json", **NEW)],
     format: Annotated[
-        str, typer.Option(help="paddle (Paddle Inference), onnx (needs paddleprune[onnx]) or paddlex (PaddleX 3)")
+        str, typer.Option(help="paddle (Paddle Inference), onnx (needs paddleprune[onnx]), paddlex (PaddleX 3) or lite")
     ] = "paddle",
     model_name: Annotated[
         str | None, typer.Option(help="which of PaddleX's models this is to pass for; that of the family if unset")
@@ -197,7 +197,7 @@ def export(
     batch: Annotated[int | None, typer.Option(help="samples a run; any number if unset")] = None,
     opset: Annotated[int | None, typer.Option(help="of ONNX's operators, at least; 13 if unset")] = None,
 ) -> None:
-    """Export a checkpoint for Paddle Inference, as ONNX, or for PaddleX; the file is compared with the model."""
+    """Export a checkpoint for Paddle Inference, ONNX, PaddleX or Paddle Lite; the file is compared with the model."""
     files = paddleprune.export(
         checkpoint,
         save_dir=save_dir,

@@ -16,6 +16,8 @@ from paddleprune.errors import GraphError, SaveError
 from paddleprune.files import saving
 
 _PROBE = 1 << 16
+_WEIGHTS, _ABOUT = ".pdiparams", ".info"
+"""Suffixes of the weights, and of what nobody reads."""
 
 
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -35,7 +37,8 @@ def export_model(
     Args:
         layer: any layer that can be traced.
         shapes: shape of each input, without the batch axis; all float32.
-        path: without suffix; the files are `PATH.json` (the program) and `PATH.pdiparams` (the weights).
+        path: without suffix; the files are `PATH.json` (the program; `PATH.pdmodel` while the old IR is on) and
+            `PATH.pdiparams` (the weights).
         batch: images a run; by default any number.
         names: of the inputs; by default those of `input_names`.
 
@@ -54,7 +57,8 @@ def export_model(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             _save(traced, Path(folder) / path.name, path)
-            files = [path.parent / file.name for file in sorted(Path(folder).iterdir(), reverse=True)]
+            made = sorted(Path(folder).iterdir(), key=lambda file: file.suffix != _WEIGHTS)
+            files = [path.parent / file.name for file in made if file.suffix != _ABOUT]
             for file in files:  # the weights before the program that needs them
                 (Path(folder) / file.name).replace(file)
     return sorted(files)

@@ -24,12 +24,14 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     """Load an exported model.
 
     Args:
-        prefix: path of the model without suffix; `.json` and `.pdiparams` lie there.
+        prefix: path of the model without suffix; `.json`, or `.pdmodel` of the old IR, and `.pdiparams` lie there.
         onednn: whether to use oneDNN (it may be on by default, so "off" says so expressly).
         threads: threads of the math library; by default as many as this process may use.
         device: "cpu", or "gpu:N", which has no use for oneDNN.
     """
-    config = inference.Config(f"{prefix}.json", f"{prefix}.pdiparams")
+    old = Path(f"{prefix}.pdmodel")
+    program = old if old.exists() else Path(f"{prefix}.json")
+    config = inference.Config(str(program), f"{prefix}.pdiparams")
     if device.startswith("gpu"):
         config.enable_use_gpu(_GPU_MEGABYTES, int(device.partition(":")[2] or 0))
         config.disable_glog_info()
@@ -40,8 +42,8 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     if onednn:
         config.enable_mkldnn()
         config.set_mkldnn_cache_capacity(1)  # or it keeps a copy of the weights for each size of a batch
-        program = Path(f"{prefix}.json").read_text(encoding="utf-8")
-        for part in {part for sign, part in _FAULTS if sign in program}:
+        text = program.read_text(encoding="utf-8", errors="ignore")
+        for part in {part for sign, part in _FAULTS if sign in text}:
             config.delete_pass(part)
     else:
         config.disable_mkldnn()
