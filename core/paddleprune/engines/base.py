@@ -55,20 +55,11 @@ class Engine(Protocol):
             ratios: group name -> share of its units; {} is the dense network.
         """
 
-    def plan(
-        self,
-        ratios: Mapping[str, float],
-        *,
-        eval_metric_loss: float | None = None,
-        expected: Mapping[str, float] | None = None,
-        round_to: int = 1,
-    ) -> Plan:
+    def plan(self, ratios: Mapping[str, float], *, round_to: int = 1) -> Plan:
         """Turn ratios into the units that stay.
 
         Args:
             ratios: group name -> share of its units to remove.
-            eval_metric_loss: the tolerance that the ratios come from.
-            expected: group name -> the metric loss that the table expects.
             round_to: channels of every pruned convolution stay a multiple of this.
 
         Raises:

@@ -99,14 +99,7 @@ class NativeEngine:
         chosen = [(groups[self.graph[name].name], ratio) for name, ratio in ratios.items()]
         return [unit for group, ratio in chosen for unit in group.order[: group.count(ratio)]]
 
-    def plan(
-        self,
-        ratios: Mapping[str, float],
-        *,
-        eval_metric_loss: float | None = None,
-        expected: Mapping[str, float] | None = None,
-        round_to: int = 1,
-    ) -> Plan:
+    def plan(self, ratios: Mapping[str, float], *, round_to: int = 1) -> Plan:
         """Turn ratios into the units that stay."""
         names = {branch.name for branch in self.graph.branches}
         for name, ratio in ratios.items():
@@ -117,8 +110,6 @@ class NativeEngine:
             {name: ratio for name, ratio in ratios.items() if name not in names},
             self._rankings,
             criterion=self.criterion,
-            eval_metric_loss=eval_metric_loss,
-            expected=expected,
             round_to=round_to,
             branches={name: None for name, ratio in ratios.items() if name in names and ratio},
         )

@@ -96,14 +96,7 @@ class SlimEngine:
         finally:
             undo()
 
-    def plan(
-        self,
-        ratios: Mapping[str, float],
-        *,
-        eval_metric_loss: float | None = None,
-        expected: Mapping[str, float] | None = None,
-        round_to: int = 1,
-    ) -> Plan:
+    def plan(self, ratios: Mapping[str, float], *, round_to: int = 1) -> Plan:
         """Turn ratios into the units that stay."""
         if round_to < 1:
             raise PlanError(f"round_to must be 1 or more, got {round_to}")
@@ -114,13 +107,12 @@ class SlimEngine:
                 units=self._by_name[name].size,
                 keep=tuple(np.flatnonzero(kept[self._by_name[name].master]).tolist()),
                 ratio=ratio,
-                expected_loss=(expected or {}).get(name),
             )
             for name, ratio in ratios.items()
             if self._by_name[name].master in kept
         }
         return Plan(
-            eval_metric_loss=eval_metric_loss,
+            eval_metric_loss=None,
             criterion=self._criterion,
             engine=self.name,
             groups=groups,

@@ -20,8 +20,6 @@ def make_plan(
     rankings: Mapping[str, list[int]],
     *,
     criterion: str,
-    eval_metric_loss: float | None = None,
-    expected: Mapping[str, float] | None = None,
     round_to: int = 1,
     branches: Mapping[str, float | None] | None = None,
 ) -> Plan:
@@ -32,8 +30,6 @@ def make_plan(
         ratios: group name -> share of its units to remove.
         rankings: group name -> indices of its units that can go together, least important first, as `rank` gives them.
         criterion: what made the rankings.
-        eval_metric_loss: the tolerance that the ratios come from.
-        expected: group name -> the metric loss that the table expects.
         round_to: every layer that loses filters keeps a multiple of this many, by keeping more if need be; a
             group where that can't be stays whole.
         branches: the branches that go -> the metric loss that the table expects, if there is one. What is nowhere but
@@ -65,11 +61,10 @@ def make_plan(
                 keep=tuple(i for i in range(group.size) if i not in gone),
                 ratio=ratio,
                 most=len(order) if asked > len(order) else None,
-                expected_loss=(expected or {}).get(name),
             )
     before = graph.cost()
     plan = Plan(
-        eval_metric_loss=eval_metric_loss,
+        eval_metric_loss=None,
         criterion=criterion,
         groups=groups,
         branches={branch.name: BranchPlan(expected_loss=(branches or {})[branch.name]) for branch in whole},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -199,6 +199,18 @@ class Plan(Signed):
     def same_cut(self, other: Plan) -> bool:
         """Does the same go?"""
         return (self.groups, self.branches) == (other.groups, other.branches)
+
+    def expecting(self, losses: Mapping[str, float], eval_metric_loss: float | None = None) -> Plan:
+        """The same plan, which says what a table expects.
+
+        Args:
+            losses: group name -> the metric loss that the table expects.
+            eval_metric_loss: the tolerance that the plan is made for.
+        """
+        groups = {
+            name: part.model_copy(update={"expected_loss": losses.get(name)}) for name, part in self.groups.items()
+        }
+        return self.model_copy(update={"groups": groups, "eval_metric_loss": eval_metric_loss})
 
     @property
     def expected(self) -> list[float]:

@@ -140,18 +140,17 @@ class UnitPath:
         return self._plan(self._rankings(count), self._whole(count))
 
     def _plan(self, rankings: Mapping[str, list[int]], branches: Sequence[int] = ()) -> Plan:
-        expected = None
-        if self._order.expects:
-            expected = {name: self._lost(name, ranking) for name, ranking in rankings.items()}
-        return make_plan(
+        plan = make_plan(
             self._graph,
             {name: len(ranking) / self._graph[name].size for name, ranking in rankings.items()},
             rankings,
             criterion=self._order.criterion,
-            expected=expected,
             round_to=self._round_to,
             branches={self._branches[u]: self._losses[u] if self._order.expects else None for u in branches},
         )
+        if not self._order.expects:
+            return plan
+        return plan.expecting({name: self._lost(name, ranking) for name, ranking in rankings.items()})
 
     def _filled(self, rankings: Mapping[str, list[int]], branches: Sequence[int], ceiling: Ceiling) -> Plan:
         """A rounded plan with blocks of channels given back, most useful first, as long as that stays within."""

@@ -18,14 +18,7 @@ class Planner(Protocol):
     def groups(self) -> Sequence[Prunable]:
         """What may be pruned."""
 
-    def plan(
-        self,
-        ratios: Mapping[str, float],
-        *,
-        eval_metric_loss: float | None = None,
-        expected: Mapping[str, float] | None = None,
-        round_to: int = 1,
-    ) -> Plan:
+    def plan(self, ratios: Mapping[str, float], *, round_to: int = 1) -> Plan:
         """Turn ratios into the units that stay."""
 
 
@@ -58,4 +51,4 @@ def solve(
     check_removed(table, [group for group in planner.groups if group.name not in exclude])
     ratios = {name: ratio for name, ratio in table.ratios_for(eval_metric_loss).items() if name not in exclude}
     expected = {name: table.loss_at(name, ratio) for name, ratio in ratios.items()}
-    return planner.plan(ratios, eval_metric_loss=eval_metric_loss, expected=expected, round_to=round_to)
+    return planner.plan(ratios, round_to=round_to).expecting(expected, eval_metric_loss)
