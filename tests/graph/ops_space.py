@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import paddle
@@ -80,13 +81,14 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     ).unsqueeze(-1),
     "sort_positions": lambda x: x.flatten(2).sort(axis=-1).unsqueeze(-1),
     "fractional_max_pool": lambda x: F.fractional_max_pool2d(x, 4, random_u=0.3),
-    "interpolate_antialias": lambda x: F.interpolate(x, size=[4, 4], mode="bilinear", antialias=True),
     "repeat_positions": lambda x: x.repeat_interleave(2, axis=2),
     "repeat_channels": lambda x: x.repeat_interleave(2, axis=1).unflatten(1, [x.shape[1], 2]).sum(2),
     "fold": lambda x: F.fold(F.unfold(x, 2, 2), [8, 8], 2, 2),
     "unstack_positions": lambda x: paddle.stack(paddle.unstack(x, axis=2)[::2], axis=2),
     "cumsum_of_positions": lambda x: x.cumsum(axis=3),
 }
+if "antialias" in signature(F.interpolate).parameters:  # Paddle 3.1 hasn't got it
+    CHANGES["interpolate_antialias"] = lambda x: F.interpolate(x, size=[4, 4], mode="bilinear", antialias=True)
 CHANGES_1D: dict[str, Callable[[Any], Any]] = {
     "max_pool": nn.MaxPool1D(2),
     "avg_pool": nn.AvgPool1D(2),
