@@ -14,6 +14,7 @@ WAYS_OUT = {
     "paddle2onnx": "pip install 'paddleprune[onnx]'",
     "onnx": "pip install 'paddleprune[onnx]'",
     "onnxruntime": "pip install 'paddleprune[onnx]'",
+    "ml_dtypes": "pip install 'paddleprune[onnx]'",
     "openvino": "pip install 'paddleprune[openvino]'",
     "paddleslim": "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'",
     "hypothesis": "pip install 'paddleprune[dev]'",

@@ -7,8 +7,9 @@ import json
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,26 @@ def saving(path: Path) -> Iterator[None]:
         way_out = "free some space, and run the same command again" if full else "choose another place"
         kept = "what was there before is untouched"
         raise SaveError(f"cannot save {path}: {_reason(error)}; {kept}; {way_out}") from error
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """A place for files that belong into a folder, which isn't made if they don't get there.
+
+    Raises:
+        SaveError: the disk is full, or the place can't be written.
+    """
+    new = not folder.exists()
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".making.") as place:
+                yield Path(place)
+        except BaseException:
+            if new:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
 
 
 def _reason(error: OSError) -> str:

@@ -203,6 +203,15 @@ class FrontSettings(CutSettings, TimingSettings):
     shares: tuple[Share, ...] = Field(SHARES, min_length=1, description="what may stay of it, a point each")
 
 
+class QuantizeSettings(Contract):
+    """How a network is put into INT8, and what it may lose."""
+
+    max_loss: Tolerance = Field(0.015, description="share of the metric that INT8 may lose, measured")
+    samples: int = Field(256, ge=1, description="samples that the ranges are found on; their labels have no part in it")
+    threads: int | None = Field(None, ge=1, description="CPU threads for the latency; all cores if unset")
+    batch_size: int = Field(64, ge=1, description="samples a forward pass of the evaluation")
+
+
 class TrainSettings(Contract):
     """How a model is trained: momentum with L2 weight decay, a learning rate per step, checkpoints per epoch."""
 

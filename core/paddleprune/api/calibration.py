@@ -1,4 +1,4 @@
-"""The samples that a repair, or a criterion, is made from: training images as evaluation preprocesses them."""
+"""The samples that a repair, INT8 or a criterion is made from: training images as evaluation preprocesses them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from paddleprune.training import LoadedModel
 
 
 def open_calibration(
-    registry: Registry, loaded: LoadedModel, calibration: Data | None, training: Data | None, evaluation: Data
+    registry: Registry,
+    loaded: LoadedModel,
+    calibration: Data | None,
+    training: Data | None,
+    evaluation: Data,
+    what: str = "a repair",
 ) -> Dataset:
-    """What a repair's samples are drawn from: never the evaluation split.
+    """What the samples of a repair, or of a quantisation, are drawn from: never the evaluation split.
 
     Args:
         registry: knows the task.
@@ -28,6 +33,7 @@ def open_calibration(
         calibration: what the user gave for it.
         training: the training data, otherwise.
         evaluation: the evaluation data; of a folder the training split is taken, otherwise.
+        what: what wants them, for the message.
 
     Raises:
         ConfigError: neither of them can be used.
@@ -38,7 +44,7 @@ def open_calibration(
         given = evaluation
     if given is None:
         raise ConfigError(
-            "a repair needs samples that evaluation doesn't use: give train_dataset, or calibration (no labels needed)"
+            f"{what} needs samples that evaluation doesn't use: give train_dataset, or calibration (no labels needed)"
         )
     info = loaded.info
     return open_plain(registry, info.task, given, loaded.options, info.transforms)
@@ -99,7 +105,7 @@ def calibration_inputs(dataset: Dataset, count: int) -> tuple[Array, ...]:
 
 def _drawn(dataset: Dataset, count: int) -> list[Sample]:
     if not len(dataset):
-        raise DataError("the calibration dataset has no samples; a repair needs some (200 suffice)")
+        raise DataError("the calibration dataset has no samples; give some (200 suffice)")
     with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
         return list(pool.map(dataset.__getitem__, choose(dataset, count)))
 

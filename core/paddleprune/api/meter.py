@@ -18,6 +18,44 @@ _BATCHES = 10
 """At least, where there are so many samples: a metric that scores no single sample has its error from batches."""
 
 
+class Against:
+    """Measures what forwards lose of a metric against one of them, on the same samples.
+
+    Args:
+        forward: the one.
+        metric: its primary value counts.
+        batches: the samples.
+        what: the work's name on the progress bar.
+
+    Attributes:
+        last: the primary metric that was measured last.
+
+    Raises:
+        TableError: the metric is 0 or not finite, so that no share of it can be lost.
+    """
+
+    def __init__(self, forward: Forward, metric: Metric, batches: Batches, what: str) -> None:
+        self._metric, self._batches, self._what = metric, batches, what
+        tally, count = self._tally(forward, None), len(batches.dataset)
+        value = tally.value()
+        if not np.isfinite(value) or value == 0:
+            raise TableError(
+                f"the model's {metric.primary} is {value:g} on {count} evaluation samples, so that no share of "
+                "it can be lost; train it first, or check the labels"
+            )
+        self.last = value
+        self._baseline = Baseline(value, tally.scores, count, metric.higher_is_better)
+
+    def __call__(self, forward: Forward) -> Score:
+        """The metric of a forward, and the loss."""
+        score = self._baseline.score(self._tally(forward, self._baseline.scores))
+        self.last = score.metric
+        return score
+
+    def _tally(self, forward: Forward, dense: Mapping[int, Array] | None) -> Tally:
+        return tally_of(forward, self._metric, self._batches, dense, self._what)
+
+
 class Meter:
     """Measures the losses of one network against what it gives now; compiled, where that pays.
 
@@ -28,35 +66,23 @@ class Meter:
         batch_size: samples a forward pass, at most.
         what: the work's name on the progress bar.
 
-    Attributes:
-        last: the primary metric that was measured last.
-
     Raises:
         TableError: the metric is 0 or not finite, so that no share of it can be lost.
     """
 
     def __init__(self, layer: nn.Layer, metric: Metric, dataset: Dataset, batch_size: int, what: str) -> None:
-        self._layer, self._metric, self._what = layer, metric, what
-        self._batches = Batches(dataset, small_enough(batch_size, dataset))
+        self._layer, self._batches = layer, Batches(dataset, small_enough(batch_size, dataset))
         self._compiles = compiling_pays(layer, self._batches.take(0, self._batches.batch_size)[0], len(self._batches))
-        tally = self._tally(None)
-        value = tally.value()
-        if not np.isfinite(value) or value == 0:
-            raise TableError(
-                f"the model's {metric.primary} is {value:g} on {len(dataset)} evaluation samples, so that no share of "
-                "it can be lost; train it first, or check the labels"
-            )
-        self.last = value
-        self._baseline = Baseline(value, tally.scores, len(dataset), metric.higher_is_better)
+        self._against = Against(self._forward(), metric, self._batches, what)
+
+    @property
+    def last(self) -> float:
+        """The primary metric that was measured last."""
+        return self._against.last
 
     def __call__(self) -> Score:
         """The network's metric as it stands, and the loss."""
-        score = self._baseline.score(self._tally(self._baseline.scores))
-        self.last = score.metric
-        return score
-
-    def _tally(self, dense: Mapping[int, Array] | None) -> Tally:
-        return tally_of(self._forward(), self._metric, self._batches, dense, self._what)
+        return self._against(self._forward())
 
     def _forward(self) -> Forward:
         if self._compiles:

@@ -18,6 +18,7 @@ from paddleprune.settings import (
     FrontSettings,
     OrderName,
     PruneSettings,
+    QuantizeSettings,
     RuntimeName,
     TrainSettings,
 )
@@ -108,6 +109,22 @@ class FrontRun(FrontSettings, _CutRun):
     """`paddleprune front`."""
 
     save_dir: Path = Field(Path("output/front"), description="folder for front.png, front.json and the plans")
+
+
+class QuantizeRun(QuantizeSettings, _DataRun):
+    """`paddleprune quantize`."""
+
+    train_dataset: Path | dict[str, Any] | None = Field(
+        None, description=f"what the samples for the ranges are drawn from: {_DATASET}"
+    )
+    calibration: Path | dict[str, Any] | None = Field(
+        None, description="other samples for the ranges: a folder, or the fields of the task's dataset"
+    )
+    save_dir: Path = Field(Path("output/int8"), description="folder for model.onnx and quantized.json")
+
+    def train_data(self) -> Any:
+        """What the samples for the ranges are drawn from: `train_dataset`, or `data`."""
+        return self.data if self.train_dataset is None else self.train_dataset
 
 
 class EvaluateRun(_DataRun):

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 import paddleprune
-from paddleprune.api.runs import AnalyzeRun, CompareRun, EvaluateRun, FrontRun, LatencyRun, PruneRun, TrainRun
+from paddleprune.api.runs import (
+    AnalyzeRun,
+    CompareRun,
+    EvaluateRun,
+    FrontRun,
+    LatencyRun,
+    PruneRun,
+    QuantizeRun,
+    TrainRun,
+)
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
 from paddleprune.cli.interrupts import Computing, Interruptible
@@ -209,6 +218,17 @@ def export(
     )
     for path in files:
         typer.echo(path)
+
+
+@app.command(cls=Computing)
+@takes(QuantizeRun)
+def quantize(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
+    """Write a checkpoint as ONNX in INT8; refused where that is slower than FP32, or loses too much."""
+    run = resolve(QuantizeRun, values, "quantize")
+    said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
+    data, training = _required(eval_dataset=run.eval_data())[0], run.train_data()
+    record = paddleprune.quantize(checkpoint, eval_dataset=data, train_dataset=training, save_dir=run.save_dir, **said)
+    show.quantized(record, run.save_dir)
 
 
 @app.command(cls=Computing)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.api.prune import PruneResult
     from paddleprune.graph import Explanation
+    from paddleprune.quantization import Quantized
     from paddleprune.report import Front, Latencies
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.sensitivity.table.imported import ImportedTable
@@ -94,6 +95,19 @@ def timed(latencies: Latencies) -> None:
         f"One run, on the CPU, pre- and post-processing excluded; load and first run in a fresh process, with the most "
         f"memory that they took beside the library itself. {latencies.cpu}, {', '.join(latencies.runtimes)}"
     )
+
+
+def quantized(record: Quantized, folder: Path) -> None:
+    """FP32 and INT8 side by side, what stays in float, and where the file is."""
+    rows = [
+        (name, f"{found.metric:.4f}", f"{found.bytes / 1e6:.3g} MB", f"{found.latency.median_ms:.3g} ms")
+        for name, found in (("FP32", record.float32), ("INT8", record.int8))
+    ]
+    table(("", record.metric, "size", "latency"), rows)
+    typer.echo(record.describe())
+    if record.left_in_float:
+        typer.echo(f"in float: {', '.join(left.step for left in record.left_in_float)}")
+    typer.echo(f"INT8 model: {folder / record.files[0]}")
 
 
 def analyzed(sensitivities: SensitivityTable, path: Path) -> None:

@@ -41,3 +41,12 @@ def block_channels() -> tuple[int, ...]:
     except OSError:
         return (8,)
     return (16, 8) if "avx512f" in flags else (8,)
+
+
+def saturates() -> bool:
+    """Does this CPU add two products of 8 bits in 16 bits, which may not hold the sum? x86 without VNNI does."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        flags = ""
+    return platform.machine().lower() in ("x86_64", "amd64") and "vnni" not in flags

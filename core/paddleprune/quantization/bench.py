@@ -1,0 +1,94 @@
+"""A network in float beside what it becomes in INT8: written, run and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddle import nn
+
+from paddleprune.interfaces import Array
+from paddleprune.measure.evaluation import Forward
+from paddleprune.measure.latency import Latency, measure_latency
+from paddleprune.measure.machine import cpu_threads
+from paddleprune.measure.onnx import export_onnx
+from paddleprune.measure.proof import Port, Proof, prove
+from paddleprune.measure.runtimes import MODES
+from paddleprune.measure.sessions import places_of, session_forward
+from paddleprune.quantization.calibration import Ranges, find_ranges
+from paddleprune.quantization.network import Network, Step, fix_batch, fold
+from paddleprune.quantization.writing import write_int8
+
+RUNTIME = MODES["onnxruntime"]
+_PROVED_ON = 8
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One network.
+
+    Attributes:
+        float32: its file in float, proved to be the layer.
+        inputs: of the file.
+        outputs: likewise.
+        proof: what was compared.
+        network: the same, folded.
+        ranges: of its tensors.
+        places: of the outputs, as a metric gets them.
+    """
+
+    float32: Path
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    proof: Proof
+    network: Network
+    ranges: Ranges
+    places: Sequence[int]
+
+    @classmethod
+    def of(cls, layer: nn.Layer, shapes: Sequence[tuple[int, ...]], samples: Sequence[Array], folder: Path) -> Bench:
+        """Export a layer, prove the file, and find what its tensors hold.
+
+        Args:
+            layer: in evaluation mode.
+            shapes: of its inputs, without the batch axis.
+            samples: for each input, [N, ...].
+            folder: gets the files.
+
+        Raises:
+            GraphError: it can't be exported or quantised.
+            DependencyError: something isn't installed.
+        """
+        (file,) = export_onnx(layer, shapes, folder / "float32")
+        few = [array[:_PROVED_ON] for array in samples]
+        outputs, proof = prove(layer, file.with_suffix(""), RUNTIME, shapes, batch=None, data=few)
+        network = fold(file, folder / "folded.onnx", _layers(layer))
+        places = places_of(layer, [array[:1] for array in samples])
+        inputs = tuple(Port(name=f"input_{i}", shape=(None, *s), dtype="float32") for i, s in enumerate(shapes))
+        return cls(file, inputs, outputs, proof, network, find_ranges(network, samples), places)
+
+    def write(self, target: Path, left: Sequence[Step] = ()) -> Path:
+        """Write the network in INT8, with some steps in float."""
+        nodes = [step.node for step in self.network.steps if step not in left]
+        write_int8(self.network, self.ranges, target, nodes=[*nodes, *self.network.carriers])
+        return target
+
+    def forward(self, file: Path) -> Forward:
+        """What a file of this network computes."""
+        return session_forward(RUNTIME.load(file.with_suffix(""), cpu_threads()), self.places)
+
+    def time(self, int8: Path, threads: int | None) -> tuple[Latency, Latency]:
+        """How long one sample takes in float and in INT8, in turns."""
+        files = {"FP32": self.float32, "INT8": int8}
+        timed = {name: int8.with_name(f"timed_{name}.onnx") for name in files}
+        for name, file in files.items():
+            fix_batch(file, timed[name])
+        paths = {name: file.with_suffix("") for name, file in timed.items()}
+        found = measure_latency(paths, threads=threads, modes=("onnxruntime",))
+        return found["FP32"]["onnxruntime"], found["INT8"]["onnxruntime"]
+
+
+def _layers(layer: nn.Layer) -> Mapping[str, str]:
+    """A parameter's name in files -> the layer that has it."""
+    return {parameter.name: name.rpartition(".")[0] for name, parameter in layer.named_parameters()}
