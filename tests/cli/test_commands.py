@@ -16,20 +16,8 @@ from paddleprune.cli import main
 from paddleprune.cli.app import app
 
 COMMANDS = (
-    *(
-        "train",
-        "analyze",
-        "prune",
-        "import-table",
-        "visualize",
-        "compare",
-        "latency",
-        "evaluate",
-        "predict",
-        "explain",
-        "export",
-    ),
-    *("front", "demo", "tasks", "families", "plugins", "doctor"),
+    *("train", "analyze", "prune", "import-table", "visualize", "compare", "latency", "evaluate", "predict"),
+    *("explain", "export", "quantize", "front", "demo", "tasks", "families", "plugins", "doctor"),
 )
 
 

@@ -12,7 +12,7 @@ from paddleprune import __version__
 from paddleprune.api.calibration import calibration_inputs, open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import Evaluation, as_path, evaluation_of, open_model
-from paddleprune.api.meter import Against, halves
+from paddleprune.api.meter import Against, halves, small_enough
 from paddleprune.console import say
 from paddleprune.dependencies import require
 from paddleprune.errors import PlanError
@@ -171,7 +171,7 @@ class _Attempt:
 
     def _against(self, dataset: Dataset, what: str) -> Against:
         """What measures losses against the network in float."""
-        batches = Batches(dataset, self.asked.batch_size)
+        batches = Batches(dataset, small_enough(self.asked.batch_size, dataset))
         return Against(self.bench.forward(self.bench.float32), self.evaluation.metric, batches, what)
 
     def _record(
