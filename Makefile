@@ -8,8 +8,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 # Without its pins, which force OpenCV 4.6 and NumPy 1.
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
+# With what its classifiers, segmenters and detectors import.
+PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
 
-.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles clean
+.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -29,6 +31,7 @@ help:
 	@echo "make tracing       how long it takes to find a network's groups; beside PaddleSlim"
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
+	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
 	@echo "make clean         remove $(VENV), caches and outputs"
 
 setup: $(VENV)/.installed-dev
@@ -100,10 +103,15 @@ test-paddle-%:
 	$(VENV)-paddle-$*/bin/python $(PIP) install --no-deps $(PADDLESLIM)
 	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
 
+test-paddlex: setup
+	$(PYTHON) -m venv $(VENV)-paddlex
+	$(VENV)-paddlex/bin/python $(PIP) install paddlepaddle==$(lastword $(PADDLES)) $(PADDLEX)
+	OMP_NUM_THREADS=1 PADDLEX_PYTHON=$(VENV)-paddlex/bin/python $(BIN)/pytest -m slow tests/paddlex
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -18,6 +18,7 @@ from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads import boxes as b
 from paddleprune_detection.heads import fcos, ppyoloe, two_stage
 from paddleprune_detection.heads.ssd import boxes_per_cell
+from paddleprune_detection.heads.suppression import Suppression
 from paddleprune_detection.heads.yolo import STRIDES
 from paddleprune_detection.reading import head_of
 
@@ -146,6 +147,26 @@ def test_outputs_say_which_objects_are_where(kind: str) -> None:
         assert said.classes[order].tolist() == classes
         assert (said.scores > 0.99).all()
         assert (said.boxes.dtype, said.scores.dtype, said.classes.dtype) == (np.float32, np.float32, np.int64)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_the_same_objects_are_found_inside_of_a_network(kind: str) -> None:
+    """Of outputs whose scores all differ, and with noise that makes boxes overlap."""
+    options, outputs = HEADS[kind]()
+    random = np.random.default_rng(1)
+    noisy = tuple(output + random.normal(0, 3, output.shape).astype(np.float32) for output in outputs)
+    head = head_of(options.model_copy(update={"score_threshold": 0.02, "max_objects": 40}))
+    boxes, scores = head.everything(tuple(map(paddle.to_tensor, noisy)))
+    objects, counts = (part.numpy() for part in Suppression(head.limits)(boxes, scores))
+    ends = np.cumsum(counts)
+    assert ends[-1] > 5
+    for said, start, end in zip(head.decode(noisy), ends - counts, ends, strict=True):
+        rows = objects[start:end]
+        rows = rows[np.argsort(-rows[:, 1], kind="stable")]
+        assert len(rows) == len(said.scores)
+        np.testing.assert_array_equal(rows[:, 0], said.classes)
+        np.testing.assert_allclose(rows[:, 1], said.scores, rtol=1e-4)
+        np.testing.assert_allclose(rows[:, 2:], said.boxes, rtol=1e-4, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", HEADS)

@@ -88,9 +88,14 @@ def check_channels(options: ImageOptions) -> None:
         raise unsayable(f"makes {options.input_channels} channels; PaddleX reads colours")
 
 
-def as_colours(images: Array) -> Array:
-    """What PaddleX reads where a network reads this, [N, C, H, W]: three channels."""
-    return np.repeat(images, _CHANNELS, axis=1) if images.shape[1] == 1 else images
+def colours(images: Array, size: tuple[int, int]) -> Array:
+    """What PaddleX reads where a network reads this, [N, C, h, w]: three channels, [N, 3, H, W].
+
+    What is larger than the size that the steps make is cut off; what is smaller is repeated.
+    """
+    channels = images.repeat(_CHANNELS, axis=1) if images.shape[1] == 1 else images
+    rows, columns = (np.arange(wanted) % now for wanted, now in zip(size, images.shape[2:], strict=True))
+    return np.asarray(channels[:, :, rows][:, :, :, columns])
 
 
 def parts(images: Array) -> list[Array]:
@@ -146,5 +151,6 @@ class Padded(nn.Layer):
         height, width = sizes[2], sizes[3]
         top, left = self.corner(height, width)
         sides = [left, self._size[1] - width - left, top, self._size[0] - height - top]
-        padded = F.pad(images - self._fill, paddle.stack(sides).astype("int32"))
+        places = paddle.concat([side.reshape([1]) for side in sides]).astype("int32")
+        padded = F.pad(images - self._fill, places)
         return padded.reshape([-1, int(images.shape[1]), *self._size]) + self._fill

@@ -9,12 +9,12 @@ import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Array, PaddleXModel
+from paddleprune.interfaces import PaddleXModel
 from paddleprune.specs import Contract
 from paddleprune.vision.paddlex import (
     Entrance,
-    as_colours,
     check_channels,
+    colours,
     mean_and_std,
     name_of,
     repeatable_steps,
@@ -59,7 +59,8 @@ def paddlex_model(
         "PreProcess": {"transform_ops": ops},
         "PostProcess": {"Topk": top},
     }
-    return PaddleXModel(config, _Classifier(layer, options.input_channels), {"x": (3, *size)}, _feeds)
+    network = _Classifier(layer, options.input_channels)
+    return PaddleXModel(config, network, {"x": (3, *size)}, lambda inputs: [(colours(inputs[0], size),)])
 
 
 class _Classifier(nn.Layer):
@@ -100,7 +101,3 @@ def _resizing(steps: Sequence[Contract]) -> tuple[list[dict[str, Any]], tuple[in
     last = steps[-1]
     size = last.crop_size if isinstance(last, CenterCrop) else last.target_size  # type: ignore[attr-defined]
     return [{"ResizeImage": resize}, *crop], size
-
-
-def _feeds(inputs: tuple[Array, ...]) -> list[tuple[Array, ...]]:
-    return [(as_colours(inputs[0]),)]

@@ -14,8 +14,8 @@ from paddleprune.specs import Contract
 from paddleprune.vision.paddlex import (
     Entrance,
     Padded,
-    as_colours,
     check_channels,
+    colours,
     mean_and_std,
     name_of,
     parts,
@@ -77,13 +77,14 @@ def paddlex_model(
         "label_list": list(labels),
         "draw_threshold": _SHOWN,
     }
-    size = (None, None) if padded is not None else size_after(steps[-1], (1, 1))
-    inputs: dict[str, tuple[int | None, ...]] = {"image": (3, *size), "scale_factor": (2,)}
+    size = size_after(steps[-1], size_after(steps[0], (1, 1)))
+    shape = (3, *size) if padded is None else (3, None, None)
+    inputs: dict[str, tuple[int | None, ...]] = {"image": shape, "scale_factor": (2,)}
     sized = any(part in name for part in _SIZED)
     if sized:
         inputs["im_shape"] = (2,)
     network = _Detector(layer, head, options.input_channels, padded)
-    fed = _Feeds(padded is not None, sized)
+    fed = _Feeds(size, padded is not None, sized)
     return PaddleXModel(config, network, inputs, fed, Suppression(head.limits))
 
 
@@ -132,16 +133,17 @@ class _Feeds:
     """The network's inputs -> batches of what PaddleX feeds; where there is padding parts of images, too.
 
     Args:
+        size: of the network's input, as the steps make it.
         any_size: is there padding?
         sized: is the size of images fed, too?
     """
 
-    def __init__(self, any_size: bool, sized: bool) -> None:
-        self._any_size, self._sized = any_size, sized
+    def __init__(self, size: tuple[int, int], any_size: bool, sized: bool) -> None:
+        self._size, self._any_size, self._sized = size, any_size, sized
 
     def __call__(self, inputs: tuple[Array, ...]) -> list[tuple[Array, ...]]:
         """Images, their factors, and perhaps their sizes."""
-        images = as_colours(inputs[0])
+        images = colours(inputs[0], self._size)
         return [self._with_size(one) for one in (parts(images) if self._any_size else [images])]
 
     def _with_size(self, images: Array) -> tuple[Array, ...]:

@@ -14,8 +14,8 @@ from paddleprune.specs import Contract
 from paddleprune.vision.paddlex import (
     Entrance,
     Padded,
-    as_colours,
     check_channels,
+    colours,
     mean_and_std,
     name_of,
     parts,
@@ -54,12 +54,17 @@ def paddlex_model(
         "Global": {"model_name": name_of(family, _NAMES, model_name)},
         "Deploy": {"transforms": [resize, {"type": "Normalize", **mean_and_std(normalize)}]},
     }
-    padded, size = None, size_after(steps[-1], (1, 1))
+    size, padded = size_after(steps[-1], (1, 1)), None
     if padding is not None:
-        padded = Padded(padding.target_size, _fill(padding, normalize, options.input_channels))
+        padded = Padded(size, _fill(padding, normalize, options.input_channels))
     network = _Scores(layer, options.input_channels, padded)
     shape = (3, *size) if padded is None else (3, None, None)
-    return PaddleXModel(config, network, {"x": shape}, lambda inputs: _feeds(inputs, padded is not None), _Best())
+
+    def feeds(inputs: tuple[Array, ...]) -> list[tuple[Array, ...]]:
+        images = colours(inputs[0], size)
+        return [(one,) for one in (parts(images) if padded else [images])]
+
+    return PaddleXModel(config, network, {"x": shape}, feeds, _Best())
 
 
 class _Scores(nn.Layer):
@@ -118,9 +123,3 @@ def _fill(padding: Padding, normalize: Normalize, channels: int) -> list[float]:
     value = int(filling(pixel, padding.im_padding_value)) / 255
     numbers = mean_and_std(normalize)
     return [(value - mean) / std for mean, std in zip(numbers["mean"], numbers["std"], strict=True)][:channels]
-
-
-def _feeds(inputs: tuple[Array, ...], any_size: bool) -> list[tuple[Array, ...]]:
-    """Whole images; and, where there is padding, parts of them."""
-    images = as_colours(inputs[0])
-    return [(one,) for one in (parts(images) if any_size else [images])]
