@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from paddle import nn
 
 from paddleprune.api.data import Data
 from paddleprune.api.export_formats import WRITERS, Job
-from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.api.loading import Network, evaluation_of, open_network
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
-from paddleprune.files import saving, user_path, write_json
+from paddleprune.files import making, user_path, write_json
 from paddleprune.interfaces import Array, read_sample
+from paddleprune.measure.export import evaluating
 from paddleprune.measure.onnx import OPSETS
 from paddleprune.registry import Registry
 from paddleprune.settings import EXPORT_FORMATS, ExportFormat
-from paddleprune.training import LoadedModel, select_device
+from paddleprune.training import select_device
 from paddleprune.validation import choose_from
 
 RECORD = "export.json"
@@ -27,24 +27,26 @@ _SAMPLES = 10
 
 
 def export(
-    checkpoint: str | Path,
+    checkpoint: str | Path | nn.Layer,
     *,
     save_dir: str | Path,
+    shapes: Sequence[Sequence[int]] = (),
     format: str = "paddle",
     model_name: str | None = None,
     eval_dataset: Data | None = None,
     batch: int | None = None,
     opset: int | None = None,
 ) -> list[Path]:
-    """Export a checkpoint, pruned or not: for Paddle Inference, as ONNX, for PaddleX 3, or for Paddle Lite.
+    """Export a checkpoint, pruned or not, or any layer: for Paddle Inference, ONNX, PaddleX 3 or Paddle Lite.
 
     The file is loaded in Paddle Inference, or ONNX Runtime (OpenVINO where that alone is installed), and compared with
     the model, on random samples and on ten of the data if there is any.
 
     Args:
-        checkpoint: a checkpoint folder.
+        checkpoint: a checkpoint folder; or any layer, which is exported as in evaluation mode, and left as it was.
         save_dir: gets the files, and `export.json`, which says what they take and give, how they were made, and how far
             they are from the model.
+        shapes: of the inputs of a layer, without the batch axis, such as [(3, 224, 224)].
         format: "paddle" (`paddle.jit.save`): `model.json` and `model.pdiparams`. "onnx": `model.onnx`; needs the extra
             `onnx`. "paddlex": `inference.json`, `inference.pdiparams` and `inference.yml`, a folder that
             `paddlex.create_model` loads. "lite": `model.pdmodel` and `model.pdiparams`, which Paddle Lite's converter
@@ -59,17 +61,17 @@ def export(
         The files.
 
     Raises:
-        ConfigError: an argument can't be used; or PaddleX can't do the model's preprocessing.
+        ConfigError: an argument can't be used, or not for a layer; or PaddleX can't do the model's preprocessing.
         GraphError: the model can't be exported; or what was written computes something else. Nothing is left then, and
             what was there before is untouched.
     """
     known = _checked(format, model_name, batch, opset)
     select_device("cpu")  # where the file is proved, and in whole float32
     registry, folder = Registry.discover(), user_path(save_dir)
-    loaded = open_model(registry, checkpoint)
-    samples = () if eval_dataset is None else _first_samples(registry, loaded, eval_dataset)
-    with _making(folder) as place:
-        record = WRITERS[known](Job(registry, loaded, place, samples, batch, opset, model_name))
+    network = open_network(registry, checkpoint, shapes)
+    samples = () if eval_dataset is None else _first_samples(registry, network, eval_dataset)
+    with evaluating(network.layer), making(folder) as place:
+        record = WRITERS[known](Job(registry, network, place, samples, batch, opset, model_name))
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them
             (place / name).replace(folder / name)
@@ -91,25 +93,11 @@ def _checked(format: str, model_name: str | None, batch: int | None, opset: int 
     return known
 
 
-@contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """A place for files that belong into a folder, which isn't made if they don't get there."""
-    new = not folder.exists()
-    with saving(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".export.") as place:
-                yield Path(place)
-        except BaseException:
-            if new:
-                with suppress(OSError):
-                    folder.rmdir()
-            raise
-
-
-def _first_samples(registry: Registry, loaded: LoadedModel, data: Data) -> tuple[Array, ...]:
+def _first_samples(registry: Registry, network: Network, data: Data) -> tuple[Array, ...]:
     """The inputs of the first samples of evaluation data, [N, ...] each."""
-    dataset = evaluation_of(registry, loaded, data).dataset
+    if network.loaded is None:
+        raise ConfigError("data is read for a checkpoint's task; for a layer leave eval_dataset out")
+    dataset = evaluation_of(registry, network.loaded, data).dataset
     samples = [read_sample(dataset, i) for i in range(min(_SAMPLES, len(dataset)))]
     inputs, _ = dataset.collate(samples)
     return tuple(np.asarray(array) for array in inputs)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
+from paddle import nn
+
 from paddleprune import __version__
+from paddleprune.api.loading import Network
 from paddleprune.console import say
-from paddleprune.errors import GraphError
+from paddleprune.errors import ConfigError, GraphError
 from paddleprune.interfaces import Array
 from paddleprune.measure.export import Shape, input_names
 from paddleprune.measure.lite import export_lite
@@ -21,7 +24,6 @@ from paddleprune.measure.runtimes import MODES, Mode, Runtime
 from paddleprune.registry import Registry
 from paddleprune.settings import ExportFormat
 from paddleprune.specs import Contract
-from paddleprune.training import LoadedModel
 
 _PADDLE: Mode = "onednn_off"
 _ONNX: tuple[Mode, ...] = ("onnxruntime", "openvino")
@@ -57,7 +59,7 @@ class Job:
 
     Attributes:
         registry: of the plugins.
-        loaded: the checkpoint.
+        network: the layer, and the checkpoint if it is one's.
         place: a folder for the files.
         samples: of data, for each of the network's inputs [N, ...]; none if there is no data.
         batch: samples a run; None for any number.
@@ -66,7 +68,7 @@ class Job:
     """
 
     registry: Registry
-    loaded: LoadedModel
+    network: Network
     place: Path
     samples: Sequence[Array] = ()
     batch: int | None = None
@@ -74,9 +76,14 @@ class Job:
     model_name: str | None = None
 
     @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
+    def layer(self) -> nn.Layer:
+        """The network."""
+        return self.network.layer
+
+    @property
+    def shapes(self) -> Sequence[tuple[int, ...]]:
         """Of the network's inputs, without the batch axis."""
-        return self.loaded.options.input_shapes()
+        return self.network.shapes
 
 
 def _for_paddle(job: Job) -> Export:
@@ -89,32 +96,33 @@ def _for_lite(job: Job) -> Export:
 
 def _in_paddle(job: Job, runtime: Runtime) -> Export:
     path = job.place / "model"
-    files = runtime.write(job.loaded.layer, job.shapes, path, batch=job.batch)
+    files = runtime.write(job.layer, job.shapes, path, batch=job.batch)
     with _or("as ONNX"):
-        outputs, proof = prove(job.loaded.layer, path, runtime, job.shapes, batch=job.batch, data=job.samples)
+        outputs, proof = prove(job.layer, path, runtime, job.shapes, batch=job.batch, data=job.samples)
     return Export(files=_names(files), versions=_versions(), inputs=_inputs(job), outputs=outputs, proof=proof)
 
 
 def _as_onnx(job: Job) -> Export:
     path = job.place / "model"
-    files = export_onnx(job.loaded.layer, job.shapes, path, batch=job.batch, opset=job.opset or OPSET)
+    files = export_onnx(job.layer, job.shapes, path, batch=job.batch, opset=job.opset or OPSET)
     runtime = next((mode for mode in _ONNX if MODES[mode].installed), None)
     outputs, proof = tuple[Port, ...](), None
     if runtime is None:
         say("the file isn't proved, since nothing is installed that runs it: pip install 'paddleprune[onnx]'")
     else:
         with _or("for Paddle Inference"):
-            outputs, proof = prove(
-                job.loaded.layer, path, MODES[runtime], job.shapes, batch=job.batch, data=job.samples
-            )
+            outputs, proof = prove(job.layer, path, MODES[runtime], job.shapes, batch=job.batch, data=job.samples)
     versions = _versions("paddle2onnx")
     said = {"files": _names(files), "versions": versions, "opset": opset_of(files[0]), "inputs": _inputs(job)}
     return Export(**said, outputs=outputs, proof=proof)
 
 
 def _for_paddlex(job: Job) -> Export:
-    info, shapes = job.loaded.info, job.shapes
-    about = job.loaded.options, info.labels, info.transforms, job.loaded.layer
+    loaded, shapes = job.network.loaded, job.shapes
+    if loaded is None:
+        raise ConfigError("PaddleX wants to know the task, classes and preprocessing: give a checkpoint, not a layer")
+    info = loaded.info
+    about = loaded.options, info.labels, info.transforms, job.layer
     made = job.registry.paddlex(info.task, info.family, *about, job.model_name)
     files = export_paddlex(made, job.place, batch=job.batch)
     fed = probes(shapes, job.batch), batches(job.samples, job.batch)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paddle import nn
 
-from paddleprune.api.loading import open_model
+from paddleprune.api.loading import open_network
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.measure.cold import measure_cold
@@ -53,12 +53,12 @@ def latency(
         if min(numbers) < 1:
             raise ConfigError(f"{name} is {min(numbers)}; give numbers of 1 and more")
     select_device("cpu")
-    layer, inputs = _opened(model, shapes)
+    network = open_network(Registry.discover(), model, shapes)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         places = {size: Path(folder) / str(size) / "model" for size in sizes}
         for size, place in places.items():
-            write_for(modes, layer, inputs, place, size)
+            write_for(modes, network.layer, network.shapes, place, size)
         for count in counts:
             named = {f"batch {size}": place for size, place in places.items()}
             for size, times in zip(sizes, measure_latency(named, threads=count, modes=modes).values(), strict=True):
@@ -74,16 +74,3 @@ def latency(
     ]
     libraries = dict.fromkeys(f"{MODES[mode].library} {MODES[mode].version}" for mode in modes)
     return Latencies(cpu=cpu_name(), runtimes=tuple(libraries), rows=tuple(rows))
-
-
-def _opened(
-    model: str | Path | nn.Layer, shapes: Sequence[Sequence[int]]
-) -> tuple[nn.Layer, Sequence[tuple[int, ...]]]:
-    if isinstance(model, nn.Layer):
-        if not shapes:
-            raise ConfigError("a layer's inputs have no known shapes; give shapes=[(3, 224, 224)], without the batch")
-        return model, [tuple(shape) for shape in shapes]
-    if shapes:
-        raise ConfigError(f"shapes are for a layer; the checkpoint {model} knows its own: leave them out")
-    loaded = open_model(Registry.discover(), model)
-    return loaded.layer, loaded.options.input_shapes()

@@ -49,6 +49,38 @@ def open_model(registry: Registry, path: str | Path) -> LoadedModel:
     return loaded
 
 
+@dataclass(frozen=True)
+class Network:
+    """A layer that can be run: a checkpoint's, or one of the user's own.
+
+    Attributes:
+        layer: the network.
+        shapes: of its inputs, without the batch axis.
+        loaded: the checkpoint; None for the user's own.
+    """
+
+    layer: nn.Layer
+    shapes: Sequence[tuple[int, ...]]
+    loaded: LoadedModel | None = None
+
+
+def open_network(registry: Registry, given: str | Path | nn.Layer, shapes: Sequence[Sequence[int]]) -> Network:
+    """What a user gives where a checkpoint or any layer will do.
+
+    Raises:
+        ConfigError: a layer has no shapes, or a checkpoint is given some.
+        CheckpointError: it isn't whole.
+    """
+    if isinstance(given, nn.Layer):
+        if not shapes:
+            raise ConfigError("a layer's inputs have no known shapes; give shapes=[(3, 224, 224)], without the batch")
+        return Network(given, [tuple(shape) for shape in shapes])
+    if shapes:
+        raise ConfigError(f"shapes are for a layer; the checkpoint {given} knows its own: leave them out")
+    loaded = open_model(registry, given)
+    return Network(loaded.layer, loaded.options.input_shapes(), loaded)
+
+
 def graph_of(
     registry: Registry, layer: nn.Layer, task: str, family: str, options: FamilyOptions, *, depth: bool = False
 ) -> ChannelGraph:

@@ -53,7 +53,7 @@ def export_model(
         paddle.static.InputSpec([batch, *shape], "float32", name)
         for name, shape in zip(names or input_names(len(shapes)), shapes, strict=True)
     ]
-    with saving(path), _evaluating(layer), _traced(layer, specs) as traced:
+    with saving(path), evaluating(layer), _traced(layer, specs) as traced:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             _save(traced, Path(folder) / path.name, path)
@@ -70,7 +70,7 @@ def input_names(count: int) -> list[str]:
 
 
 @contextmanager
-def _evaluating(layer: nn.Layer) -> Iterator[None]:
+def evaluating(layer: nn.Layer) -> Iterator[None]:
     """Evaluation mode; afterwards every sublayer has its own mode back."""
     modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
     layer.eval()
