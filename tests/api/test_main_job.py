@@ -190,6 +190,14 @@ def test_an_onnx_export_computes_the_same(data: Path, pruned: Path, tmp_path: Pa
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_an_export_for_paddlex_is_proved_on_data(data: Path, pruned: Path, tmp_path: Path) -> None:
+    done = run("export", pruned, "--save-dir", tmp_path, "--format", "paddlex", "--data", data)
+    assert "10 of the data" in done.stderr
+    record = json.loads((tmp_path / "export.json").read_text())
+    assert record["files"] == ["inference.json", "inference.pdiparams", "inference.yml"]
+    assert max(record["proof"]["data"]["differences"].values()) <= record["proof"]["tolerance"]
+
+
 def test_explain_a_family_and_a_checkpoint(pruned: Path) -> None:
     done = run("explain", "classification", "--model", "mobilenet_v2", *SMALL)
     assert "features.2.conv.0.0" in done.stdout
