@@ -11,7 +11,7 @@ PADDLES := 3.1.1 3.2.2 3.3.1
 # With what its classifiers, segmenters and detectors import.
 PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
 
-.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
+.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-latency plans that are asked for a latency: met or not, and what whole blocks give (half an hour)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make bench-solver  how long a plan for 500 groups takes, and what exchange between groups gains"
+	@echo "make bench-int8    INT8 after training: what it costs and saves, dense and pruned (half an hour)"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make faults        kill commands at random, damage files: nothing may be lost (over half an hour)"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
@@ -78,6 +79,9 @@ bench-outputs: setup
 
 bench-solver: setup
 	$(BIN)/python benchmarks/solver.py
+
+bench-int8: setup
+	$(BIN)/python benchmarks/int8.py
 
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2

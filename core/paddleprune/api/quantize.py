@@ -35,6 +35,7 @@ from paddleprune.quantization import (
     Step,
     fewest,
     rank_steps,
+    time_files,
     weight_bits,
     within,
 )
@@ -93,15 +94,29 @@ def quantize(
     samples = calibration_inputs(drawn, asked.samples)
     with making(folder) as place:
         bench = Bench.of(loaded.layer, loaded.options.input_shapes(), samples, place)
-        record = _Attempt(bench, evaluation, samples, asked, place / MODEL).carry_out()
+        record = Attempt(bench, evaluation, samples, asked, place / MODEL).carry_out()
+        check_pays(record)
         write_json(place / RECORD, record)
         for name in (MODEL, RECORD):
             (place / name).replace(folder / name)
     return record
 
 
+def check_pays(record: Quantized) -> None:
+    """Refuse INT8 that is slower than FP32, or loses more than was asked for.
+
+    Raises:
+        PlanError: the message says all figures.
+    """
+    why = ["is slower than FP32 on this CPU"] if record.speedup < 1 else []
+    if record.loss > record.max_loss:
+        why.append(f"loses more than max_loss {record.max_loss:g}")
+    if why:
+        raise PlanError(f"INT8 {' and '.join(why)}: {record.describe()}; nothing was written; export FP32 instead")
+
+
 @dataclass(frozen=True)
-class _Attempt:
+class Attempt:
     """Puts one network into INT8.
 
     Attributes:
@@ -119,26 +134,23 @@ class _Attempt:
     file: Path
 
     def carry_out(self) -> Quantized:
-        """Write the file, and say what it costs.
+        """Write the file, and say what it costs, whether it pays or not.
 
         Raises:
-            PlanError: it doesn't pay.
+            PlanError: no choice of steps in float is within the loss.
         """
         search, judge = halves(self.evaluation.dataset)
         self.bench.write(self.file)
         times, left, searched = self._time(), list[tuple[Step, float]](), 0
-        if _faster(times):  # what stays in float can only slow it down
+        if times[1].median_ms <= times[0].median_ms:  # what stays in float can only slow it down
             left, searched = self._left_in_float(search)
             times = self._time() if left else times
-        record = self._record(judge, left, searched, times)
-        if not _faster(times):
-            raise PlanError(_refusal("is slower than FP32 on this CPU", record))
-        if record.loss > record.max_loss:
-            raise PlanError(_refusal(f"loses more than max_loss {record.max_loss:g}", record))
-        return record
+        return self._record(judge, left, searched, times)
 
     def _time(self) -> tuple[Latency, Latency]:
-        return self.bench.time(self.file, self.asked.threads)
+        files = {"FP32": self.bench.float32, "INT8": self.file}
+        found = time_files(files, self.file.parent, self.asked.threads)
+        return found["FP32"], found["INT8"]
 
     def _left_in_float(self, search: Dataset) -> tuple[list[tuple[Step, float]], int]:
         """Write the file with as few steps in float as the loss allows: which, and how many networks were measured."""
@@ -206,15 +218,6 @@ class _Attempt:
 
 
 _WAY_OUT = "nothing was written; allow more loss, give other calibration samples, or export FP32"
-
-
-def _faster(times: tuple[Latency, Latency]) -> bool:
-    float32, int8 = times
-    return int8.median_ms <= float32.median_ms
-
-
-def _refusal(why: str, record: Quantized) -> str:
-    return f"INT8 {why}: {record.describe()}; nothing was written; export FP32 instead"
 
 
 def _said(score: Score) -> str:

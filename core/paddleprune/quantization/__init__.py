@@ -2,6 +2,7 @@
 
 from paddleprune.quantization.bench import RUNTIME as RUNTIME
 from paddleprune.quantization.bench import Bench as Bench
+from paddleprune.quantization.bench import time_files as time_files
 from paddleprune.quantization.calibration import METHOD as METHOD
 from paddleprune.quantization.network import PURPOSE as PURPOSE
 from paddleprune.quantization.network import Step as Step

@@ -78,15 +78,21 @@ class Bench:
         """What a file of this network computes."""
         return session_forward(RUNTIME.load(file.with_suffix(""), cpu_threads()), self.places)
 
-    def time(self, int8: Path, threads: int | None) -> tuple[Latency, Latency]:
-        """How long one sample takes in float and in INT8, in turns."""
-        files = {"FP32": self.float32, "INT8": int8}
-        timed = {name: int8.with_name(f"timed_{name}.onnx") for name in files}
-        for name, file in files.items():
-            fix_batch(file, timed[name])
-        paths = {name: file.with_suffix("") for name, file in timed.items()}
-        found = measure_latency(paths, threads=threads, modes=("onnxruntime",))
-        return found["FP32"]["onnxruntime"], found["INT8"]["onnxruntime"]
+
+def time_files(files: Mapping[str, Path], folder: Path, threads: int | None) -> dict[str, Latency]:
+    """How long one sample takes in each of some files, in turns.
+
+    Args:
+        files: name -> file that takes any number of samples.
+        folder: gets what is timed.
+        threads: of the CPU; all cores if None.
+    """
+    timed = {name: folder / f"timed_{number}.onnx" for number, name in enumerate(files)}
+    for name, file in files.items():
+        fix_batch(file, timed[name])
+    paths = {name: file.with_suffix("") for name, file in timed.items()}
+    found = measure_latency(paths, threads=threads, modes=("onnxruntime",))
+    return {name: latency["onnxruntime"] for name, latency in found.items()}
 
 
 def _layers(layer: nn.Layer) -> Mapping[str, str]:
