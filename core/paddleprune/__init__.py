@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
     from paddleprune.api.latency import latency as latency
-    from paddleprune.api.layer_compare import compare_layers as compare_layers
-    from paddleprune.api.layer_cuts import LayerPlan as LayerPlan
-    from paddleprune.api.layer_cuts import load_plan as load_plan
-    from paddleprune.api.layer_cuts import load_shrunk as load_shrunk
-    from paddleprune.api.layer_cuts import shrink as shrink
-    from paddleprune.api.layer_plans import plan as plan
-    from paddleprune.api.layer_prune import prune_layer as prune_layer
-    from paddleprune.api.layers import LayerGraph as LayerGraph
-    from paddleprune.api.layers import analyze_layer as analyze_layer
-    from paddleprune.api.layers import trace as trace
+    from paddleprune.api.layer.compare import compare_layers as compare_layers
+    from paddleprune.api.layer.cuts import LayerPlan as LayerPlan
+    from paddleprune.api.layer.cuts import load_plan as load_plan
+    from paddleprune.api.layer.cuts import load_shrunk as load_shrunk
+    from paddleprune.api.layer.cuts import shrink as shrink
+    from paddleprune.api.layer.graph import LayerGraph as LayerGraph
+    from paddleprune.api.layer.graph import analyze_layer as analyze_layer
+    from paddleprune.api.layer.graph import trace as trace
+    from paddleprune.api.layer.plans import plan as plan
+    from paddleprune.api.layer.prune import prune_layer as prune_layer
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.prune import PruneResult as PruneResult
     from paddleprune.api.prune import prune as prune
@@ -61,11 +61,11 @@ _HOMES = {
     **dict.fromkeys(
         ("Contract", "DatasetConfig", "Demo", "FamilyInfo", "FamilyOptions", "ImageOptions", "TaskInfo"), "specs"
     ),
-    **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layers"),
-    "compare_layers": "api.layer_compare",
-    "prune_layer": "api.layer_prune",
-    **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "shrink"), "api.layer_cuts"),
-    "plan": "api.layer_plans",
+    **dict.fromkeys(("LayerGraph", "analyze_layer", "trace"), "api.layer.graph"),
+    "compare_layers": "api.layer.compare",
+    "prune_layer": "api.layer.prune",
+    **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "shrink"), "api.layer.cuts"),
+    "plan": "api.layer.plans",
     "PruneResult": "api.prune",
     "score_units": "api.scoring",
     "op_rule": "graph.rules",

@@ -12,7 +12,7 @@ from depth_nets import SIDE, WIDE, Attends, Branches, Free, Inline
 from paddle import nn
 
 import paddleprune
-from paddleprune.api.layers import LayerGraph
+from paddleprune.api.layer.graph import LayerGraph
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array

@@ -56,7 +56,7 @@ class Net(nn.Layer):
 class Small:
     """A network, and how many units of each group may go and what is left: every combination, by the graph itself."""
 
-    graph: paddleprune.api.layers.LayerGraph
+    graph: paddleprune.api.layer.graph.LayerGraph
     engine: NativeEngine
     counts: np.ndarray
     costs: dict[str, np.ndarray]

@@ -12,8 +12,8 @@ import numpy as np
 import paddle
 
 from paddleprune.api.calibration import labelled_batches
-from paddleprune.api.layer_inputs import read_probe
-from paddleprune.api.layers import LayerGraph
+from paddleprune.api.layer.graph import LayerGraph
+from paddleprune.api.layer.inputs import read_probe
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.inputs import leaves, map_leaves

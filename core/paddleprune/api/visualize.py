@@ -7,7 +7,7 @@ from pathlib import Path
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.cutting import cut_and_repaired
 from paddleprune.api.data import Data
-from paddleprune.api.layers import LayerGraph
+from paddleprune.api.layer.graph import LayerGraph
 from paddleprune.api.loading import as_path, evaluation_of, graph_of_loaded, open_model
 from paddleprune.api.meter import Meter
 from paddleprune.api.pruning import Wish, workbench

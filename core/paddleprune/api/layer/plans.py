@@ -7,9 +7,9 @@ from numbers import Real
 from typing import Any, Literal
 
 from paddleprune.api.budgets import Priced, within
-from paddleprune.api.layer_cuts import LayerPlan
-from paddleprune.api.layer_inputs import read_probe
-from paddleprune.api.layers import LayerGraph
+from paddleprune.api.layer.cuts import LayerPlan
+from paddleprune.api.layer.graph import LayerGraph
+from paddleprune.api.layer.inputs import read_probe
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError, PlanError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from paddle import nn
 
 from paddleprune.api.compare import Side, set_beside
-from paddleprune.api.layers import as_number
+from paddleprune.api.layer.graph import as_number
 from paddleprune.errors import ConfigError
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.measure.runtimes import modes_of

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from paddle import nn
 
-from paddleprune.api.layer_inputs import read_probe
-from paddleprune.api.layers import LayerGraph
+from paddleprune.api.layer.graph import LayerGraph
+from paddleprune.api.layer.inputs import read_probe
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import CheckpointError, PlanError
 from paddleprune.files import user_path

@@ -9,9 +9,9 @@ from paddle import nn
 
 from paddleprune.api.budgets import Priced, decide
 from paddleprune.api.cutting import Cutter, carry_out
-from paddleprune.api.layer_cuts import LayerPlan, adopt
-from paddleprune.api.layer_inputs import read_probe
-from paddleprune.api.layers import LayerGraph, as_number
+from paddleprune.api.layer.cuts import LayerPlan, adopt
+from paddleprune.api.layer.graph import LayerGraph, as_number
+from paddleprune.api.layer.inputs import read_probe
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from paddle import nn
 
-from paddleprune.api.layer_inputs import example_inputs, read_arguments
+from paddleprune.api.layer.inputs import example_inputs, read_arguments
 from paddleprune.console import progress
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError, GraphError, PlanError

@@ -1,0 +1,1 @@
+"""Any layer, without a plugin, a task or a dataset."""
