@@ -14,7 +14,7 @@ from paddle import nn
 from pages import blocks
 
 import paddleprune
-from paddleprune.api.demo import _verdict
+from paddleprune.api.demo import DemoResult, _verdict
 from paddleprune.errors import DataError, PluginError
 from paddleprune.graph import build_graph
 from paddleprune.pruning.plan import Counts, Plan
@@ -94,16 +94,30 @@ def test_a_failed_check_names_groups_and_reasons() -> None:
         suite.test_no_width_is_hard_coded(layer, graph)
 
 
-@pytest.mark.parametrize(("left", "passed"), [(98, False), (89, True)])
-def test_a_demo_that_cuts_next_to_nothing_fails(left: int, passed: bool) -> None:
-    value = MetricValue(name="right", value=1.0)
-    rows = tuple(ComparisonRow.model_construct(name=name, metric=value) for name in ("dense", "control", "pruned"))
-    comparison = Comparison.model_construct(rows=rows)
+def _judged(left: int, *metrics: float, error: float | None = None) -> DemoResult:
+    """The verdict on a model of which so many of 100 parameters are left; metrics of dense, control and pruned."""
+    rows = tuple(ComparisonRow.model_construct(metric=MetricValue(name="right", value=value)) for value in metrics)
     whole, rest = Counts(parameters=100, flops=100), Counts(parameters=left, flops=left)
     plan = Plan(eval_metric_loss=0.05, criterion="l1", groups={}, before=whole, after=rest)
-    result = _verdict(comparison, plan, higher_is_better=True)
+    return _verdict(Comparison.model_construct(rows=rows), error, plan, higher_is_better=True)
+
+
+@pytest.mark.parametrize(("left", "passed"), [(98, False), (89, True)])
+def test_a_demo_that_cuts_next_to_nothing_fails(left: int, passed: bool) -> None:
+    result = _judged(left, 1.0, 1.0, 1.0)
     assert result.passed is passed
     assert ("only 2.0% of the FLOPs or parameters are gone" in result.summary) is not passed
+
+
+@pytest.mark.parametrize(
+    ("pruned", "error", "passed"),
+    [(0.891, None, True), (0.885, None, False), (0.885, 0.002, False), (0.885, 0.006, True), (0.95, 0.5, True)],
+)
+def test_a_demo_fails_that_is_surely_more_than_a_point_behind(pruned: float, error: float | None, passed: bool) -> None:
+    result = _judged(30, 0.8, 0.9, pruned, error=error)
+    assert result.passed is passed
+    said = f"{abs(0.9 - pruned):.4f} ± {error or 0:.4f} {'behind' if pruned < 0.9 else 'ahead'}"
+    assert f"pruned {pruned:.4f}, dense control of equal epochs 0.9000, {said}" in result.summary
 
 
 def test_what_the_page_says_of_other_inputs_runs(tmp_path: Path) -> None:

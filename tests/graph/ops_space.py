@@ -87,7 +87,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "unstack_positions": lambda x: paddle.stack(paddle.unstack(x, axis=2)[::2], axis=2),
     "cumsum_of_positions": lambda x: x.cumsum(axis=3),
 }
-if "antialias" in signature(F.interpolate).parameters:  # Paddle 3.1 hasn't got it
+if "antialias" in signature(F.interpolate).parameters:  # since Paddle 3.3
     CHANGES["interpolate_antialias"] = lambda x: F.interpolate(x, size=[4, 4], mode="bilinear", antialias=True)
 CHANGES_1D: dict[str, Callable[[Any], Any]] = {
     "max_pool": nn.MaxPool1D(2),

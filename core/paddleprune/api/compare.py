@@ -68,7 +68,7 @@ def compare(
     if save_dir is not None:
         check_writable(user_path(save_dir) / "comparison.json")
     models = {name: open_model(registry, path) for name, path in paths.items()}
-    metrics = _metrics(registry, models, eval_dataset, metric, batch_size)
+    metrics = measure_beside(registry, models, eval_dataset, metric, batch_size)
     comparison = set_beside(
         {
             name: Side(
@@ -165,14 +165,22 @@ def _said(value: Any) -> str:
     return str(value) if isinstance(value, str) else f"{len(value)} ({', '.join(value[:4])}{', …' * (len(value) > 4)})"
 
 
-def _metrics(
+def measure_beside(
     registry: Registry,
     models: Mapping[str, LoadedModel],
     data: Data,
     chosen: Mapping[str, Any] | None,
     batch_size: int,
 ) -> dict[str, MetricValue]:
-    """The metric of each model; of the others also how sure their difference to the first is."""
+    """The metric of each model on the same data; of the others also how sure their difference to the first is.
+
+    Args:
+        registry: knows their task.
+        models: name -> checkpoint.
+        data: what to evaluate on.
+        chosen: options of the metric for all of them; None for their own.
+        batch_size: samples a forward pass, at most.
+    """
     found, first = dict[str, MetricValue](), None
     for name, model in models.items():
         evaluation = evaluation_of(registry, model, data, chosen)

@@ -12,7 +12,8 @@ import numpy as np
 
 from paddleprune.api.analyze import analyze
 from paddleprune.api.background import BackgroundTraining
-from paddleprune.api.compare import compare
+from paddleprune.api.compare import compare, measure_beside
+from paddleprune.api.loading import open_model
 from paddleprune.api.predict import predict
 from paddleprune.api.prune import prune
 from paddleprune.api.train import train
@@ -32,6 +33,7 @@ LEAST = 0.1
 """The share of the FLOPs or of the parameters that must go: who cuts nothing, loses nothing."""
 _FOLDERS = ("", "_repaired", "_prune", "_control")
 """What is added to the family's name: the dense model, the cut and repaired one, the same retrained, the control."""
+_BATCH = 64
 _MARK = ".paddleprune-demo"
 _WIDEST = 1024
 """Pixels that a picture is enlarged to, at most."""
@@ -44,7 +46,8 @@ class DemoResult(Contract):
         comparison: the dense model, the dense control of equal epochs, the cut and repaired model, which no training
             has seen, and the same retrained.
         summary: what goes, the certificate, and the verdict.
-        passed: whether the pruned model is at most one point below the control, and really smaller.
+        passed: whether the pruned model is at most one point below the control, give or take the standard error of
+            their difference, and really smaller.
     """
 
     comparison: Comparison
@@ -101,7 +104,9 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
         draw_both(models[0], models[-1], recipe.examples, folder / "examples")
-    return _verdict(comparison, done.plan, read_info(models[0]).higher_is_better)
+    rivals = {place.name: open_model(registry, place / "best_model") for place in (control, pruned)}
+    values = measure_beside(registry, rivals, recipe.eval_dataset, None, _BATCH)
+    return _verdict(comparison, values[pruned.name].error, done.plan, read_info(models[0]).higher_is_better)
 
 
 def _training(task: str, recipe: Demo, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -123,19 +128,31 @@ def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
             write_bytes(folder / file.name, cv2.imencode(".png", enlarged)[1].tobytes())
 
 
-def _verdict(comparison: Comparison, plan: Plan, higher_is_better: bool) -> DemoResult:
+def _verdict(comparison: Comparison, error: float | None, plan: Plan, higher_is_better: bool) -> DemoResult:
+    """Is the pruned model as good as the control?
+
+    Args:
+        comparison: control second, pruned model last.
+        error: the standard error of the difference of these two.
+        plan: what went.
+        higher_is_better: the metric's direction.
+    """
     control, pruned = comparison.rows[1].metric, comparison.rows[-1].metric
     assert control is not None
     assert pruned is not None
     behind = control.value - pruned.value if higher_is_better else pruned.value - control.value
     before, after = plan.before, plan.after
     gone = max(1 - after.parameters / before.parameters, 1 - after.flops / max(before.flops, 1))
-    problems = [f"more than {POINT:g} behind the dense control"] if behind > POINT + 1e-9 else []
+    sure = error or 0.0
+    problems = [f"more than {POINT:g} behind the dense control"] if behind - sure > POINT + 1e-9 else []
     if gone < LEAST:
         problems.append(f"only {gone:.1%} of the FLOPs or parameters are gone, less than {LEAST:.0%}")
     certificate = plan.certificate.describe() if plan.certificate else "none"
     verdict = f"failed: {'; '.join(problems)}" if problems else "passed"
-    values = f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}"
+    values = (
+        f"pruned {pruned.value:.4f}, dense control of equal epochs {control.value:.4f}, "
+        f"{abs(behind):.4f} ± {sure:.4f} {'behind' if behind > 0 else 'ahead'}"
+    )
     summary = f"{plan.summary()}\ncertificate: {certificate}\n{pruned.name}: {values}: {verdict}"
     return DemoResult(comparison=comparison, summary=summary, passed=not problems)
 

@@ -49,7 +49,7 @@ def scenes_demo(directory: Path) -> Demo:
             "log_interval_steps": 50,
             "save_interval_epochs": 2,
         },
-        retrain_settings={"num_epochs": _MORE},
+        retrain_settings={"num_epochs": _MORE, "learning_rate": 0.05},
         flops=0.5,
         examples=directory / "examples",
     )
