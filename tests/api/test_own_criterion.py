@@ -181,17 +181,17 @@ def test_excluded_on_the_command_line(data: Path, dense: Path, table: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    "name", ["visualize", "compare", "export", "evaluate", "analyze", "predict", "explain", "train"]
+    "name", ["visualize", "compare", "evaluate", "analyze", "predict", "explain", "quantize", "train"]
 )
 def test_a_layer_where_a_checkpoint_is_wanted(layer: nn.Layer, tmp_path: Path, name: str) -> None:
     calls = {
         "visualize": lambda: paddleprune.visualize(layer, model=layer),
         "compare": lambda: paddleprune.compare([layer], eval_dataset=tmp_path),
-        "export": lambda: paddleprune.export(layer, save_dir=tmp_path),
         "evaluate": lambda: paddleprune.evaluate(layer, eval_dataset=tmp_path),
         "analyze": lambda: paddleprune.analyze(layer, eval_dataset=tmp_path, save_file=tmp_path / "t.json"),
         "predict": lambda: paddleprune.predict(layer, tmp_path),
         "explain": lambda: paddleprune.explain(layer),
+        "quantize": lambda: paddleprune.quantize(layer, eval_dataset=tmp_path, save_dir=tmp_path),
         "train": lambda: paddleprune.train(
             "classification", train_dataset=tmp_path, eval_dataset=tmp_path, save_dir=tmp_path, pretrain_weights=layer
         ),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
-from command import run
+from command import SHORT, run
 
 import paddleprune
 from paddleprune.api.loading import open_model
@@ -72,6 +72,20 @@ def test_the_ranges_come_from_what_is_given(int8: tuple[Path, str], shapes: Path
     paddleprune.quantize(wide, save_dir=tmp_path / "int8", threads=1, **how)
     black = _difference(tmp_path / "int8" / "model.onnx", wide)
     assert black > 2 * _difference(int8[0] / "model.onnx", wide)
+
+
+def test_int8_that_is_slower_is_refused_and_leaves_nothing(shapes: Path, work: Path, tmp_path: Path) -> None:
+    """A LeNet takes microseconds: its conversions alone take longer than it saves."""
+    words = ("--model", "lenet", "--data", shapes, "--save-dir", work / "small", *SHORT, "--num-epochs", 3)
+    run("train", "classification", *words)
+    words = ("--data", shapes, "--save-dir", tmp_path / "int8", "--threads", 1)
+    done = run("quantize", work / "small" / "best_model", *words, code=2)
+    assert not done.stdout
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert line.startswith("error: INT8 is slower than FP32 on this CPU")
+    assert "ms a sample (ONNX Runtime " in line
+    assert line.endswith("nothing was written; export FP32 instead")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_does_not_pay_is_refused_with_its_figures(int8: tuple[Path, str]) -> None:

@@ -30,7 +30,7 @@ def as_path(given: Any, what: str = "checkpoint") -> Path:
     """
     if isinstance(given, (str, os.PathLike)):
         return user_path(Path(given))
-    other = "; for a layer of your own there are trace, analyze_layer, plan and shrink, and paddle.jit.save"
+    other = "; for a layer of your own there are trace, analyze_layer, plan, shrink, compare_layers and export"
     raise ConfigError(f"{what} is a {type(given).__name__}; give a path{other if isinstance(given, nn.Layer) else ''}")
 
 
