@@ -14,8 +14,8 @@ from paddleprune.api.loading import Network, evaluation_of, open_network
 from paddleprune.console import say
 from paddleprune.errors import ConfigError
 from paddleprune.files import making, user_path, write_json
+from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array, read_sample
-from paddleprune.measure.export import evaluating
 from paddleprune.measure.onnx import OPSETS
 from paddleprune.registry import Registry
 from paddleprune.settings import EXPORT_FORMATS, ExportFormat
@@ -70,7 +70,7 @@ def export(
     registry, folder = Registry.discover(), user_path(save_dir)
     network = open_network(registry, checkpoint, shapes)
     samples = () if eval_dataset is None else _first_samples(registry, network, eval_dataset)
-    with evaluating(network.layer), making(folder) as place:
+    with in_mode(network.layer, train=False), making(folder) as place:
         record = WRITERS[known](Job(registry, network, place, samples, batch, opset, model_name))
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them

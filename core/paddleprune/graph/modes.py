@@ -50,14 +50,14 @@ def _is_paddle_s(module: str) -> bool:
 @contextmanager
 def evaluating(layer: nn.Layer) -> Iterator[Mode]:
     """While open, the layer is in evaluation mode; afterwards each sublayer has the mode that it had."""
-    with _listening(pretend=False) as mode, _in_mode(layer, False):
+    with _listening(pretend=False) as mode, in_mode(layer, train=False):
         yield mode
 
 
 @contextmanager
 def training(layer: nn.Layer) -> Iterator[Mode]:
     """While open, the network's own code sees that it trains, and Paddle's layers evaluate; then as above."""
-    with _listening(pretend=True) as mode, _in_mode(layer, True):
+    with _listening(pretend=True) as mode, in_mode(layer, train=True):
         yield mode
 
 
@@ -72,7 +72,8 @@ def _listening(pretend: bool) -> Iterator[Mode]:
 
 
 @contextmanager
-def _in_mode(layer: nn.Layer, train: bool) -> Iterator[None]:
+def in_mode(layer: nn.Layer, *, train: bool) -> Iterator[None]:
+    """While open, the layer is in one mode; afterwards each sublayer has the mode that it had. Nobody listens."""
     subs = [(sub, vars(sub)["training"]) for sub in layer.sublayers(include_self=True)]
     layer.train() if train else layer.eval()
     try:

@@ -14,6 +14,7 @@ from paddle import nn
 
 from paddleprune.errors import GraphError, SaveError
 from paddleprune.files import saving
+from paddleprune.graph.modes import in_mode
 
 _PROBE = 1 << 16
 _WEIGHTS, _ABOUT = ".pdiparams", ".info"
@@ -53,7 +54,7 @@ def export_model(
         paddle.static.InputSpec([batch, *shape], "float32", name)
         for name, shape in zip(names or input_names(len(shapes)), shapes, strict=True)
     ]
-    with saving(path), evaluating(layer), _traced(layer, specs) as traced:
+    with saving(path), in_mode(layer, train=False), _traced(layer, specs) as traced:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             _save(traced, Path(folder) / path.name, path)
@@ -67,18 +68,6 @@ def export_model(
 def input_names(count: int) -> list[str]:
     """What the inputs of a file are called: `input_0`, `input_1`, …"""
     return [f"input_{i}" for i in range(count)]
-
-
-@contextmanager
-def evaluating(layer: nn.Layer) -> Iterator[None]:
-    """Evaluation mode; afterwards every sublayer has its own mode back."""
-    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
-    layer.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from paddleprune.measure.proof import Port, Proof, prove
 from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.sessions import places_of, session_forward
 from paddleprune.quantization.calibration import Ranges, find_ranges
-from paddleprune.quantization.network import Network, Step, fix_batch, fold
+from paddleprune.quantization.network import FoldedNetwork, Step, fix_batch, fold
 from paddleprune.quantization.writing import write_int8
 
 RUNTIME = MODES["onnxruntime"]
@@ -42,7 +42,7 @@ class Bench:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     proof: Proof
-    network: Network
+    network: FoldedNetwork
     ranges: Ranges
     places: Sequence[int]
 

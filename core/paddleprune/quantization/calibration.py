@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from paddleprune.dependencies import require
 from paddleprune.errors import GraphError, said_by
 from paddleprune.interfaces import Array
-from paddleprune.quantization.network import PURPOSE, Network, quiet
+from paddleprune.quantization.network import PURPOSE, FoldedNetwork, quiet
 
 Ranges: TypeAlias = Any
 """Tensor -> its least and its largest value, as ONNX Runtime keeps them."""
@@ -35,7 +35,7 @@ class _Reader:
             yield {name: arrays[name] for name in names}
 
 
-def find_ranges(network: Network, samples: Sequence[Array]) -> Ranges:
+def find_ranges(network: FoldedNetwork, samples: Sequence[Array]) -> Ranges:
     """The least and the largest value of each tensor on some samples: once for all ways to quantise the network.
 
     Args:

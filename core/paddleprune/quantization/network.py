@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Network:
+class FoldedNetwork:
     """A file that is ready for quantisation.
 
     Attributes:
@@ -69,7 +69,7 @@ def quiet() -> Iterator[None]:
         runtime.set_default_logger_severity(_WARNINGS)
 
 
-def fold(file: Path, target: Path, layers: Mapping[str, str]) -> Network:
+def fold(file: Path, target: Path, layers: Mapping[str, str]) -> FoldedNetwork:
     """Fold batch norms and constants, infer shapes, and find what can be computed in INT8.
 
     What comes after the last layer, such as the decoding of boxes, stays in float: there is no layer that would gain.
@@ -105,7 +105,7 @@ def fold(file: Path, target: Path, layers: Mapping[str, str]) -> Network:
     if not any(step.node.startswith(_LAYERS) for step in steps):
         raise GraphError("the network has no convolution or linear layer that could be computed in INT8")
     carriers = tuple(n.name for n in model.graph.node if n.name in before and n.op_type in _CARRIERS)
-    return Network(target, tuple(steps), carriers)
+    return FoldedNetwork(target, tuple(steps), carriers)
 
 
 def fix_batch(file: Path, target: Path) -> None:

@@ -13,11 +13,11 @@ from paddleprune.interfaces import Array
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.runtimes import MODES
 from paddleprune.quantization.calibration import Ranges
-from paddleprune.quantization.network import Network, Step
+from paddleprune.quantization.network import FoldedNetwork, Step
 from paddleprune.quantization.writing import write_int8
 
 
-def rank_steps(network: Network, ranges: Ranges, samples: Sequence[Array]) -> list[tuple[Step, float]]:
+def rank_steps(network: FoldedNetwork, ranges: Ranges, samples: Sequence[Array]) -> list[tuple[Step, float]]:
     """The steps of a network, the most sensitive first, each with its error; one run over the samples for each.
 
     The error is the root mean square of what changes in the outputs where this step alone is in INT8, as a share of

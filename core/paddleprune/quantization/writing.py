@@ -9,7 +9,7 @@ from paddleprune.dependencies import require
 from paddleprune.errors import GraphError, said_by
 from paddleprune.measure.machine import saturates
 from paddleprune.quantization.calibration import Ranges
-from paddleprune.quantization.network import PURPOSE, Network, quiet
+from paddleprune.quantization.network import PURPOSE, FoldedNetwork, quiet
 
 
 def weight_bits() -> int:
@@ -17,7 +17,7 @@ def weight_bits() -> int:
     return 7 if saturates() else 8
 
 
-def write_int8(network: Network, ranges: Ranges, target: Path, *, nodes: Collection[str]) -> None:
+def write_int8(network: FoldedNetwork, ranges: Ranges, target: Path, *, nodes: Collection[str]) -> None:
     """Write a network with some of its nodes in INT8, all others in float.
 
     Activations are unsigned with a zero point, weights signed and symmetric, with a scale for each output channel.

@@ -15,6 +15,7 @@ from paddleprune.console import progress
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.inputs import map_leaves
+from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import flatten
 from paddleprune.pruning.surgery import shrink, snapshot
@@ -59,21 +60,11 @@ def branch_losses(
 
 def _outputs(layer: nn.Layer, record: Record) -> list[list[Array]]:
     """For each batch, numbers of each output."""
-    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
-    layer.eval()
-    try:
-        with paddle.no_grad():
-            return [
-                [
-                    _some(output)
-                    for output in flatten(layer(*map_leaves(paddle.to_tensor, list(batch))))
-                    if _counts(output)
-                ]
-                for batch in small_batches(record)
-            ]
-    finally:
-        for part, training in modes:
-            part.training = training
+    with in_mode(layer, train=False), paddle.no_grad():
+        return [
+            [_some(output) for output in flatten(layer(*map_leaves(paddle.to_tensor, list(batch)))) if _counts(output)]
+            for batch in small_batches(record)
+        ]
 
 
 def _counts(output: object) -> bool:

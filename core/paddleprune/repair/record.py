@@ -13,6 +13,7 @@ from paddle import nn
 
 from paddleprune.console import progress
 from paddleprune.graph.inputs import leaves, map_leaves
+from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import free_memory
 from paddleprune.repair.readers import READABLE, inputs_at, matrices, outputs_at, positions_of
@@ -134,14 +135,8 @@ def watching(layer: nn.Layer, before: Call | None = None, after: Call | None = N
 
 def run(layer: nn.Layer, batch: tuple[Any, ...]) -> None:
     """One forward pass in evaluation mode, without gradients; the layer keeps its mode."""
-    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
-    layer.eval()
-    try:
-        with paddle.no_grad():
-            layer(*map_leaves(paddle.to_tensor, list(batch)))
-    finally:
-        for part, training in modes:
-            part.training = training
+    with in_mode(layer, train=False), paddle.no_grad():
+        layer(*map_leaves(paddle.to_tensor, list(batch)))
 
 
 def rows_for(layer: nn.Layer) -> int:

@@ -23,6 +23,7 @@ from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.inputs import map_leaves
+from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import flatten
 from paddleprune.repair.least_squares import Sums
@@ -173,16 +174,10 @@ def _statistics(layer: nn.Layer, record: Record, chosen: frozenset[str]) -> dict
     found = {name: _Statistics(sub) for name, sub in readable(layer) if name in chosen}
     batches = list(small_batches(record))
     samples = sum(size_of(batch) for batch in batches)
-    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
-    layer.eval()
-    try:
-        with progress("score the units", len(batches)) as bar:
-            for batch in batches:
-                _learn(layer, batch, samples, found, generator)
-                bar.advance()
-    finally:
-        for part, training in modes:
-            part.training = training
+    with in_mode(layer, train=False), progress("score the units", len(batches)) as bar:
+        for batch in batches:
+            _learn(layer, batch, samples, found, generator)
+            bar.advance()
     return found
 
 

@@ -9,6 +9,7 @@ from paddle import nn
 from paddleprune.api.compare import Side, set_beside
 from paddleprune.api.layer.graph import as_number
 from paddleprune.errors import ConfigError
+from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.measure.runtimes import modes_of
 from paddleprune.report import Comparison, MetricValue
@@ -54,9 +55,5 @@ def compare_layers(
 
 
 def _value(layer: nn.Layer, evaluate: Callable[[nn.Layer], float]) -> float:
-    was_training = layer.training
-    layer.eval()
-    try:
+    with in_mode(layer, train=False):
         return as_number(evaluate(layer))
-    finally:
-        layer.train() if was_training else layer.eval()

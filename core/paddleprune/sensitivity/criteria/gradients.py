@@ -25,6 +25,7 @@ from paddleprune.console import progress
 from paddleprune.errors import ConfigError, PaddlePruneError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.inputs import leaves, map_leaves
+from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Batch, Loss
 from paddleprune.measure.evaluation import flatten
@@ -120,16 +121,13 @@ def _backward(layer: nn.Layer, loss: Loss, inputs: tuple[Array, ...], targets: A
 @contextmanager
 def _differentiable(layer: nn.Layer, tensors: Mapping[str, Tensor], graph: ChannelGraph) -> Iterator[None]:
     """While open, the layer is in evaluation mode, and frozen parameters have gradients, too."""
-    modes = [(part, part.training) for part in layer.sublayers(include_self=True)]
     frozen = [tensors[name] for name in graph.parameters if name in tensors and tensors[name].stop_gradient]
-    layer.eval()
-    try:
+    with in_mode(layer, train=False):
         _freeze(frozen, False)
-        yield
-    finally:
-        _freeze(frozen, True)
-        for part, training in modes:
-            part.training = training
+        try:
+            yield
+        finally:
+            _freeze(frozen, True)
 
 
 def _freeze(tensors: Iterable[Tensor], stop: bool) -> None:
