@@ -113,7 +113,10 @@ def test_any_layer_within_a_loss() -> None:
         return float((layer(images[64:]).argmax(1) == wanted).astype("float32").mean())
 
     graph = paddleprune.trace(layer, images[:1])
+    layer.train()
+    layer[2].eval()  # a part that its owner has frozen
     plan = paddleprune.prune_layer(graph, agreement, calibration=images[:64], max_loss=0.1)
+    assert [part for part in layer.sublayers(include_self=True) if not part.training] == [layer[2]]
     assert agreement(layer) >= 0.9
     assert plan.plan.joint.repaired == pytest.approx(1 - agreement(layer))
     assert plan.plan.after.flops < plan.plan.before.flops

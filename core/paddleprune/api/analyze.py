@@ -127,20 +127,20 @@ def analyze(
     )
     read_info(as_path(checkpoint))  # is it one?
     kept = (free_memory() // 4 if memory is None else memory) // workers
-    scored = _scored(where, criterion)
-    job = _Job(
-        checkpoint,
-        eval_dataset,
-        train_dataset,
-        scored or ranking,
-        engine,
-        batch_size,
-        kept,
-        device,
-        question,
-        chosen.time_budget,
-    )
     with writing_table(where):
+        scored = _scored(where, criterion)
+        job = _Job(
+            checkpoint,
+            eval_dataset,
+            train_dataset,
+            scored or ranking,
+            engine,
+            batch_size,
+            kept,
+            device,
+            question,
+            chosen.time_budget,
+        )
         opened = job.open()
         _try(opened)
         identity = Identity(

@@ -36,7 +36,17 @@ class _DataRun(Contract):
         return self.data if self.eval_dataset is None else self.eval_dataset
 
 
-class _ModelRun(_DataRun, Budget):
+class _SampledRun(_DataRun):
+    """What reads training samples, too; each says what for."""
+
+    train_dataset: Path | dict[str, Any] | None = None
+
+    def train_data(self) -> Any:
+        """What training samples are drawn from: `train_dataset`, or `data`."""
+        return self.data if self.train_dataset is None else self.train_dataset
+
+
+class _ModelRun(_SampledRun, Budget):
     model: str | None = Field(None, description="a family of the task; `paddleprune families TASK` lists them")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
     train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}")
@@ -62,12 +72,8 @@ class _ModelRun(_DataRun, Budget):
 class TrainRun(TrainSettings, _ModelRun):
     """`paddleprune train`."""
 
-    def train_data(self) -> Any:
-        """What trains: `train_dataset`, or `data`."""
-        return self.data if self.train_dataset is None else self.train_dataset
 
-
-class AnalyzeRun(AnalyzeSettings, _DataRun):
+class AnalyzeRun(AnalyzeSettings, _SampledRun):
     """`paddleprune analyze`."""
 
     train_dataset: Path | dict[str, Any] | None = Field(
@@ -75,12 +81,8 @@ class AnalyzeRun(AnalyzeSettings, _DataRun):
     )
     save_file: Path = Field(Path("sensitivities.json"), description="the table: goes on where the file stops")
 
-    def train_data(self) -> Any:
-        """What labelled samples are drawn from: `train_dataset`, or `data`."""
-        return self.data if self.train_dataset is None else self.train_dataset
 
-
-class _CutRun(_DataRun):
+class _CutRun(_SampledRun):
     train_dataset: Path | dict[str, Any] | None = Field(
         None, description=f"what the samples of the repair, taylor and obd are drawn from: {_DATASET}"
     )
@@ -92,10 +94,6 @@ class _CutRun(_DataRun):
     )
     exclude: tuple[str, ...] = Field((), description=f"groups that pruning leaves whole: {GROUPS_HELP}")
     only: tuple[str, ...] = Field((), description="groups that may be pruned, if not all: likewise")
-
-    def train_data(self) -> Any:
-        """What the repair's samples are drawn from: `train_dataset`, or `data`."""
-        return self.data if self.train_dataset is None else self.train_dataset
 
 
 class PruneRun(PruneSettings, _CutRun):
@@ -111,7 +109,7 @@ class FrontRun(FrontSettings, _CutRun):
     save_dir: Path = Field(Path("output/front"), description="folder for front.png, front.json and the plans")
 
 
-class QuantizeRun(QuantizeSettings, _DataRun):
+class QuantizeRun(QuantizeSettings, _SampledRun):
     """`paddleprune quantize`."""
 
     train_dataset: Path | dict[str, Any] | None = Field(
@@ -121,10 +119,6 @@ class QuantizeRun(QuantizeSettings, _DataRun):
         None, description="other samples for the ranges: a folder, or the fields of the task's dataset"
     )
     save_dir: Path = Field(Path("output/int8"), description="folder for model.onnx and quantized.json")
-
-    def train_data(self) -> Any:
-        """What the samples for the ranges are drawn from: `train_dataset`, or `data`."""
-        return self.data if self.train_dataset is None else self.train_dataset
 
 
 class EvaluateRun(_DataRun):

@@ -23,6 +23,7 @@ from paddle import nn
 
 from paddleprune.dependencies import WAYS_OUT
 from paddleprune.errors import DependencyError, GraphError, said_by
+from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
 from paddleprune.paddle_private import old_ir
@@ -92,15 +93,11 @@ class SlimPruner:
         self._layer = layer
         self._tensors = named_tensors(layer)
         self._names = {tensor.name: name for name, tensor in self._tensors.items()}
-        was_training = layer.training
-        layer.eval()
         try:
-            with _heard() as said, _old_ir():
+            with in_mode(layer, train=False), _heard() as said, _old_ir():
                 self._pruner = getattr(slim, _PRUNERS[criterion])(layer, list(inputs))
         except Exception as error:
             raise GraphError(f"PaddleSlim can't follow this network ({said_by(error)}); {WAY_OUT}") from error
-        finally:
-            layer.train() if was_training else layer.eval()
         named = (re.search(r"^Unsupport.* (?:named|of) (\w+)", text) for text in said)
         self.unsupported = tuple(sorted({match[1] for match in named if match}))
         """The kinds of operations that it met and can't follow."""

@@ -15,6 +15,7 @@ from paddleprune.console import say
 from paddleprune.engines.paddleslim import WAY_OUT, Collection, Member, SlimPlan, SlimPruner
 from paddleprune.errors import CertificateError, GraphError, PlanError, said_by
 from paddleprune.graph import ChannelGraph, random_inputs
+from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
@@ -74,11 +75,8 @@ class SlimEngine:
         probe = random_inputs(graph.inputs)
         self._pruner = SlimPruner(layer, probe, criterion)
         found, self.refused = _sorted_out(self._pruner.collections, graph)
-        was_training = layer.training
-        try:
+        with in_mode(layer, train=False):
             self.refused |= self._culprits(found, probe)
-        finally:
-            layer.train() if was_training else layer.eval()
         self.groups = tuple(group for group in found if group.name not in self.refused)
         self._by_name = {group.name: group for group in self.groups}
         self._report()

@@ -164,6 +164,11 @@ class MeasuredLatency(Contract):
     onednn: bool | None
     machine: str
 
+    @property
+    def reached(self) -> float:
+        """How much of what it may take the pruned network takes: 1 is all of it, and 0 is said without a limit."""
+        return 0.0 if self.asked is None else self.pruned / self.asked
+
     def describe(self) -> str:
         """One line: before, after, asked, foretold."""
         asked = "" if self.asked is None else f"; asked: at most {self.asked:.3g}"

@@ -17,6 +17,7 @@ from paddleprune.files import user_path
 from paddleprune.graph import ChannelGraph, Explanation, Group, build_graph, masked
 from paddleprune.graph import explain as describe
 from paddleprune.graph.branches import Branch
+from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors, not_finite, unwrapped
 from paddleprune.graph.walker import Attention
 from paddleprune.interfaces import Scorer
@@ -196,16 +197,13 @@ def analyze_layer(
         criterion=criterion_name(criterion),
         engine=engine,
     )
-    was_training, where = layer.training, None if save_file is None else user_path(save_file)
+    where = None if save_file is None else user_path(save_file)
     whole = left_whole(chosen, layer, exclude)
     groups = [group for group in chosen.groups if group.name not in whole]
-    try:
-        with writing_table(where) if where is not None else nullcontext():
-            measurer = _Called(layer, chosen, evaluate, identity)
-            scores = criterion.scores if isinstance(criterion, Importance) else None
-            return sweep(groups, measurer, identity, ratios=ratios, save_file=where, ranked_by=scores)
-    finally:
-        layer.train() if was_training else layer.eval()
+    with in_mode(layer, train=False), writing_table(where) if where is not None else nullcontext():
+        measurer = _Called(layer, chosen, evaluate, identity)
+        scores = criterion.scores if isinstance(criterion, Importance) else None
+        return sweep(groups, measurer, identity, ratios=ratios, save_file=where, ranked_by=scores)
 
 
 class _Called:

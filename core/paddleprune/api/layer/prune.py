@@ -15,6 +15,7 @@ from paddleprune.api.layer.inputs import read_probe
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
+from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Scorer
 from paddleprune.repair import record
 from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
@@ -68,24 +69,22 @@ def prune_layer(
     if chosen.depth and not graph.branches:
         raise ConfigError("the graph has no branches: trace the layer with depth=True, or leave depth out")
     graph.check_current()
-    layer, channels, was_training = graph.layer, graph.channels, graph.layer.training
+    layer, channels = graph.layer, graph.channels
     if table is not None:
         table.check_model(model_digest(layer), "the table")
     if table is not None:
         engine = open_engine(table.identity.engine, layer, channels, criterion_of(table, ranking))
     else:
         engine = open_engine("native", layer, channels, ranking or "l1")
-    seen = record(layer, read_probe(calibration), chosen.memory)
-    cutter = Cutter(layer, channels, engine, seen, chosen.ridge, graph.probe)
-    measure = _measured(layer, evaluate, higher_is_better)
-    judged = measure if judge is None else _measured(layer, judge, higher_is_better)
-    try:
+    with in_mode(layer, train=False):
+        seen = record(layer, read_probe(calibration), chosen.memory)
+        cutter = Cutter(layer, channels, engine, seen, chosen.ridge, graph.probe)
+        measure = _measured(layer, evaluate, higher_is_better)
+        judged = measure if judge is None else _measured(layer, judge, higher_is_better)
         priced = Priced.of(layer, engine, chosen)
         paths = paths_for(engine, layer, channels, priced.costs, chosen, seen=seen, table=table)
         plan, tried = decide(cutter, paths, channels, priced, chosen, measure)
         done = carry_out(cutter, plan, judged, asked=chosen.max_loss, tried=tried)
-    finally:
-        layer.train() if was_training else layer.eval()
     return adopt(graph, done, engine, cutter.restore)
 
 
