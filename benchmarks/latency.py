@@ -54,13 +54,16 @@ def _compare(name: str, threads: int, shares: Sequence[float]) -> dict[str, Any]
     rows: dict[str, Any] = {}
     for share in shares:
         plan = within(path, graph, priced, settings.model_copy(update={"latency": share}))
+        planned = plan.latency
+        assert planned is not None
         plain = _equal(path, priced, priced.watch, plan)
         dense, ours, theirs = priced.watch.measure([(), plan.removed(graph), plain.removed(graph)])
         flops, others = (found.after.flops / found.before.flops for found in (plan, plain))
         rows[f"{share:g}"] = {
             "dense_ms": round(dense, 3),
             "got": round(ours / dense, 4),
-            "foretold": round(plan.latency.foretold / plan.latency.dense, 4) if plan.latency else None,
+            "planned": round(planned.pruned / planned.dense, 4),
+            "foretold": round(planned.foretold / planned.dense, 4),
             "flops": round(flops, 4),
             "realised": round((1 - ours / dense) / (1 - flops), 3),
             "plain_got": round(theirs / dense, 4),

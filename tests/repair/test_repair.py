@@ -10,6 +10,8 @@ import paddleprune
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.repair import record
+from paddleprune.repair.record import Seen
+from paddleprune.repair.refit import Refit
 
 
 def settled(make, shapes, seed=0):
@@ -114,6 +116,20 @@ def test_little_memory_means_several_batches_and_fewer_rows_and_still_a_repair()
         lacking.append(lack(dense, eager_forward(layer)(fresh)))
         plan.undo(layer)
     assert lacking[1] < 0.6 * lacking[0]
+
+
+def test_a_wide_layer_is_refitted_from_the_rows_of_all_calls():
+    paddle.seed(0)
+    reads, gave = (paddle.randn([2000, wide]).numpy() for wide in (1200, 4))
+    found = []
+    for calls in (1, 40):
+        layer = nn.Linear(1200, 4)
+        overwrite(layer.weight, np.ones((1200, 4), "float32"))
+        refit = Refit(layer, None, None, len(reads), 1e-2)
+        for x, y in zip(np.split(reads, calls), np.split(gave, calls), strict=True):
+            refit.take(x, Seen(np.arange(len(x)), y, y.shape, 0))
+        found.append(layer.weight.numpy())
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
 def test_a_layer_with_a_forward_of_its_own_is_left_and_named():

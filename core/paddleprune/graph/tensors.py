@@ -49,6 +49,17 @@ def saved_tensors(layer: nn.Layer) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in named_tensors(layer).items() if name not in left_out}
 
 
+def viewed(tensor: Tensor) -> Array:
+    """A tensor's numbers, not to be written to: without a copy where they lie in the CPU's memory.
+
+    They change with the tensor.
+    """
+    try:
+        return np.from_dlpack(tensor.detach())
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):  # elsewhere, or a type that NumPy lacks
+        return np.asarray(tensor.numpy())
+
+
 def overwrite(tensor: Tensor, array: Array) -> None:
     """Give a parameter or buffer new contents of any shape, in place: references to it stay valid.
 

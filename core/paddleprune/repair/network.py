@@ -18,6 +18,7 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.graph.branches import Branch
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
+from paddleprune.measure.heap import kept_heap
 from paddleprune.pruning.outcome import Repair
 from paddleprune.repair.readers import output_axis
 from paddleprune.repair.record import Record, Seen, readable, run, watching
@@ -71,7 +72,7 @@ def repair(
     """
     left = _left(layer, record, cut, leave)
     work = _refits(layer, record, cut, ridge, left)
-    with progress("repair", len(record.batches)) as bar:
+    with kept_heap(), progress("repair", len(record.batches)) as bar:
         for batch, seen in zip(record.batches, record.seen, strict=True):
             with watching(layer, before=_Pass(work, seen)):
                 run(layer, batch)

@@ -47,8 +47,7 @@ def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Arra
     """
     if isinstance(layer, nn.Linear):
         return value.reshape(1, -1, value.shape[-1])[:, rows]
-    shape = np.moveaxis(output, _channels(layer, output), 1).shape
-    where = np.unravel_index(rows, (shape[0], *shape[2:]))
+    where = np.unravel_index(rows, np.moveaxis(output, _channels(layer, output), -1).shape[:-1])
     found = patches(layer, np.moveaxis(value, _channels(layer, value), 1), where)
     count = groups_of(layer)
     split = found.reshape(len(rows), found.shape[1], count, -1)
@@ -57,7 +56,8 @@ def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Arra
 
 def outputs_at(layer: nn.Layer, output: Array, rows: Array) -> Array:
     """The layer's output at some rows: [rows, channels]."""
-    return by_channel(layer, output)[rows]
+    last = np.moveaxis(output, _channels(layer, output), -1)
+    return np.asarray(last[np.unravel_index(rows, last.shape[:-1])])
 
 
 def by_channel(layer: nn.Layer, output: Array) -> Array:

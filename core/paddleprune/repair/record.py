@@ -14,8 +14,10 @@ from paddle import nn
 from paddleprune.console import progress
 from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.graph.modes import in_mode
+from paddleprune.graph.tensors import viewed
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import free_memory
+from paddleprune.measure.heap import kept_heap
 from paddleprune.repair.readers import READABLE, inputs_at, matrices, outputs_at, positions_of
 
 ROWS = 16384
@@ -24,10 +26,15 @@ _FEWEST, _FOR_EACH = 2048, 16
 """The same at least, and for each number that a row of the layer's input holds; samples may have fewer."""
 _SHARE = 0.25
 """Of the free memory that recording may take, unless it is told otherwise."""
+_QUICK, _AT_LEAST = 256 * 2**20, 16
+"""Bytes of activations up to which more samples at once are faster; so many samples are run at once all the same."""
 _ROUNDING = 1e-3
 """How far a layer's output may be from its input times its weight, as a share of the output's largest value."""
 Call: TypeAlias = "Callable[[str, nn.Layer, Array, Array | None], None]"
-"""(name, layer, input, output): what happens at a call of a layer; the output is None before it ran."""
+"""(name, layer, input, output): what happens at a call of a layer; the output is None before it ran.
+
+Both arrays are only good until the call returns.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) 
     wanted = {name: rows_for(sub) for name, sub in readable(layer)}
     fits = min(1.0, budget / 8 / max(sum(wanted[name] * _channels(sub) for name, sub in readable(layer)), 1))
     generator = np.random.default_rng(0)
-    with progress("record the dense network", len(found.batches)) as bar:
+    with kept_heap(), progress("record the dense network", len(found.batches)) as bar:
         for batch in found.batches:
             size, seen = size_of(batch), dict[str, list[Seen]]()
 
@@ -115,10 +122,10 @@ def watching(layer: nn.Layer, before: Call | None = None, after: Call | None = N
     """While open, something happens before or after each call of a layer that can be refitted."""
 
     def pre(name: str) -> Any:
-        return lambda sub, given: before(name, sub, given[0].numpy(), None) if before else None
+        return lambda sub, given: before(name, sub, viewed(given[0]), None) if before else None
 
     def post(name: str) -> Any:
-        return lambda sub, given, output: after(name, sub, given[0].numpy(), output.numpy()) if after else None
+        return lambda sub, given, output: after(name, sub, viewed(given[0]), viewed(output)) if after else None
 
     hooks = []
     for name, sub in readable(layer):
@@ -179,9 +186,9 @@ def _channels(layer: nn.Layer) -> int:
 
 
 def _batches(layer: nn.Layer, inputs: tuple[Any, ...], budget: int) -> list[tuple[Any, ...]]:
-    """The samples in batches whose activations fit: all at once, where they do."""
-    count = size_of(inputs)
-    size = max(1, min(count, budget // max(_activations(layer, inputs), 1)))
+    """The samples in batches whose activations fit; few of large images, since that is faster."""
+    count, each = size_of(inputs), max(_activations(layer, inputs), 1)
+    size = max(1, min(count, budget // each, max(_QUICK // each, _AT_LEAST)))
     step = -(-count // -(-count // size))
     return [part_of(inputs, start, start + step) for start in range(0, count, step)]
 

@@ -14,6 +14,9 @@ from paddleprune.repair.least_squares import Rows, Sums
 from paddleprune.repair.readers import groups_of, inputs_at, matrices, set_matrices
 from paddleprune.repair.record import Seen
 
+_WIDE, _MORE = 1024, 1.25
+"""Inputs of a layer beyond which a solution costs more than a run, and by how much its rows grow until the next one."""
+
 
 class Refit:
     """What is known of one layer of the cut network, and its weights.
@@ -30,13 +33,14 @@ class Refit:
         self._layer, self._kept, self._mean, self._ridge = layer, kept, mean, ridge
         self._start = matrices(layer).astype(np.float64)
         self._constant = self._now()
+        self._rows, self._taken, self._solved = rows, 0, 0
         self._home = None if mean is None else mean.numpy()
         free = layer.bias is not None or mean is not None
         self._sums: Sums | Rows = Rows(free) if rows < self._start.shape[1] else Sums(free)
         self.result: LayerRepair | None = None
 
     def take(self, value: Array, seen: Seen) -> None:
-        """Refit the layer from everything seen so far and a call more.
+        """Refit the layer from everything seen so far and a call more; a wide one when that is much more than before.
 
         A refit that makes the samples worse that are held out is taken back.
 
@@ -50,6 +54,10 @@ class Refit:
         y = np.ascontiguousarray(wanted.reshape(len(wanted), groups, -1).transpose(1, 0, 2))
         fitted = x.shape[1] - seen.held
         self._sums.add(x[:, :fitted], y[:, :fitted])
+        self._taken += fitted
+        if self._start.shape[1] > _WIDE and self._taken < min(self._rows, _MORE * self._solved):
+            return
+        self._solved = self._taken
         weights, constant = self._sums.solve(self._start, self._ridge)
         judges = slice(fitted, None) if seen.held else slice(None)
         before = _error(x[:, judges], y[:, judges], self._start, self._constant)

@@ -24,6 +24,7 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.modes import in_mode
+from paddleprune.graph.tensors import viewed
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import flatten
 from paddleprune.repair.least_squares import Sums
@@ -194,7 +195,7 @@ def _learn(
 
     def watch(name: str) -> Any:
         def look(sub: nn.Layer, given: tuple[Any, ...], output: paddle.Tensor) -> paddle.Tensor:
-            value, result = given[0].numpy(), output.numpy()
+            value, result = viewed(given[0]), viewed(output)
             rows = draw_rows(sub, result, rows_for(sub) * size / samples, generator)
             found[name].add(inputs_at(sub, value, result, rows))
             made.append((name, sub, output))
@@ -214,7 +215,7 @@ def _learn(
     gradients = paddle.grad(sum(moved[1:], moved[0]), [output for _, _, output in made], allow_unused=True)
     for (name, sub, _), gradient in zip(made, gradients, strict=True):
         if gradient is not None:
-            found[name].add_slopes(by_channel(sub, gradient.numpy()), samples)
+            found[name].add_slopes(by_channel(sub, viewed(gradient)), samples)
 
 
 def _projection(output: paddle.Tensor, generator: np.random.Generator) -> paddle.Tensor:

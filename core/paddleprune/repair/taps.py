@@ -50,20 +50,24 @@ def patches(layer: nn.Layer, images: Array, positions: Sequence[Array]) -> Array
     Returns:
         [R, taps of the kernel, C].
     """
-    sizes, transposed = images.shape[2:], isinstance(layer, TRANSPOSED)
-    windows = _windows(layer, sizes)
-    if transposed:
-        images = np.pad(images, [(0, 0), (0, 0), *((0, 1) for _ in sizes)])  # the last position is zero: no tap
+    sizes, windows = images.shape[2:], _windows(layer, images.shape[2:])
+    if isinstance(layer, TRANSPOSED):
         along = [w.transposed_taps(p, n) for w, p, n in zip(windows, positions[1:], sizes, strict=True)]
+    elif (mode := _MODES[geometry(layer).mode]) == "constant":
+        along = [w.taps(p) - w.before for w, p in zip(windows, positions[1:], strict=True)]
     else:
-        around = [(0, 0), (0, 0), *((w.before, w.after) for w in windows)]
-        images = np.pad(images, around, mode=_MODES[geometry(layer).mode])
+        images = np.pad(images, [(0, 0), (0, 0), *((w.before, w.after) for w in windows)], mode=mode)
         along = [w.taps(p) for w, p in zip(windows, positions[1:], strict=True)]
     index: list[Any] = [positions[0].reshape(-1, *([1] * len(sizes))), slice(None)]
+    beyond: Any = False
     for axis, taps in enumerate(along):
-        index.append(taps.reshape(-1, *(taps.shape[1] if axis == other else 1 for other in range(len(sizes)))))
-    found = images[tuple(index)]
-    return np.asarray(found.reshape(len(found), -1, images.shape[1]))
+        size = images.shape[2 + axis]
+        taps = taps.reshape(-1, *(taps.shape[1] if axis == other else 1 for other in range(len(sizes))))
+        beyond = beyond | (taps < 0) | (taps >= size)
+        index.append(taps.clip(0, size - 1))
+    found = np.asarray(images[tuple(index)])
+    found[beyond] = 0
+    return found.reshape(len(found), -1, images.shape[1])
 
 
 def _windows(layer: nn.Layer, sizes: Sequence[int]) -> list[Window]:
