@@ -78,6 +78,19 @@ def measure_latency(
     return result
 
 
+def fastest_of(timed: Mapping[Mode, tuple[float, float]]) -> list[Mode]:
+    """The modes that run a model fastest: the best, and those that are no slower than a tenth of its runs.
+
+    Args:
+        timed: mode -> the median and the 90th percentile of its runs.
+
+    Returns:
+        The fastest first.
+    """
+    order = sorted(timed, key=lambda mode: timed[mode][0])
+    return [mode for mode in order if mode == order[0] or timed[mode][0] <= timed[order[0]][1]]
+
+
 class _Runner:
     """One model in one mode, and the times of its runs."""
 

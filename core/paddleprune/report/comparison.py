@@ -20,7 +20,6 @@ from paddleprune.report import format as text
 from paddleprune.report.rows import ComparisonRow, Conditions, MetricValue
 from paddleprune.specs import Contract
 
-_SAME = "≈"
 _WIDE = 200  # columns where the output is no terminal: nothing needs to be folded
 
 
@@ -67,7 +66,7 @@ class Comparison(Contract):
         how = self.conditions
         return [
             f"In brackets: the change against {self.rows[0].name}; of the metric, the difference and its "
-            f"standard error; {_SAME} where two latencies differ by no more than the runs of one model.",
+            f"standard error; {text.SAME} where two latencies differ by no more than the runs of one model.",
             f"Latency: one sample on the CPU, pre- and post-processing excluded; median of at least {how.runs} runs "
             f"after warm-up, {counted(how.threads, 'thread')}, {how.cpu}, {', '.join(how.runtimes)}.",
             *self._fastest(),
@@ -82,7 +81,7 @@ class Comparison(Contract):
             return []
         found: dict[str, list[str]] = {}
         for row in self.rows:
-            found.setdefault(f" {_SAME} ".join(_title(mode) for mode in row.fastest()), []).append(row.name)
+            found.setdefault(f" {text.SAME} ".join(_title(mode) for mode in row.fastest()), []).append(row.name)
         return [f"Fastest: {'; '.join(f'{how} for {_listed(names)}' for how, names in found.items())}."]
 
     def _when_cut(self) -> dict[str, str]:
@@ -141,7 +140,7 @@ def _cell(value: float, before: float, show: Callable[[float], str], is_first: b
 
 def _latency(row: ComparisonRow, first: ComparisonRow, mode: Mode) -> str:
     if row is not first and row.as_fast_as(first, mode):
-        return f"{text.milliseconds(row.latency_ms[mode])} ({_SAME})"
+        return f"{text.milliseconds(row.latency_ms[mode])} ({text.SAME})"
     return _cell(row.latency_ms[mode], first.latency_ms[mode], text.milliseconds, row is first)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+SAME = "≈"
+"""Between values that can't be told apart."""
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

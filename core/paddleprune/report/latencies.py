@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from paddleprune.console import counted
 from paddleprune.measure.cold import ColdStart
-from paddleprune.measure.latency import Latency
+from paddleprune.measure.latency import Latency, fastest_of
 from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.report import format as text
 from paddleprune.specs import Contract
@@ -71,8 +71,10 @@ class Latencies(Contract):
     def fastest(self) -> Iterator[str]:
         """What is fastest, for each number of threads and samples; and what isn't clearly slower."""
         for threads, batch in dict.fromkeys((row.latency.threads, row.batch) for row in self.rows):
-            rows = [row for row in self.rows if (row.latency.threads, row.batch) == (threads, batch)]
-            best = min(rows, key=lambda row: row.latency.median_ms)
-            level = [row for row in rows if row is best or row.latency.median_ms <= best.latency.p90_ms]
-            titles = " ≈ ".join(MODES[row.mode].title for row in sorted(level, key=lambda row: row.latency.median_ms))
+            timed = {
+                row.mode: (row.latency.median_ms, row.latency.p90_ms)
+                for row in self.rows
+                if (row.latency.threads, row.batch) == (threads, batch)
+            }
+            titles = f" {text.SAME} ".join(MODES[mode].title for mode in fastest_of(timed))
             yield f"fastest with {counted(threads, 'thread')}, {counted(batch, 'sample')} a run: {titles}"

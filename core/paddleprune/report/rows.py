@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from paddleprune.graph import FLOP
-from paddleprune.measure.latency import Latency
+from paddleprune.measure.latency import Latency, fastest_of
 from paddleprune.measure.machine import cpu_name
 from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.pruning.outcome import JointLoss
@@ -56,10 +56,8 @@ class ComparisonRow(Contract):
         return any(b.latency_spread_ms[mode][0] <= a.latency_ms[mode] <= b.latency_spread_ms[mode][1] for a, b in pairs)
 
     def fastest(self) -> list[Mode]:
-        """The modes that run it fastest: the best one, and those that differ from it by no more than the runs do."""
-        best = min(self.latency_ms, key=self.latency_ms.__getitem__)
-        low, high = self.latency_spread_ms[best]
-        return [best, *(mode for mode, ms in self.latency_ms.items() if mode != best and low <= ms <= high)]
+        """The modes that run it fastest, as `fastest_of` says."""
+        return fastest_of({mode: (ms, self.latency_spread_ms[mode][1]) for mode, ms in self.latency_ms.items()})
 
 
 class Conditions(Contract):
