@@ -212,13 +212,23 @@ class QuantizeSettings(Contract):
     batch_size: int = Field(64, ge=1, description="samples a forward pass of the evaluation")
 
 
+OptimizerName: TypeAlias = Literal["momentum", "adam", "adamw"]
+"""What moves the weights."""
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+ADAPTIVE_RATE = 1e-3
+"""The highest learning rate of Adam and AdamW, unless the user says otherwise."""
+
+
 class TrainSettings(Contract):
-    """How a model is trained: momentum with L2 weight decay, a learning rate per step, checkpoints per epoch."""
+    """How a model is trained: an optimizer with weight decay, a learning rate per step, checkpoints per epoch."""
 
     num_epochs: int = Field(10, ge=1, description="passes over the training samples")
     train_batch_size: int = Field(64, ge=1, description="samples a training step; a last incomplete batch is left out")
     eval_batch_size: int = Field(64, ge=1, description="samples a batch of evaluation; changes speed, not results")
-    learning_rate: float = Field(0.025, gt=0, allow_inf_nan=False, description="the highest learning rate")
+    optimizer: OptimizerName = Field("momentum", description=f"what moves the weights: {', '.join(OPTIMIZERS)}")
+    learning_rate: float = Field(
+        0.025, gt=0, allow_inf_nan=False, description=f"the highest learning rate; {ADAPTIVE_RATE:g} for adam and adamw"
+    )
     lr_schedule: Literal["piecewise", "cosine"] = Field("piecewise", description="how the learning rate falls")
     lr_decay_epochs: tuple[int, ...] = Field(
         (30, 60, 90), description="piecewise: completed epochs after which the learning rate falls"
@@ -226,8 +236,24 @@ class TrainSettings(Contract):
     lr_decay_gamma: float = Field(0.1, gt=0, le=1, description="piecewise: what each fall multiplies it by")
     warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate first rises, linearly")
     warmup_start_lr: float = Field(0.0, ge=0, allow_inf_nan=False, description="where the rise starts")
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(1e-4, ge=0, allow_inf_nan=False, description="L2, on every parameter")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of the optimizer momentum")
+    weight_decay: float = Field(
+        1e-4, ge=0, allow_inf_nan=False, description="L2, added to the gradient; adamw takes it off the weights"
+    )
+    decay_norms: bool = Field(True, description="whether weights of norms and biases decay, too")
+    clip_norm: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="longest gradient, over all parameters; a longer one is shortened"
+    )
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="keep a moving average of the weights, such as 0.999: it is evaluated and saved"
+    )
+    parts: int = Field(
+        1, ge=1, description="parts that a batch goes through the network in, to save memory; divides train_batch_size"
+    )
+    freeze: tuple[str, ...] = Field((), description="layers that stay as they are, by name or glob: backbone.*")
+    max_time: Seconds | None = Field(
+        None, description="stop after the epoch in which this is over, such as 90s, 30m or 8h; the same command goes on"
+    )
     save_interval_epochs: int = Field(1, ge=1, description="epochs between evaluations, each with a checkpoint")
     log_interval_steps: int = Field(10, ge=1, description="steps between lines of the log")
     early_stop: bool = Field(False, description="stop when the primary metric no longer improves")
@@ -244,3 +270,9 @@ class TrainSettings(Contract):
         if any(epoch < 1 for epoch in value) or any(b <= a for a, b in pairwise(value)):
             raise ValueError("must be positive and ascending, such as 30, 60, 90")
         return value
+
+    @model_validator(mode="after")
+    def _even_parts(self) -> TrainSettings:
+        if self.train_batch_size % self.parts:
+            raise ValueError(f"train_batch_size {self.train_batch_size} can't be split into {self.parts} equal parts")
+        return self

@@ -83,7 +83,7 @@ def test_only_every_nth_epoch_and_the_last_are_evaluated(tiny: ModuleType, tmp_p
 
 def test_a_last_incomplete_batch_is_left_out_but_not_always_the_same(tiny: ModuleType) -> None:
     loader = TrainLoader(tiny.Stripes(12), 5, seed=1, num_workers=2)
-    seen = [[part for batch in loader.epoch(epoch) for part in batch[1].tolist()] for epoch in (1, 2, 1)]
+    seen = [[part for (batch,) in loader.epoch(epoch) for part in batch[1].tolist()] for epoch in (1, 2, 1)]
     assert len(loader) == 2
     assert len(seen[0]) == 10
     assert seen[0] == seen[2] != seen[1]
@@ -91,7 +91,7 @@ def test_a_last_incomplete_batch_is_left_out_but_not_always_the_same(tiny: Modul
 
 def test_threads_change_nothing(tiny: ModuleType) -> None:
     batches = [list(TrainLoader(tiny.Stripes(), 4, seed=3, num_workers=n).epoch(2)) for n in (0, 3)]
-    assert all((a[0][0] == b[0][0]).all() for a, b in zip(*batches, strict=True))
+    assert all((a[0][0] == b[0][0]).all() for (a,), (b,) in zip(*batches, strict=True))
 
 
 def test_fewer_images_than_a_batch(tiny: ModuleType, tmp_path: Path) -> None:

@@ -20,7 +20,15 @@ from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable, criterion_name
-from paddleprune.settings import REPAIRED_RATE, USUAL_TOLERANCE, Budget, PruneSettings, TimingSettings, TrainSettings
+from paddleprune.settings import (
+    ADAPTIVE_RATE,
+    REPAIRED_RATE,
+    USUAL_TOLERANCE,
+    Budget,
+    PruneSettings,
+    TimingSettings,
+    TrainSettings,
+)
 from paddleprune.specs import Contract
 from paddleprune.training import (
     WEIGHTS,
@@ -119,8 +127,9 @@ def train(
     )
     check(request)
     prunes = request.cuts
-    if prunes and repair and "learning_rate" not in settings:
-        chosen = chosen.model_copy(update={"learning_rate": chosen.learning_rate * REPAIRED_RATE})
+    if "learning_rate" not in settings:
+        usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
+        chosen = chosen.model_copy(update={"learning_rate": usual * (REPAIRED_RATE if prunes and repair else 1)})
     select_device(chosen.device)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)

@@ -128,7 +128,7 @@ _REST = (
     *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "depth"),
     *("exclude", "only", "criterion", "resumed"),
 )
-_FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers"})
+_FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers", "max_time"})
 """Settings that change neither weights nor which of them are the best."""
 
 

@@ -11,8 +11,10 @@ from paddleprune.measure.evaluation import Batches
 from paddleprune.pruning.plan import Plan
 from paddleprune.settings import TrainSettings
 from paddleprune.specs import Contract
+from paddleprune.training.average import Average
 from paddleprune.training.checkpoint import CheckpointInfo, read_info
 from paddleprune.training.device import check_amp, select_device
+from paddleprune.training.freezing import freeze
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.optimizer import build_optimizer
 from paddleprune.training.places import BEST, resume_folder
@@ -81,13 +83,17 @@ def fit(
         SaveError: the disk is full; the last checkpoint is whole.
     """
     check_amp(settings.amp, select_device(settings.device))
-    loader = TrainLoader(train_dataset, settings.train_batch_size, settings.seed, settings.num_workers)
+    size, workers = settings.train_batch_size, settings.num_workers
+    loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts)
     batches = Batches(eval_dataset, settings.eval_batch_size)
     schedule = build_schedule(settings, len(loader))
-    step = TrainStep(layer, loss, build_optimizer(layer, settings, schedule), schedule, settings.amp)
+    frozen = freeze(layer, settings.freeze)
+    optimizer = build_optimizer(layer, settings, schedule)
+    average = None if settings.ema is None else Average(layer, settings.ema)
+    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average)
     folder = resume_folder(resume) if resume is not None else None
     scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
-    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars)
+    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen)
     try:
         if folder is not None:
             run.restore(folder)

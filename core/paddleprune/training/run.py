@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from paddle import nn
 
 from paddleprune.console import Task, progress, say
 from paddleprune.errors import ConfigError, Interrupted
 from paddleprune.files import write_json
-from paddleprune.interfaces import Metric
+from paddleprune.interfaces import Array, Metric
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.pruning.plan import Plan
 from paddleprune.settings import TrainSettings
@@ -39,6 +43,7 @@ class Run:
     batches: Batches
     step: TrainStep
     scalars: Scalars
+    frozen: Sequence[nn.Layer] = ()
     epoch: int = 0
     best: Best | None = None
     last: Path | None = None
@@ -53,6 +58,8 @@ class Run:
         state, accumulators = read_state(folder)
         checkpoint = read_checkpoint(folder)
         restore_weights(self.step.layer, checkpoint)
+        if self.step.average is not None:
+            accumulators = self.step.average.restore(accumulators, state.averaged)
         restore_optimizer(self.step.optimizer, self.step.layer, accumulators)
         self.step.schedule.set_state_dict(dict(state.schedule))
         self.step.restore_scaler(state.scaler)
@@ -73,15 +80,20 @@ class Run:
         if self.last is not None:
             say(f"going on after epoch {self.epoch}, from {self.last}")
         self._try_evaluation()
+        start, most = time.monotonic(), self.settings.max_time or math.inf
         try:
             with progress("train", len(epochs) * len(self.loader)) as task:
                 log = StepLog(self.settings, len(self.loader), len(epochs), task, self.scalars)
                 for epoch in epochs:
                     self._train_epoch(epoch, log)
-                    if epoch % self.settings.save_interval_epochs == 0 or epoch == self.settings.num_epochs:
+                    over = time.monotonic() - start >= most
+                    if over or epoch % self.settings.save_interval_epochs == 0 or epoch == self.settings.num_epochs:
                         self._evaluate(task)
                     if self._stopped():
                         task.log(f"early stop: no improvement in {self.settings.early_stop_patience} evaluations")
+                        break
+                    if over and epoch < self.settings.num_epochs:
+                        task.log(f"max_time is over; {self._way_back()}")
                         break
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; {self._way_back()}") from None
@@ -101,10 +113,12 @@ class Run:
     def _train_epoch(self, epoch: int, log: StepLog) -> None:
         seed_everything(self.settings.seed, epoch)
         self.step.layer.train()
+        for layer in self.frozen:
+            layer.eval()
         start, total, rate = time.monotonic(), 0.0, 0.0
-        for number, batch in enumerate(self.loader.epoch(epoch), 1):
+        for number, parts in enumerate(self.loader.epoch(epoch), 1):
             rate = float(self.step.schedule.get_lr())
-            loss = self.step(batch)
+            loss = self.step(parts)
             if not math.isfinite(loss):
                 raise ConfigError(
                     f"the loss became {loss} at epoch {epoch}, step {number}, with learning rate {rate:.6g}; lower "
@@ -118,20 +132,27 @@ class Run:
         self.epoch = epoch
 
     def _evaluate(self, task: Task) -> None:
+        averaged: AbstractContextManager[dict[str, Array]] = nullcontext({})
+        if self.step.average is not None:
+            averaged = self.step.average.applied()
+        with averaged as raw:
+            self._evaluate_and_save(task, raw)
+
+    def _evaluate_and_save(self, task: Task, raw: Mapping[str, Array]) -> None:
         metrics = evaluate(eager_forward(self.step.layer), self.metric, self.batches)
         self.history[-1] = self.history[-1].model_copy(update={"metrics": metrics})
         for name, number in metrics.items():
             self.scalars.add(f"eval/{name}", number, self.epoch)
         now = Best(epoch=self.epoch, value=metrics[self.metric.primary])
         self.best = self.best.or_later(now, self.metric.higher_is_better) if self.best else now
-        self.last = self._save(metrics, self.best)
+        self.last = self._save(metrics, self.best, raw)
         shown = ", ".join(f"{name} {number:.4f}" for name, number in metrics.items())
         task.log(
             f"epoch {self.epoch}/{self.settings.num_epochs} evaluated: {shown} "
             f"(best {self.metric.primary} {self.best.value:.4f}, epoch {self.best.epoch}) -> {self.last}"
         )
 
-    def _save(self, metrics: dict[str, float], best: Best) -> Path:
+    def _save(self, metrics: dict[str, float], best: Best, raw: Mapping[str, Array]) -> Path:
         """Save `best_model` before `epoch_N`, so that whoever resumes `epoch_N` finds the best of up to N."""
         about = {
             "metrics": metrics,
@@ -143,7 +164,7 @@ class Run:
         if best.epoch == self.epoch:
             save_checkpoint(self.save_dir / BEST, layer, info, self.plan)
         folder = epoch_folder(self.save_dir, self.epoch)
-        accumulators = optimizer_state(self.step.optimizer, layer)
+        accumulators = {**optimizer_state(self.step.optimizer, layer), **raw}
         save_checkpoint(folder, layer, info, self.plan, self._state(best), accumulators)
         self._write_history()
         return folder
@@ -160,6 +181,7 @@ class Run:
             history=tuple(self.history),
             schedule=self.step.schedule.state_dict(),
             scaler=self.step.scaler_state(),
+            averaged=0 if self.step.average is None else self.step.average.steps,
         )
 
     def _stopped(self) -> bool:

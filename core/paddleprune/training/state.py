@@ -57,6 +57,7 @@ class TrainState(Signed):
         samples: size of the training dataset.
         schedule: state of the learning rate schedule.
         scaler: state of the loss scaling of mixed precision; empty without it.
+        averaged: steps that the weights are averaged over; 0 where they aren't.
         optimizer_sha256: of optimizer.safetensors.
         weights_sha256: of the weights beside it.
     """
@@ -72,6 +73,7 @@ class TrainState(Signed):
     history: tuple[EpochRecord, ...]
     schedule: dict[str, float]
     scaler: dict[str, Any] = Field(default_factory=dict)
+    averaged: int = 0
     optimizer_sha256: str = ""
     weights_sha256: str = ""
 
@@ -94,6 +96,7 @@ _HARMLESS = frozenset(
         "use_vdl",
         "device",
         "num_workers",
+        "max_time",
     }
 )
 """Settings that don't change the weights of an epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from paddle import nn
 
 from paddleprune.interfaces import Batch, Loss
 from paddleprune.measure.evaluation import flatten
+from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
 
 
@@ -20,30 +22,38 @@ class TrainStep:
     so that small gradients survive (Micikevicius et al., 2018).
     """
 
-    def __init__(self, layer: nn.Layer, loss: Loss, optimizer: Any, schedule: Any, amp: bool) -> None:
+    def __init__(
+        self, layer: nn.Layer, loss: Loss, optimizer: Any, schedule: Any, amp: bool, average: Average | None = None
+    ) -> None:
         self.layer, self.loss, self.optimizer, self.schedule = layer, loss, optimizer, schedule
         self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
+        self.average = average
 
-    def __call__(self, batch: Batch) -> float:
-        """Train on a batch; its loss. If that isn't finite, nothing is updated."""
-        inputs, targets = to_tensors(batch[0]), to_tensors(batch[1])
-        with paddle.amp.auto_cast(enable=self.scaler is not None, dtype="float16", level="O1"):
-            loss = self.loss(flatten(self.layer(*inputs)), targets)
-        value = float(loss)
-        if np.isfinite(value):
-            self._update(loss)
+    def __call__(self, parts: Sequence[Batch]) -> float:
+        """Train on the parts of a batch; their mean loss. If that isn't finite, nothing is updated."""
+        value = 0.0
+        for part in parts:
+            inputs, targets = to_tensors(part[0]), to_tensors(part[1])
+            with paddle.amp.auto_cast(enable=self.scaler is not None, dtype="float16", level="O1"):
+                loss = self.loss(flatten(self.layer(*inputs)), targets) / len(parts)
+            value += float(loss)
+            if not np.isfinite(value):
+                self.optimizer.clear_grad()
+                return value
+            (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        self._update()
         return value
 
-    def _update(self, loss: Any) -> None:
+    def _update(self) -> None:
         if self.scaler is None:
-            loss.backward()
             self.optimizer.step()
         else:
-            self.scaler.scale(loss).backward()
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.optimizer.clear_grad()
         self.schedule.step()
+        if self.average is not None:
+            self.average.update()
 
     def scaler_state(self) -> dict[str, Any]:
         """The loss scaling's state as plain numbers."""
