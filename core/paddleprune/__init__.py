@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from paddleprune.api.export import export as export
     from paddleprune.api.front import front as front
     from paddleprune.api.import_table import import_table as import_table
+    from paddleprune.api.import_weights import ImportedWeights as ImportedWeights
+    from paddleprune.api.import_weights import import_weights as import_weights
     from paddleprune.api.latency import latency as latency
     from paddleprune.api.layer.compare import compare_layers as compare_layers
     from paddleprune.api.layer.cuts import LayerPlan as LayerPlan
@@ -67,6 +69,7 @@ _HOMES = {
     **dict.fromkeys(("LayerPlan", "load_plan", "load_shrunk", "shrink"), "api.layer.cuts"),
     "plan": "api.layer.plans",
     "PruneResult": "api.prune",
+    **dict.fromkeys(("ImportedWeights", "import_weights"), "api.import_weights"),
     "score_units": "api.scoring",
     "op_rule": "graph.rules",
     "PaddlePruneError": "errors",

@@ -16,7 +16,18 @@ from paddleprune.cli import main
 from paddleprune.cli.app import app
 
 COMMANDS = (
-    *("train", "analyze", "prune", "import-table", "visualize", "compare", "latency", "evaluate", "predict"),
+    *(
+        "train",
+        "analyze",
+        "prune",
+        "import-table",
+        "import-weights",
+        "visualize",
+        "compare",
+        "latency",
+        "evaluate",
+        "predict",
+    ),
     *("explain", "export", "quantize", "front", "demo", "tasks", "families", "plugins", "doctor"),
 )
 

@@ -17,7 +17,7 @@ from paddleprune.pruning.emptied import goes_with
 from paddleprune.pruning.surgery import resize
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
-from paddleprune.training import Checkpoint, CheckpointInfo, read_checkpoint, restore_weights
+from paddleprune.training import Checkpoint, read_checkpoint, restore_weights
 from paddleprune.training.weights import set_weights, weights_of
 
 Shape: TypeAlias = tuple[int, ...]
@@ -44,10 +44,11 @@ def start_from(registry: Registry, path: Path, options: FamilyOptions) -> tuple[
         return layer, checkpoint.plan
     gone = checkpoint.plan.emptied if checkpoint.plan else {}
     fresh = {name: array for name, array in weights_of(layer).items() if not goes_with(name, gone)}
-    dense = _shapes(registry, info, trained)
+    dense = _shapes(registry, info.task, info.family, trained)
     changed = ", ".join(f"{name}={value}" for name, value in options if getattr(trained, name) != value)
     way_out = f"only heads may differ: leave {changed} out, or start without {path}"
-    heads = _heads(registry, info, trained) | _heads(registry, info, options)
+    known = info.task, info.family
+    heads = heads_of_family(registry, *known, trained) | heads_of_family(registry, *known, options)
     contents = dict[str, Array]()
     for name, array in fresh.items():
         before, cut = dense.get(name), checkpoint.weights.get(name)
@@ -86,15 +87,13 @@ def _afresh(array: Array, before: Shape | None, cut: Array | None) -> Array | No
     return np.ascontiguousarray(array[tuple(kept)])
 
 
-def _heads(registry: Registry, info: CheckpointInfo, options: FamilyOptions) -> set[str]:
+def heads_of_family(registry: Registry, task: str, family: str, options: FamilyOptions) -> set[str]:
     """The parameters whose shape depends on the number of classes."""
     try:
-        more = registry.options(
-            info.task, info.family, {**options.model_dump(), "num_classes": options.num_classes + 1}
-        )
+        more = registry.options(task, family, {**options.model_dump(), "num_classes": options.num_classes + 1})
     except ConfigError:
         return set()
-    one, other = _shapes(registry, info, options), _shapes(registry, info, more)
+    one, other = _shapes(registry, task, family, options), _shapes(registry, task, family, more)
     return {name for name, shape in one.items() if other.get(name) != shape}
 
 
@@ -106,8 +105,8 @@ def _new_head(name: str, heads: set[str], checkpoint: Checkpoint) -> bool:
     return checkpoint.plan is None and any(head.startswith(prefix) for prefix in new for head in heads)
 
 
-def _shapes(registry: Registry, info: CheckpointInfo, options: FamilyOptions) -> dict[str, Shape]:
-    layer = registry.build_model(info.task, info.family, options)
+def _shapes(registry: Registry, task: str, family: str, options: FamilyOptions) -> dict[str, Shape]:
+    layer = registry.build_model(task, family, options)
     return {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()}
 
 

@@ -121,6 +121,33 @@ def import_table(
 
 
 @app.command(cls=Computing)
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="weights: .pdparams, or .safetensors")],
+    task: Annotated[str, typer.Option(help="whose network they are of; `paddleprune tasks` lists them", **NEW)],
+    model: Annotated[str, typer.Option(help="its family; `paddleprune families TASK` lists them", **NEW)],
+    save_dir: Annotated[Path, typer.Option(help="folder for best_model")] = Path("output/imported"),
+    options: Annotated[list[str] | None, typer.Option(help="option of the family, as name=value", **NEW)] = None,
+    data: Annotated[Path | None, typer.Option(help="data that says the classes, and evaluates")] = None,
+    names: Annotated[Path | None, typer.Option(help="YAML of `the network's name: the file's name`")] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace a model that the folder holds")] = False,
+) -> None:
+    """Make a checkpoint of weights that another program saved; the file is read, never run."""
+    chosen = parse_pairs(options or [], "options")
+    found = paddleprune.import_weights(
+        file,
+        task=task,
+        model=model,
+        save_dir=save_dir,
+        options=chosen,
+        eval_dataset=data,
+        names=names,
+        overwrite=overwrite,
+    )
+    show.values(found.metrics)
+    typer.echo(found.best_model)
+
+
+@app.command(cls=Computing)
 def visualize(
     table: Annotated[Path, typer.Argument(help="sensitivity table, as analyze wrote it")],
     model: Annotated[Path, typer.Option(help="checkpoint folder that the table was measured of", **NEW)],

@@ -49,6 +49,7 @@ class CheckpointInfo(Signed):
         completed_epochs: epochs of training behind these weights.
         weights_sha256: of weights.safetensors.
         plan_sha256: of plan.json; empty if there is none, None in an earlier format.
+        imported: the file that the weights are from, and its SHA-256; empty where they were trained here.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
@@ -70,6 +71,7 @@ class CheckpointInfo(Signed):
     completed_epochs: int = 0
     weights_sha256: str = ""
     plan_sha256: str | None = None
+    imported: str = ""
 
 
 @dataclass(frozen=True)

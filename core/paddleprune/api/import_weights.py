@@ -1,0 +1,173 @@
+"""A checkpoint out of weights that another program saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paddleprune.api.data import Data, open_dataset
+from paddleprune.api.evaluate import evaluate
+from paddleprune.api.loading import as_path, metric_of
+from paddleprune.api.starting import heads_of_family
+from paddleprune.console import counted, say
+from paddleprune.errors import CheckpointError, ConfigError
+from paddleprune.files import user_path
+from paddleprune.interfaces import Dataset
+from paddleprune.locks import locked
+from paddleprune.plain_yaml import read_yaml
+from paddleprune.registry import Registry
+from paddleprune.specs import FamilyOptions
+from paddleprune.training import CheckpointInfo, save_checkpoint, seed_everything, select_device
+from paddleprune.training.folder import existing
+from paddleprune.training.foreign import Fitted, Foreign, fit_foreign, read_foreign
+from paddleprune.training.places import BEST
+from paddleprune.training.weights import set_weights
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ImportedWeights:
+    """What became of a file of weights.
+
+    Attributes:
+        best_model: the checkpoint.
+        by_name: weights that were found by their name.
+        by_order: the network's name -> the file's, of those that were found by their shape and order.
+        fresh: weights of a head that the file lacks, which start afresh.
+        unused: names of the file that the network lacks.
+        metrics: what evaluation gave; empty without data.
+    """
+
+    best_model: Path
+    by_name: int
+    by_order: dict[str, str]
+    fresh: tuple[str, ...]
+    unused: tuple[str, ...]
+    metrics: dict[str, float]
+
+
+def import_weights(
+    file: str | Path,
+    *,
+    task: str,
+    model: str,
+    save_dir: str | Path,
+    options: Mapping[str, Any] | None = None,
+    eval_dataset: Data | None = None,
+    names: str | Path | Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> ImportedWeights:
+    """Make a checkpoint of `.pdparams` or `.safetensors` weights of a family's network: to prune, or to train on.
+
+    The file is read as plain data; nothing that it names is run. Weights are found by their names, those that are
+    left by shape and order; what matched how is said. Only a head, what depends on the number of classes, may be
+    missing, and then starts afresh. With data the imported model is evaluated: a metric that you know is the proof.
+
+    Args:
+        file: what `paddle.save` wrote of a network's `state_dict()`, or a safetensors file, PyTorch's too.
+        task: a task's name, such as "classification".
+        model: a family's name.
+        save_dir: gets `best_model/`.
+        options: the family's options; without data they say `num_classes`.
+        eval_dataset: data that says the classes and the preprocessing, and evaluates.
+        names: the network's name -> the file's, where neither name nor order tells; or a YAML file of that.
+        overwrite: replace a model that `save_dir` holds.
+
+    Raises:
+        CheckpointError: the file can't be read or is refused, or lacks weights of the network.
+        ConfigError, DataError, UnknownNameError: an argument can't be used.
+    """
+    select_device("cpu")
+    registry, folder = Registry.discover(), user_path(save_dir)
+    registry.task(task)
+    chosen, data = _opened(registry, task, model, options, eval_dataset)
+    found, said = read_foreign(as_path(file, "file")), _names(names)
+    with locked(folder / ".lock", folder, "choose another save_dir"):
+        best = folder / BEST
+        if existing(best).exists() and not overwrite:
+            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or `overwrite` to replace it")
+        seed_everything(0, 0)
+        layer = registry.build_model(task, model, chosen)
+        fitted = fit_foreign(layer, found, said)
+        _check_whole(registry, task, model, chosen, found, fitted)
+        set_weights(layer, fitted.weights)
+        labels = () if data is None else tuple(data.labels)
+        metric = metric_of(registry, task, {}, labels, chosen)
+        info = CheckpointInfo(
+            task=task,
+            family=model,
+            options=chosen.model_dump(mode="json"),
+            labels=labels,
+            transforms=() if data is None else tuple(step.model_dump(mode="json") for step in data.transforms),
+            primary_metric=metric.primary,
+            higher_is_better=metric.higher_is_better,
+            imported=f"{found.path.name} {found.sha256}",
+        )
+        save_checkpoint(best, layer, info)
+        metrics: dict[str, float] = {}
+        if eval_dataset is not None:
+            metrics = evaluate(best, eval_dataset=eval_dataset, device="cpu")
+            save_checkpoint(best, layer, info.model_copy(update={"metrics": metrics}))
+    _say(found, fitted)
+    by_name = len(fitted.weights) - len(fitted.by_order)
+    return ImportedWeights(best, by_name, fitted.by_order, fitted.missing, fitted.unused, metrics)
+
+
+def _opened(
+    registry: Registry, task: str, model: str, options: Mapping[str, Any] | None, data: Data | None
+) -> tuple[FamilyOptions, Dataset | None]:
+    """The family's options, with as many classes as the data has, and the data."""
+    given = dict(options or {})
+    if data is None:
+        if "num_classes" not in given:
+            raise ConfigError("say how many classes the weights are for: options num_classes=1000, or give data")
+        return registry.options(task, model, given), None
+    dataset = open_dataset(registry, task, data, "eval", registry.options(task, model, given))
+    chosen = registry.options(task, model, {**given, "num_classes": given.get("num_classes", len(dataset.labels))})
+    if chosen.num_classes != len(dataset.labels):
+        raise ConfigError(f"num_classes is {chosen.num_classes}, but the data has {len(dataset.labels)} classes")
+    return chosen, dataset
+
+
+def _names(given: str | Path | Mapping[str, str] | None) -> Mapping[str, str]:
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    path = user_path(given)
+    found = read_yaml(path, "the names in", ConfigError)
+    if not isinstance(found, dict) or not all(isinstance(part, str) for pair in found.items() for part in pair):
+        raise ConfigError(f"{path} holds no names: `the network's name: the file's name` was expected, line by line")
+    return found
+
+
+def _check_whole(
+    registry: Registry, task: str, model: str, options: FamilyOptions, file: Foreign, fitted: Fitted
+) -> None:
+    """Make sure that nothing but a head is missing.
+
+    Raises:
+        CheckpointError: something is.
+    """
+    heads = heads_of_family(registry, task, model, options)
+    lacks = [name for name in fitted.missing if name not in heads]
+    if lacks:
+        raise CheckpointError(
+            f"{file.path} lacks {_first(lacks)} of {model}; it also holds {_first(fitted.unused) or 'nothing else'}: "
+            "say which is which with `names`, or give the options that it was trained with"
+        )
+
+
+def _say(file: Foreign, fitted: Fitted) -> None:
+    order = len(fitted.by_order)
+    known = len(fitted.weights)
+    say(f"{counted(known, 'weight')} of {file.path}: {known - order} by name, {order} by shape and order")
+    for names, what in ((fitted.missing, "starting afresh"), (fitted.unused, "left out of the file")):
+        if names:
+            say(f"{what}: {_first(names)}")
+
+
+def _first(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
