@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from paddleprune.api.layer.graph import trace as trace
     from paddleprune.api.layer.plans import plan as plan
     from paddleprune.api.layer.prune import prune_layer as prune_layer
+    from paddleprune.api.merge import merge as merge
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.prune import PruneResult as PruneResult
     from paddleprune.api.prune import prune as prune
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
-    **{name: f"api.{name}" for name in ("front", "import_table", "latency", "predict", "prune", "quantize")},
+    **{name: f"api.{name}" for name in ("front", "import_table", "latency", "merge", "predict", "prune", "quantize")},
     **{name: f"api.{name}" for name in ("train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),

@@ -90,6 +90,23 @@ Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 """A time, such as 90s, 10m or 2h."""
 
 
+def shard_of(value: str) -> tuple[int, int]:
+    """Which part of how many: `2/8` is the second of eight.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", str(value))
+    number, count = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise ValueError(f"must be a part of several, from 1/8 to 8/8, not {value!r}")
+    return number, count
+
+
+Shard: TypeAlias = Annotated[str, AfterValidator(lambda value: "{}/{}".format(*shard_of(value)))]
+"""A part of several, such as 2/8."""
+
+
 def known_device(value: str) -> str:
     """A device's name.
 

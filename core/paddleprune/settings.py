@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
-from paddleprune.amounts import AMOUNT, MOMENT, Amount, Device, Moment, Ratio, Seconds, Share, Tolerance
+from paddleprune.amounts import AMOUNT, MOMENT, Amount, Device, Moment, Ratio, Seconds, Shard, Share, Tolerance
 from paddleprune.specs import Contract
 
 Criterion: TypeAlias = Literal["l1", "l2", "fpgm", "bn_scale", "lamp", "taylor", "obd"]
@@ -80,6 +80,9 @@ class AnalyzeSettings(Contract):
     )
     estimate: Estimate | None = Field(None, description="taylor: estimate the table from one backward pass instead")
     workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
+    shard: Shard | None = Field(
+        None, description="measure only every eighth group, for 1/8 to 8/8; `paddleprune merge` joins the files"
+    )
     memory: ByteSize | None = Field(None, description="decoded samples to keep, such as 2GB; a quarter of what is free")
     batch_size: int = Field(64, ge=1, description="samples a forward pass, at most; changes the speed, not the result")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")

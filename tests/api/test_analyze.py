@@ -41,6 +41,41 @@ def test_adaptive_and_parallel_tables_make_the_same_plan(data: Path, dense: Path
     assert parallel.read_bytes() == again
 
 
+def test_parts_that_were_measured_apart_are_the_whole_table(
+    data: Path, dense: Path, table: Path, tmp_path: Path
+) -> None:
+    def measured(name: str, shard: str, **more: Any) -> Path:
+        said = {"ratios": [0.3, 0.6], "batch_size": 24, **more}
+        paddleprune.analyze(dense, eval_dataset=data, save_file=tmp_path / name, shard=shard, **said)
+        return tmp_path / name
+
+    parts = [measured(f"part{number}.json", f"{number}/3") for number in (1, 2, 3)]
+    whole, gaps = tmp_path / "whole.json", tmp_path / "gaps.json"
+    done = run("merge", *reversed(parts), "--save-file", whole)
+    assert done.stdout.startswith(f"table: {whole} ({len(SensitivityTable.load(table).groups)} groups, baseline")
+    assert whole.read_bytes() == table.read_bytes()
+    paddleprune.merge(parts[1:], save_file=gaps, gaps=True)
+    assert 0 < len(plan(gaps, 0.9)) < len(plan(whole, 0.9))
+    other, short = measured("l2.json", "1/3", criterion="l2"), measured("short.json", "1/3", ratios=[0.3])
+    for given, why in (
+        (parts[1:], r"no part holds features.*: give all parts, or allow `gaps`"),
+        ([*parts, whole], "both hold features.*: give each part once"),
+        ([*parts[1:], other], "was measured with the criterion l2, not l1"),
+        ([*parts[1:], short], "at the ratios 0.3, another part has 0.3, 0.6: measure it to the end"),
+    ):
+        with pytest.raises(TableError, match=why):
+            paddleprune.merge(given, save_file=tmp_path / "none.json")
+    with pytest.raises(ConfigError, match="is given twice"):
+        paddleprune.merge([whole, whole], save_file=tmp_path / "none.json")
+    assert not (tmp_path / "none.json").exists()
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "2", "a/b"])
+def test_a_part_is_one_of_several(shard: str, dense: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a part of several, from 1/8 to 8/8"):
+        paddleprune.analyze(dense, eval_dataset=tmp_path, save_file=tmp_path / "t.json", shard=shard)
+
+
 def test_a_time_budget_is_kept_and_the_table_goes_on(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file = tmp_path / "budget.json"
     done = run("analyze", dense, "--data", data, *RATIOS, "--save-file", file, "--time-budget", "0.01s")

@@ -22,6 +22,7 @@ COMMANDS = (
         "prune",
         "import-table",
         "import-weights",
+        "merge",
         "visualize",
         "compare",
         "latency",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from paddleprune.amounts import shard_of
 from paddleprune.api.calibration import open_labelled
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, graph_of_loaded, open_model
@@ -64,6 +65,7 @@ def analyze(
     time_budget: float | str | None = None,
     estimate: Estimate | None = None,
     workers: int = 1,
+    shard: str | None = None,
     memory: int | None = None,
     batch_size: int = 64,
     device: str = "auto",
@@ -96,6 +98,8 @@ def analyze(
         estimate: "taylor": don't measure, but estimate how much the training loss would rise, from one backward pass.
             Such losses rank groups; they are no shares of the metric.
         workers: processes that measure at once; they share the CPU's threads, and `memory`.
+        shard: "2/8" measures the second of eight parts of the groups: the others are measured elsewhere, each into a
+            file of its own, and `merge` joins the files.
         memory: bytes of decoded samples to keep; by default a quarter of what is free.
         batch_size: samples a forward pass, at most; changes the speed, not the result.
         device: "auto", "cpu", "gpu" or "gpu:N".
@@ -113,6 +117,7 @@ def analyze(
         "until_loss": until_loss,
         "time_budget": time_budget,
         "workers": workers,
+        "shard": shard,
     }
     if isinstance(criterion, str):
         values["criterion"] = criterion
@@ -154,7 +159,9 @@ def analyze(
             estimated=estimate,
         )
         whole = left_whole(opened.engine, opened.loaded.layer, exclude)
-        groups = [group for group in opened.engine.groups if group.name not in whole]
+        everything = [group for group in opened.engine.groups if group.name not in whole]
+        number, count = (1, 1) if chosen.shard is None else shard_of(chosen.shard)
+        groups = everything[number - 1 :: count]
         job = replace(job, kept=Kept.beside(where, identity), criterion=opened.criterion, training=None)
         scores = opened.criterion.scores if isinstance(opened.criterion, Importance) else None
         with kept_heap():
@@ -168,7 +175,14 @@ def analyze(
                 dense = opened.measurer(question, None)
                 measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
             table = sweep(
-                groups, measurer, identity, ratios=shares, question=question, save_file=where, ranked_by=scores
+                groups,
+                measurer,
+                identity,
+                ratios=shares,
+                question=question,
+                save_file=where,
+                ranked_by=scores,
+                listed=[group.name for group in everything],
             )
     note = None if estimate else left_out(table, groups, shares, question)
     if note:

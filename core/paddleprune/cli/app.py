@@ -121,6 +121,16 @@ def import_table(
 
 
 @app.command(cls=Computing)
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="tables that analyze --shard wrote")],
+    save_file: Annotated[Path, typer.Option(help="the whole table")] = Path("sensitivities.json"),
+    gaps: Annotated[bool, typer.Option("--gaps", help="groups may be missing; plans leave them whole")] = False,
+) -> None:
+    """Join the parts of a table that were measured apart."""
+    show.analyzed(paddleprune.merge(files, save_file=save_file, gaps=gaps), save_file)
+
+
+@app.command(cls=Computing)
 def import_weights(
     file: Annotated[Path, typer.Argument(help="weights: .pdparams, or .safetensors")],
     task: Annotated[str, typer.Option(help="whose network they are of; `paddleprune tasks` lists them", **NEW)],

@@ -43,6 +43,7 @@ def sweep(
     question: Question | None = None,
     save_file: Path | None = None,
     ranked_by: Mapping[str, Sequence[float]] | None = None,
+    listed: Sequence[str] | None = None,
 ) -> SensitivityTable:
     """Measure every group at every ratio, alone, as far as the question wants it.
 
@@ -58,13 +59,14 @@ def sweep(
         question: which entries are wanted; all if None.
         save_file: where the table is, or goes.
         ranked_by: group name -> its units' scores, where the table is to say it.
+        listed: all groups of the table, in the network's order, where only some are measured here.
 
     Raises:
         TableError: the file holds a table of something else, or the dense metric is 0 or not finite.
         ConfigError: a ratio isn't between 0 and 1.
     """
     ratios, question = checked_ratios(ratios), question or Question()
-    table = _open(save_file, identity, measurer, [group.name for group in groups], ranked_by)
+    table = _open(save_file, identity, measurer, listed or [group.name for group in groups], ranked_by)
     check_removed(table, groups)
     known = {group.name: _known(table, group, ratios) for group in groups}
     work = {name: scores for name, scores in known.items() if question.wants(scores, identity.samples)}
