@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import Dataset, Loss, Metric, PaddleXModel, Predictor
+    from paddleprune.interfaces import BoxModel, Dataset, Loss, Metric, PaddleXModel, Predictor
 
 PROJECT = "paddleprune"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -380,6 +380,44 @@ def paddleprune_paddlex(
             "PostProcess": {"Topk": {"topk": 1, "label_list": list(labels)}},
         }
         return PaddleXModel(config, layer, {"x": options.input_shapes()[0]}, feeds=lambda inputs: [inputs])
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def paddleprune_boxes(task: str, family: str, options: FamilyOptions, layer: nn.Layer) -> BoxModel:
+    """Let a detector say its boxes, for `export --with-nms`. *(since 0.1)*
+
+    Called on the plugin that registered the task. Optional. `layer` is the network, in evaluation mode; the answer
+    wraps it in operations that can be traced.
+
+    ```python
+    from paddle import nn
+
+    from paddleprune.hookspecs import hookimpl
+    from paddleprune.interfaces import BoxModel
+    from paddleprune.specs import DatasetConfig, TaskInfo
+    from paddleprune.vision.suppression import Suppression
+
+
+    @hookimpl
+    def paddleprune_register_tasks():
+        return [TaskInfo(name="brightness", description="where an image is bright", dataset=DatasetConfig)]
+
+
+    class Boxes(nn.Layer):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, images):
+            found = self.network(images)  # [N, 5, K]: left, top, right, bottom, brightness
+            return found[:, :4].transpose([0, 2, 1]), found[:, 4:]
+
+
+    @hookimpl
+    def paddleprune_boxes(layer):
+        return BoxModel(Boxes(layer), Suppression(score=0.5, overlap=0.45, objects=100))
     ```
     """
 

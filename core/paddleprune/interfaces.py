@@ -198,6 +198,19 @@ class Predictor(ABC):
 
 
 @dataclass(frozen=True)
+class BoxModel:
+    """A detector that says its boxes, for `export --with-nms`.
+
+    Attributes:
+        layer: the network's inputs -> boxes [N, K, 4], in pixels of the input, and their scores [N, classes, K].
+        suppression: a `paddleprune.vision.suppression.Suppression`, which leaves the best of boxes that overlap.
+    """
+
+    layer: nn.Layer
+    suppression: nn.Layer
+
+
+@dataclass(frozen=True)
 class PaddleXModel:
     """A network as PaddleX 3 wants it: what it reads and gives, and what `inference.yml` says.
 

@@ -12,13 +12,13 @@ import pytest
 
 from paddleprune.vision.frame import frame_of
 from paddleprune.vision.objects import make_objects
+from paddleprune.vision.suppression import Suppression
 from paddleprune_detection import options as o
 from paddleprune_detection.config import DetectionLoss
 from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads import boxes as b
 from paddleprune_detection.heads import fcos, ppyoloe, two_stage
 from paddleprune_detection.heads.ssd import boxes_per_cell
-from paddleprune_detection.heads.suppression import Suppression
 from paddleprune_detection.heads.yolo import STRIDES
 from paddleprune_detection.reading import head_of
 
@@ -157,7 +157,7 @@ def test_the_same_objects_are_found_inside_of_a_network(kind: str) -> None:
     noisy = tuple(output + random.normal(0, 3, output.shape).astype(np.float32) for output in outputs)
     head = head_of(options.model_copy(update={"score_threshold": 0.02, "max_objects": 40}))
     boxes, scores = head.everything(tuple(map(paddle.to_tensor, noisy)))
-    objects, counts = (part.numpy() for part in Suppression(head.limits)(boxes, scores))
+    objects, counts = (part.numpy() for part in Suppression(*head.limits)(boxes, scores))
     ends = np.cumsum(counts)
     assert ends[-1] > 5
     for said, start, end in zip(head.decode(noisy), ends - counts, ends, strict=True):

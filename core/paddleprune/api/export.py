@@ -9,6 +9,7 @@ import numpy as np
 from paddle import nn
 
 from paddleprune.api.data import Data
+from paddleprune.api.export_around import put_around
 from paddleprune.api.export_formats import WRITERS, Job
 from paddleprune.api.loading import Network, evaluation_of, open_network
 from paddleprune.console import say
@@ -36,6 +37,9 @@ def export(
     eval_dataset: Data | None = None,
     batch: int | None = None,
     opset: int | None = None,
+    with_preprocessing: bool = False,
+    with_nms: bool = False,
+    dynamic: bool = False,
 ) -> list[Path]:
     """Export a checkpoint, pruned or not, or any layer: for Paddle Inference, ONNX, PaddleX 3 or Paddle Lite.
 
@@ -56,6 +60,11 @@ def export(
         eval_dataset: data whose samples the file is compared on, too.
         batch: samples a run; by default any number.
         opset: of ONNX's operators, at least; 13 by default.
+        with_preprocessing: the file takes pixels as a camera gives them, [N, H, W, 3] uint8, red, green and blue, of
+            the model's size: layout and normalization are in it. Resizing stays outside.
+        with_nms: a detector's file gives objects: class, score and box in pixels of the input, [M, 6], of all images,
+            and how many each image has, [N]. Decoding and the suppression of boxes that overlap a better one are in it.
+        dynamic: height and width of the inputs may be any; the file is proved at two sizes.
 
     Returns:
         The files.
@@ -66,17 +75,23 @@ def export(
             what was there before is untouched.
     """
     known = _checked(format, model_name, batch, opset)
+    wanted = {"with_preprocessing": with_preprocessing, "with_nms": with_nms, "dynamic": dynamic}
+    odd = next((name for name, asked in wanted.items() if asked and known not in ("paddle", "onnx")), None)
+    if odd is not None:
+        raise ConfigError(f"{odd} goes with format=paddle or onnx, not with {known}")
     select_device("cpu")  # where the file is proved, and in whole float32
     registry, folder = Registry.discover(), user_path(save_dir)
     network = open_network(registry, checkpoint, shapes)
+    around = put_around(registry, network, preprocessing=with_preprocessing, nms=with_nms, dynamic=dynamic)
     samples = () if eval_dataset is None else _first_samples(registry, network, eval_dataset)
     with in_mode(network.layer, train=False), making(folder) as place:
-        record = WRITERS[known](Job(registry, network, place, samples, batch, opset, model_name))
+        record = WRITERS[known](Job(registry, network, around, place, samples, batch, opset, model_name))
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them
             (place / name).replace(folder / name)
-    if record.proof is not None:
-        say(record.proof.describe())
+    for proof in (record.proof, record.choice):
+        if proof is not None:
+            say(proof.describe())
     return [folder / name for name in (*record.files, RECORD)]
 
 

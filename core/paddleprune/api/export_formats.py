@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from paddle import nn
 
 from paddleprune import __version__
+from paddleprune.api.export_around import Around
 from paddleprune.api.loading import Network
 from paddleprune.console import say
 from paddleprune.errors import ConfigError, GraphError
 from paddleprune.interfaces import Array
-from paddleprune.measure.export import Shape, input_names
+from paddleprune.measure.choosing import Chained, prove_choice
+from paddleprune.measure.export import input_names
 from paddleprune.measure.lite import export_lite
 from paddleprune.measure.onnx import OPSET, export_onnx, opset_of
+from paddleprune.measure.onnx_suppression import OPSET as SUPPRESSION_OPSET
+from paddleprune.measure.onnx_suppression import append_suppression, best_first
 from paddleprune.measure.paddlex import export_paddlex, prove_paddlex
-from paddleprune.measure.proof import Port, Proof, batches, probes, prove
+from paddleprune.measure.proof import Port, Proof, batches, probes
 from paddleprune.measure.runtimes import MODES, Mode, Runtime
 from paddleprune.registry import Registry
 from paddleprune.settings import ExportFormat
@@ -40,7 +46,9 @@ class Export(Contract):
         inputs: in the order of the model's arguments.
         outputs: in order; empty where nothing is installed that runs the file.
         proof: None likewise.
-        choice: for PaddleX, the proof of a last step that chooses: the best class of a pixel, the best of boxes.
+        choice: the proof of a last step that chooses: for PaddleX the best class of a pixel; the best of boxes.
+        labels: the checkpoint's classes; none of a layer.
+        transforms: its preprocessing, whatever of that is in the file; none of a layer.
     """
 
     schema_version: int = 1
@@ -51,6 +59,8 @@ class Export(Contract):
     outputs: tuple[Port, ...] = ()
     proof: Proof | None = None
     choice: Proof | None = None
+    labels: tuple[str, ...] = ()
+    transforms: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Job:
     Attributes:
         registry: of the plugins.
         network: the layer, and the checkpoint if it is one's.
+        around: it, with what stands around it in the file.
         place: a folder for the files.
         samples: of data, for each of the network's inputs [N, ...]; none if there is no data.
         batch: samples a run; None for any number.
@@ -69,6 +80,7 @@ class Job:
 
     registry: Registry
     network: Network
+    around: Around
     place: Path
     samples: Sequence[Array] = ()
     batch: int | None = None
@@ -76,14 +88,10 @@ class Job:
     model_name: str | None = None
 
     @property
-    def layer(self) -> nn.Layer:
-        """The network."""
-        return self.network.layer
-
-    @property
-    def shapes(self) -> Sequence[tuple[int, ...]]:
-        """Of the network's inputs, without the batch axis."""
-        return self.network.shapes
+    def about(self) -> dict[str, Any]:
+        """What the checkpoint says of classes and preprocessing."""
+        loaded = self.network.loaded
+        return {} if loaded is None else {"labels": loaded.info.labels, "transforms": loaded.info.transforms}
 
 
 def _for_paddle(job: Job) -> Export:
@@ -95,34 +103,62 @@ def _for_lite(job: Job) -> Export:
 
 
 def _in_paddle(job: Job, runtime: Runtime) -> Export:
-    path = job.place / "model"
-    files = runtime.write(job.layer, job.shapes, path, batch=job.batch)
+    around, path = job.around, job.place / "model"
+    write = _writer(job, runtime.write)
+    last = around.suppression
+    files = write(around.layer if last is None else Chained(around.layer, last), path)
+    fed = around.fed(job.samples, job.batch)
     with _or("as ONNX"):
-        outputs, proof = prove(job.layer, path, runtime, job.shapes, batch=job.batch, data=job.samples)
-    return Export(files=_names(files), versions=_versions(), inputs=_inputs(job), outputs=outputs, proof=proof)
+        found = prove_choice(around.layer, last, path, runtime, write, around.shapes, fed)
+    return _said(job, files, found)
 
 
 def _as_onnx(job: Job) -> Export:
-    path = job.place / "model"
-    files = export_onnx(job.layer, job.shapes, path, batch=job.batch, opset=job.opset or OPSET)
+    around, path = job.around, job.place / "model"
+    last, opset = around.suppression, job.opset or OPSET
+    write = _writer(job, partial(export_onnx, opset=opset if last is None else max(opset, SUPPRESSION_OPSET)))
+    files = write(around.layer if last is None else Chained(around.layer, last.candidates), path)
+    if last is not None:
+        append_suppression(files[0], last)
     runtime = next((mode for mode in _ONNX if MODES[mode].installed), None)
-    outputs, proof = tuple[Port, ...](), None
+    found: tuple[tuple[Port, ...], Proof | None, Proof | None] = (), None, None
     if runtime is None:
         say("the file isn't proved, since nothing is installed that runs it: pip install 'paddleprune[onnx]'")
     else:
+        choose = None if last is None else best_first(last)
+        fed = around.fed(job.samples, job.batch)
         with _or("for Paddle Inference"):
-            outputs, proof = prove(job.layer, path, MODES[runtime], job.shapes, batch=job.batch, data=job.samples)
-    versions = _versions("paddle2onnx")
-    said = {"files": _names(files), "versions": versions, "opset": opset_of(files[0]), "inputs": _inputs(job)}
-    return Export(**said, outputs=outputs, proof=proof)
+            found = prove_choice(around.layer, choose, path, MODES[runtime], write, around.shapes, fed)
+    return _said(job, files, found, "paddle2onnx", opset=opset_of(files[0]))
+
+
+def _writer(job: Job, write: Callable[..., list[Path]]) -> Callable[[nn.Layer, Path], list[Path]]:
+    """What writes a layer with the job's inputs."""
+    around = job.around
+    dtypes = {} if set(around.dtypes) == {"float32"} else {"dtypes": around.dtypes}
+    return lambda layer, path: write(layer, around.shapes, path, batch=job.batch, **dtypes)
+
+
+def _said(
+    job: Job,
+    files: Sequence[Path],
+    found: tuple[tuple[Port, ...], Proof | None, Proof | None],
+    *packages: str,
+    opset: int | None = None,
+) -> Export:
+    around, (outputs, proof, choice) = job.around, found
+    named = zip(input_names(len(around.shapes)), around.shapes, around.dtypes, strict=True)
+    inputs = tuple(Port(name=name, shape=(job.batch, *shape), dtype=dtype) for name, shape, dtype in named)
+    about = {"inputs": inputs, "outputs": outputs, "proof": proof, "choice": choice, "opset": opset}
+    return Export(files=_names(files), versions=_versions(*packages), **about, **job.about)
 
 
 def _for_paddlex(job: Job) -> Export:
-    loaded, shapes = job.network.loaded, job.shapes
+    loaded, shapes = job.network.loaded, job.network.shapes
     if loaded is None:
         raise ConfigError("PaddleX wants to know the task, classes and preprocessing: give a checkpoint, not a layer")
     info = loaded.info
-    about = loaded.options, info.labels, info.transforms, job.layer
+    about = loaded.options, info.labels, info.transforms, job.network.layer
     made = job.registry.paddlex(info.task, info.family, *about, job.model_name)
     files = export_paddlex(made, job.place, batch=job.batch)
     fed = probes(shapes, job.batch), batches(job.samples, job.batch)
@@ -130,7 +166,8 @@ def _for_paddlex(job: Job) -> Export:
     with _or("for Paddle Inference"):
         outputs, proof, choice = prove_paddlex(made, job.place, *fed, samples=count, batch=job.batch)
     said = {"files": _names(files), "versions": _versions(), "outputs": outputs}
-    return Export(**said, inputs=_ports(made.inputs, job.batch), proof=proof, choice=choice)
+    inputs = tuple(Port(name=n, shape=(job.batch, *shape), dtype="float32") for n, shape in made.inputs.items())
+    return Export(**said, inputs=inputs, proof=proof, choice=choice, **job.about)
 
 
 WRITERS: Mapping[ExportFormat, Callable[[Job], Export]] = {
@@ -161,11 +198,3 @@ def _names(files: Sequence[Path]) -> tuple[str, ...]:
 def _versions(*packages: str) -> dict[str, str]:
     mine = {"paddleprune": __version__, "paddle": MODES[_PADDLE].version}
     return {**mine, **{package: metadata.version(package) for package in packages}}
-
-
-def _inputs(job: Job) -> tuple[Port, ...]:
-    return _ports(dict(zip(input_names(len(job.shapes)), job.shapes, strict=True)), job.batch)
-
-
-def _ports(shapes: Mapping[str, Shape], batch: int | None) -> tuple[Port, ...]:
-    return tuple(Port(name=name, shape=(batch, *shape), dtype="float32") for name, shape in shapes.items())

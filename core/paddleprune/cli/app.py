@@ -242,6 +242,14 @@ def export(
     ] = None,
     batch: Annotated[int | None, typer.Option(help="samples a run; any number if unset")] = None,
     opset: Annotated[int | None, typer.Option(help="of ONNX's operators, at least; 13 if unset")] = None,
+    with_preprocessing: Annotated[
+        bool,
+        typer.Option("--with-preprocessing", help="the file takes pixels, N x H x W x 3 of 0 to 255, and normalizes"),
+    ] = False,
+    with_nms: Annotated[
+        bool, typer.Option("--with-nms", help="a detector's file gives objects: decoded, no doubles")
+    ] = False,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="inputs of any height and width")] = False,
 ) -> None:
     """Export a checkpoint for Paddle Inference, ONNX, PaddleX or Paddle Lite; the file is compared with the model."""
     files = paddleprune.export(
@@ -252,6 +260,9 @@ def export(
         eval_dataset=data,
         batch=batch,
         opset=opset,
+        with_preprocessing=with_preprocessing,
+        with_nms=with_nms,
+        dynamic=dynamic,
     )
     for path in files:
         typer.echo(path)

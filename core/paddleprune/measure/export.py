@@ -32,16 +32,18 @@ def export_model(
     *,
     batch: int | None = None,
     names: Sequence[str] | None = None,
+    dtypes: Sequence[str] = (),
 ) -> list[Path]:
     """Write a layer as it is in evaluation mode for Paddle Inference; the layer is left as it was.
 
     Args:
         layer: any layer that can be traced.
-        shapes: shape of each input, without the batch axis; all float32.
+        shapes: shape of each input, without the batch axis; None is any size.
         path: without suffix; the files are `PATH.json` (the program; `PATH.pdmodel` while the old IR is on) and
             `PATH.pdiparams` (the weights).
         batch: images a run; by default any number.
         names: of the inputs; by default those of `input_names`.
+        dtypes: of the inputs; by default float32.
 
     Returns:
         The files.
@@ -51,8 +53,10 @@ def export_model(
         SaveError: the disk is full, or the place can't be written.
     """
     specs = [
-        paddle.static.InputSpec([batch, *shape], "float32", name)
-        for name, shape in zip(names or input_names(len(shapes)), shapes, strict=True)
+        paddle.static.InputSpec([batch, *shape], dtype, name)
+        for name, shape, dtype in zip(
+            names or input_names(len(shapes)), shapes, dtypes or ["float32"] * len(shapes), strict=True
+        )
     ]
     with saving(path), in_mode(layer, train=False), _traced(layer, specs) as traced:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from paddle import nn
 from paddleprune.dependencies import require
 from paddleprune.errors import GraphError
 from paddleprune.files import saving
-from paddleprune.measure.export import export_model
+from paddleprune.measure.export import Shape, export_model
 from paddleprune.measure.onnx_ops import rewritten
 
 OPSET = 13
@@ -44,16 +44,23 @@ for line in sys.stdin:
 
 
 def export_onnx(
-    layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None, opset: int = OPSET
+    layer: nn.Layer,
+    shapes: Sequence[Shape],
+    path: Path,
+    *,
+    batch: int | None = None,
+    opset: int = OPSET,
+    dtypes: Sequence[str] = (),
 ) -> list[Path]:
     """Write a layer as it is in evaluation mode as ONNX; the layer is left as it was.
 
     Args:
         layer: any layer that can be traced.
-        shapes: shape of each input, without the batch axis; all float32.
+        shapes: shape of each input, without the batch axis; None is any size.
         path: without suffix; the file is `PATH.onnx`.
         batch: images a run; by default any number. Inputs are called `input_0`, `input_1`, …
         opset: the least version of ONNX's operators; raised where the network needs more.
+        dtypes: of the inputs; by default float32.
 
     Returns:
         The file.
@@ -69,7 +76,7 @@ def export_onnx(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             with rewritten():
-                program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch)
+                program, *weights = export_model(layer, shapes, Path(folder) / "model", batch=batch, dtypes=dtypes)
             _convert(program, weights[0] if weights else None, Path(folder) / "model.onnx", opset)
             (Path(folder) / "model.onnx").replace(file)
     return [file]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import paddle
 import yaml
 from paddle import nn
 
 from paddleprune.files import saving
 from paddleprune.interfaces import Array, PaddleXModel
+from paddleprune.measure.choosing import Chained, prove_choice
 from paddleprune.measure.export import export_model
-from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.paddlex_ops import for_onednn
-from paddleprune.measure.proof import Fed, Port, Proof, prove_on
+from paddleprune.measure.proof import Fed, Port, Proof
 from paddleprune.measure.runtimes import MODES
 
 STEM = "inference"
@@ -38,7 +35,7 @@ def export_paddlex(made: PaddleXModel, folder: Path, *, batch: int | None = None
         GraphError: the network can't be traced.
         SaveError: the disk is full, or the place can't be written.
     """
-    whole = made.layer if made.choose is None else _Whole(made.layer, made.choose)
+    whole = made.layer if made.choose is None else Chained(made.layer, made.choose)
     config = folder / f"{STEM}.yml"
     files = _write(made, whole, folder / STEM, batch)
     with saving(config):
@@ -57,9 +54,6 @@ def prove_paddlex(
 ) -> tuple[tuple[Port, ...], Proof, Proof | None]:
     """Compare what `export_paddlex` wrote with the network.
 
-    Where the last step chooses, the numbers that it chooses from are compared in a file of their own, and the choice
-    with what the same step makes of that file's numbers.
-
     Args:
         made: what was written.
         folder: holds it.
@@ -76,42 +70,11 @@ def prove_paddlex(
     """
     fed = Fed(_fed(made, probe), _fed(made, data), samples, list(made.inputs))
     shapes = list(made.inputs.values())
-    if made.choose is None:
-        outputs, proof = prove_on(made.layer, folder / STEM, _RUNTIME, shapes, fed)
-        return outputs, proof, None
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".numbers.") as place:
-        numbers = Path(place) / "numbers"
-        _write(made, made.layer, numbers, batch)
-        _, proof = prove_on(made.layer, numbers, _RUNTIME, shapes, fed)
-        outputs, choice = prove_on(_Chosen(made, numbers), folder / STEM, _RUNTIME, shapes, fed)
-    return outputs, proof, choice
 
+    def write(layer: nn.Layer, path: Path) -> list[Path]:
+        return _write(made, layer, path, batch)
 
-class _Whole(nn.Layer):
-    """A layer and the step after it. (A trace takes no `*inputs`.)"""
-
-    def __init__(self, layer: nn.Layer, choose: nn.Layer) -> None:
-        super().__init__()
-        self.layer, self.choose = layer, choose
-
-    def forward(self, first: Any, second: Any = None, third: Any = None) -> Any:
-        """What the step makes of what the layer gives."""
-        made = self.layer(*(given for given in (first, second, third) if given is not None))
-        return self.choose(*made) if isinstance(made, list | tuple) else self.choose(made)
-
-
-class _Chosen:
-    """The last step on the numbers that a file gives."""
-
-    def __init__(self, made: PaddleXModel, numbers: Path) -> None:
-        self._choose, self._names = made.choose, list(made.inputs)
-        self._session = _RUNTIME.load(numbers, cpu_threads())
-
-    def __call__(self, *inputs: Any) -> Any:
-        self._session.feed({name: tensor.numpy() for name, tensor in zip(self._names, inputs, strict=True)})
-        self._session.run()
-        assert self._choose is not None
-        return self._choose(*map(paddle.to_tensor, self._session.outputs()))
+    return prove_choice(made.layer, made.choose, folder / STEM, _RUNTIME, write, shapes, fed)
 
 
 def _write(made: PaddleXModel, layer: nn.Layer, path: Path, batch: int | None) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddleprune.dependencies import require
 from paddleprune.errors import PaddlePruneError, UnknownNameError
-from paddleprune.interfaces import PaddleXModel, Predictor
+from paddleprune.interfaces import BoxModel, PaddleXModel, Predictor
 from paddleprune.registry import results
 from paddleprune.registry.catalog import Catalog, PluginRecord
 from paddleprune.registry.discovery import find_plugins
@@ -182,6 +182,18 @@ class Registry:
         said = {"labels": labels, "transforms": transforms, "layer": layer, "model_name": model_name}
         model = self._hooks.call(owner, hook, task=task, family=family, options=options, **said)
         return results.instance(model, PaddleXModel, self._hooks.origin(owner, hook))
+
+    def boxes(self, task: str, family: str, options: FamilyOptions, layer: nn.Layer) -> BoxModel:
+        """A detector that says its boxes.
+
+        Raises:
+            UnknownNameError: the task has no boxes.
+        """
+        owner, hook = self._catalog.task(task)[1], "paddleprune_boxes"
+        if not self._hooks.implements(owner, hook):
+            raise UnknownNameError(f"the task {task!r} has no boxes: {owner} doesn't implement {hook}")
+        model = self._hooks.call(owner, hook, task=task, family=family, options=options, layer=layer)
+        return results.instance(model, BoxModel, self._hooks.origin(owner, hook))
 
     def demo(self, task: str, directory: Path) -> Demo:
         """Write a task's demo data below `directory`; its recipe.

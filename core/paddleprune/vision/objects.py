@@ -9,6 +9,9 @@ import numpy as np
 
 from paddleprune.interfaces import Array
 
+MOST = 1000
+"""Candidates of an image that enter the suppression, at most."""
+
 
 class Objects(NamedTuple):
     """The objects of one image.

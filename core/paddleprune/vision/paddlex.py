@@ -20,8 +20,8 @@ from paddleprune.specs import Contract, DatasetConfig, ImageOptions
 from paddleprune.vision import specs as spec
 from paddleprune.vision.predictor import steps_of
 
-_CHANNELS = 3
-_GREY = (0.299, 0.587, 0.114)
+CHANNELS = 3
+GREY = (0.299, 0.587, 0.114)
 """Shares of red, green and blue, as OpenCV takes them."""
 _LARGEST = 255
 
@@ -73,7 +73,7 @@ def mean_and_std(step: spec.Normalize) -> dict[str, list[float]]:
     largest = getattr(step, "max_val", None) or _LARGEST
     sides = {"mean": step.mean, "std": step.std}
     return {
-        name: [value * largest / _LARGEST for value in (values if len(values) > 1 else values * _CHANNELS)]
+        name: [value * largest / _LARGEST for value in (values if len(values) > 1 else values * CHANNELS)]
         for name, values in sides.items()
     }
 
@@ -84,7 +84,7 @@ def check_channels(options: ImageOptions) -> None:
     Raises:
         ConfigError: it reads bands.
     """
-    if options.input_channels not in (1, _CHANNELS):
+    if options.input_channels not in (1, CHANNELS):
         raise unsayable(f"makes {options.input_channels} channels; PaddleX reads colours")
 
 
@@ -93,7 +93,7 @@ def colours(images: Array, size: tuple[int, int]) -> Array:
 
     What is larger than the size that the steps make is cut off; what is smaller is repeated.
     """
-    channels = images.repeat(_CHANNELS, axis=1) if images.shape[1] == 1 else images
+    channels = images.repeat(CHANNELS, axis=1) if images.shape[1] == 1 else images
     rows, columns = (np.arange(wanted) % now for wanted, now in zip(size, images.shape[2:], strict=True))
     return np.asarray(channels[:, :, rows][:, :, :, columns])
 
@@ -120,7 +120,7 @@ class Entrance(nn.Layer):
         """The network's input."""
         if not self._grey:
             return images
-        red, green, blue = (images[:, i : i + 1] * share for i, share in enumerate(_GREY))
+        red, green, blue = (images[:, i : i + 1] * share for i, share in enumerate(GREY))
         return red + green + blue
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import Dataset, Loss, Metric, PaddleXModel, Predictor
+    from paddleprune.interfaces import BoxModel, Dataset, Loss, Metric, PaddleXModel, Predictor
 
 _Options = TypeVar("_Options", bound=FamilyOptions)
 _AUXILIARY = "belongs to an auxiliary head, which the metric doesn't see"
@@ -41,6 +41,7 @@ class VisionTask:
         predictor: makes what turns a file into a result, of `options`, `labels` and `transforms`.
         demo: writes real data to `directory`, and says the recipe of `paddleprune demo`.
         paddlex: says a network in PaddleX's terms, of all that `paddleprune_paddlex` gets; None if nothing can.
+        boxes: makes a detector that says its boxes, of `family`, `options` and `layer`; None where there are none.
         auxiliary: of a family the layers that only training uses. They stay whole: the metric doesn't see them, so no
             table says what they are worth.
     """
@@ -55,6 +56,7 @@ class VisionTask:
     demo: str
     auxiliary: Mapping[str, Sequence[str]] = field(default_factory=dict)
     paddlex: str | None = None
+    boxes: str | None = None
 
     @hookimpl
     def paddleprune_register_tasks(self) -> list[TaskInfo]:
@@ -118,6 +120,14 @@ class VisionTask:
             raise UnknownNameError(f"the task {self.info.name!r} has no export for PaddleX")
         network = {"family": family, "options": options, "layer": layer, "model_name": model_name}
         model: PaddleXModel = _made(self.paddlex, **network, labels=labels, transforms=transforms)
+        return model
+
+    @hookimpl
+    def paddleprune_boxes(self, family: str, options: FamilyOptions, layer: nn.Layer) -> BoxModel:
+        """A detector that says its boxes."""
+        if self.boxes is None:
+            raise UnknownNameError(f"the task {self.info.name!r} has no boxes")
+        model: BoxModel = _made(self.boxes, family=family, options=options, layer=layer)
         return model
 
     @hookimpl

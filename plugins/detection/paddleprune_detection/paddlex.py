@@ -25,9 +25,10 @@ from paddleprune.vision.paddlex import (
 from paddleprune.vision.picture import INTERPOLATIONS
 from paddleprune.vision.sizes import size_after
 from paddleprune.vision.specs import Letterbox, Normalize, StridePadding
+from paddleprune.vision.suppression import Suppression
+from paddleprune_detection.boxes import everything
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.heads.base import Head
-from paddleprune_detection.heads.suppression import Suppression
 from paddleprune_detection.options import DetectorOptions
 from paddleprune_detection.reading import head_of
 from paddleprune_detection.transform_specs import Resize
@@ -85,7 +86,7 @@ def paddlex_model(
         inputs["im_shape"] = (2,)
     network = _Detector(layer, head, options.input_channels, padded)
     fed = _Feeds(size, padded is not None, sized)
-    return PaddleXModel(config, network, inputs, fed, Suppression(head.limits))
+    return PaddleXModel(config, network, inputs, fed, Suppression(*head.limits))
 
 
 class _Detector(nn.Layer):
@@ -106,7 +107,7 @@ class _Detector(nn.Layer):
         """
         given = self.entrance(image)
         outputs = self.network(given if self.padded is None else self.padded(given))
-        boxes, scores = _everything(self._head, outputs)
+        boxes, scores = everything(self._head, outputs)
         corner = self._corner(image, im_shape)
         if corner is not None:
             boxes = boxes - corner
@@ -121,12 +122,6 @@ class _Detector(nn.Layer):
         if self.padded is None:  # the difference is none, but every input of a file must be used
             return _twice(im_shape - paddle.to_tensor(np.asarray(image.shape[2:], np.float32)))
         return _twice(paddle.stack(self.padded.corner(im_shape[:, 0], im_shape[:, 1]), axis=-1))
-
-
-def _everything(head: Head, outputs: Any) -> tuple[Tensor, Tensor]:
-    """As `Head.everything`, traced by calling it: Paddle's reading of its source doesn't know all of Python."""
-    found: tuple[Tensor, Tensor] = paddle.jit.not_to_static(head.everything)(tuple(paddle.utils.flatten(outputs)))
-    return found
 
 
 class _Feeds:

@@ -23,4 +23,5 @@ plugin = VisionTask(
     predictor="paddleprune_detection.predictor:ObjectPredictor",
     demo="paddleprune_detection.demo:scenes_demo",
     paddlex="paddleprune_detection.paddlex:paddlex_model",
+    boxes="paddleprune_detection.boxes:box_model",
 )

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 
 from paddleprune.interfaces import Array
+from paddleprune.vision.objects import MOST
 from paddleprune_detection.config import DetectionLoss
 
 if TYPE_CHECKING:
     from paddle import Tensor
 
-MOST = 1000
-"""Candidates of an image that enter the suppression, at most."""
 _FARTHEST = 1e5
 """Coordinates beyond are cut off: they can only be those of a model that has diverged."""
 
