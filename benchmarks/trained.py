@@ -141,6 +141,7 @@ def retrained(network: Trained, folder: Path, epochs: int, rate: float, seed: in
     settings = dict(network.settings)
     settings |= {
         "num_epochs": epochs,
+        "save_interval_epochs": 1,
         "learning_rate": settings["learning_rate"] * rate,
         "warmup_start_lr": settings.get("warmup_start_lr", 0.0) * rate,
         "seed": seed,
