@@ -119,6 +119,18 @@ def check_paddlex(registry: Registry) -> None:
         registry.paddlex(*asked, None)
 
 
+def check_boxes(registry: Registry) -> None:
+    """The example's boxes and scores are those of its network, and of two in one place the better one stays."""
+    import paddle
+
+    found = paddle.to_tensor([[[0.0, 1.0], [0.0, 1.0], [8.0, 9.0], [8.0, 9.0], [0.9, 0.8]]])
+    made = registry.boxes("brightness", "any", ImageOptions(), paddle.nn.Identity())
+    boxes, scores = made.layer(found)
+    assert boxes[0, 1].tolist() == [1, 1, 9, 9]
+    objects, counts = made.suppression(boxes, scores)
+    assert (counts.tolist(), objects[0].tolist()) == ([1], pytest.approx([0, 0.9, 0, 0, 8, 8]))
+
+
 def check_demo(registry: Registry, folder: Path) -> None:
     """The example's demo writes the images that its recipe names."""
     recipe = registry.demo("brightness", folder)
@@ -137,6 +149,7 @@ CHECKS = {
     "paddleprune_build_metric": lambda registry, folder: check_metric(registry),
     "paddleprune_build_predictor": lambda registry, folder: check_predictor(registry),
     "paddleprune_paddlex": lambda registry, folder: check_paddlex(registry),
+    "paddleprune_boxes": lambda registry, folder: check_boxes(registry),
     "paddleprune_demo": check_demo,
 }
 

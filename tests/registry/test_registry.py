@@ -71,6 +71,10 @@ class Sorting:
         return self.answer("paddlex")
 
     @hookimpl
+    def paddleprune_boxes(self):
+        return self.answer("boxes")
+
+    @hookimpl
     def paddleprune_demo(self):
         return self.answer("demo")
 
@@ -84,6 +88,7 @@ CALLS = {
     "metric": lambda r: r.build_metric("sorting", Contract(), ["a", "b"], ImageOptions()),
     "predictor": lambda r: r.build_predictor("sorting", ImageOptions(), ["a"], []),
     "paddlex": lambda r: r.paddlex("sorting", "tiny", ImageOptions(), ["a"], [], None, None),
+    "boxes": lambda r: r.boxes("sorting", "tiny", ImageOptions(), None),
     "demo": lambda r: r.demo("sorting", None),
 }
 

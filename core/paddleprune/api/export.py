@@ -10,10 +10,10 @@ from paddle import nn
 
 from paddleprune.api.data import Data
 from paddleprune.api.export_around import put_around
-from paddleprune.api.export_formats import WRITERS, Job
+from paddleprune.api.export_formats import WRITERS, Export, Job
 from paddleprune.api.loading import Network, evaluation_of, open_network
 from paddleprune.console import say
-from paddleprune.errors import ConfigError
+from paddleprune.errors import ConfigError, GraphError
 from paddleprune.files import making, user_path, write_json
 from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array, read_sample
@@ -85,7 +85,7 @@ def export(
     around = put_around(registry, network, preprocessing=with_preprocessing, nms=with_nms, dynamic=dynamic)
     samples = () if eval_dataset is None else _first_samples(registry, network, eval_dataset)
     with in_mode(network.layer, train=False), making(folder) as place:
-        record = WRITERS[known](Job(registry, network, around, place, samples, batch, opset, model_name))
+        record = _written(known, Job(registry, network, around, place, samples, batch, opset, model_name), dynamic)
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them
             (place / name).replace(folder / name)
@@ -93,6 +93,16 @@ def export(
         if proof is not None:
             say(proof.describe())
     return [folder / name for name in (*record.files, RECORD)]
+
+
+def _written(format: ExportFormat, job: Job, dynamic: bool) -> Export:
+    """The files, and what is said of them."""
+    try:
+        return WRITERS[format](job)
+    except GraphError as error:
+        if not dynamic:
+            raise
+        raise GraphError(f"{error}; a network whose code asks for sizes is exported without dynamic") from error
 
 
 def _checked(format: str, model_name: str | None, batch: int | None, opset: int | None) -> ExportFormat:

@@ -74,6 +74,8 @@ def put_around(
     shapes: list[Shape] = [tuple(shape) for shape in network.shapes]
     dtypes, feeds = ["float32"] * len(shapes), _as_they_are
     sizes = [list(network.shapes)]
+    if dynamic and nms:
+        raise ConfigError("boxes are decoded for one size of images: leave nms out, or dynamic")
     if dynamic:
         sizes.append([_larger(shape) for shape in network.shapes])
         _try(layer, sizes[-1])

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import paddle
 from paddle import Tensor, nn
+from paddle.nn import functional as F  # noqa: N812
 
 _MULTIPLE = 8
+
+
+@paddle.jit.not_to_static  # type: ignore[untyped-decorator]  # a trace for any size would branch on the question
+def resized(x: Tensor, like: Tensor, mode: str) -> Tensor:
+    """`x`, interpolated to the height and width of `like`: "bilinear", or repeated, "nearest"."""
+    now, size = list(x.shape[2:]), list(like.shape[2:])
+    if min(size) < 1:  # a trace for any size
+        return F.interpolate(x, paddle.shape(like)[2:], mode=mode)
+    return x if now == size else F.interpolate(x, size, mode=mode)
 
 
 def scaled(channels: int, scale: float) -> int:

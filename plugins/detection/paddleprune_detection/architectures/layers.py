@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from paddle import Tensor, nn
-from paddle.nn import functional as F  # noqa: N812
+
+from paddleprune.backbones import blocks
 
 _PRIOR = 0.01
 
 
 def resized(x: Tensor, like: Tensor) -> Tensor:
     """`x`, repeated to the height and width of `like`."""
-    size = like.shape[2:]
-    return x if x.shape[2:] == size else F.interpolate(x, size, mode="nearest")
+    return blocks.resized(x, like, "nearest")
 
 
 def rare(convolution: nn.Conv2D, groups: int, which: Sequence[int]) -> nn.Conv2D:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paddle import Tensor, nn
-from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.backbones import ConvNorm
+from paddleprune.backbones import ConvNorm, blocks
 
 
 class Segmenter(nn.Layer):
@@ -44,5 +43,4 @@ def score_head(inputs: int, width: int, num_classes: int, dropout: float = 0.1) 
 
 def resized(x: Tensor, like: Tensor) -> Tensor:
     """`x`, interpolated to the height and width of `like`."""
-    size = like.shape[2:]
-    return x if x.shape[2:] == size else F.interpolate(x, size, mode="bilinear")
+    return blocks.resized(x, like, "bilinear")
