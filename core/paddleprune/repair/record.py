@@ -26,7 +26,7 @@ _FEWEST, _FOR_EACH = 2048, 16
 """The same at least, and for each number that a row of the layer's input holds; samples may have fewer."""
 _SHARE = 0.25
 """Of the free memory that recording may take, unless it is told otherwise."""
-_QUICK, _AT_LEAST = 256 * 2**20, 16
+_QUICK, _AT_LEAST = 512 * 2**20, 16
 """Bytes of activations up to which more samples at once are faster; so many samples are run at once all the same."""
 _ROUNDING = 1e-3
 """How far a layer's output may be from its input times its weight, as a share of the output's largest value."""
