@@ -12,11 +12,10 @@ from paddle import Tensor, nn
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.specs import DatasetConfig, ImageOptions
-from paddleprune.vision.paddlex import CHANNELS, GREY, mean_and_std
+from paddleprune.vision.colours import CHANNELS, LARGEST, grey, mean_and_std
 from paddleprune.vision.predictor import steps_of
 from paddleprune.vision.specs import Normalize
 
-_LARGEST = 255
 _WAY_OUT = "export without preprocessing"
 
 
@@ -41,10 +40,9 @@ class Camera(nn.Layer):
 
     def forward(self, pixels: Tensor) -> Any:
         """The network's outputs."""
-        shares = pixels.astype("float32").transpose([0, 3, 1, 2]) / float(_LARGEST)
+        shares = pixels.astype("float32").transpose([0, 3, 1, 2]) / float(LARGEST)
         if self._grey:
-            red, green, blue = (shares[:, i : i + 1] * share for i, share in enumerate(GREY))
-            return self.network((red + green + blue - self._mean[:, :1]) / self._std[:, :1])
+            return self.network((grey(shares) - self._mean[:, :1]) / self._std[:, :1])
         return self.network((shares - self._mean) / self._std)
 
 
@@ -63,8 +61,8 @@ class Pixels:
         """[N, C, H, W] normalized -> [N, H, W, 3] uint8."""
         images = inputs[0]
         colours = images if images.shape[1] == CHANNELS else images.repeat(CHANNELS, axis=1)
-        levels = (colours * self._std + self._mean) * _LARGEST
-        return [np.ascontiguousarray(np.rint(levels).clip(0, _LARGEST).astype(np.uint8).transpose(0, 2, 3, 1))]
+        levels = (colours * self._std + self._mean) * LARGEST
+        return [np.ascontiguousarray(np.rint(levels).clip(0, LARGEST).astype(np.uint8).transpose(0, 2, 3, 1))]
 
 
 def camera_for(

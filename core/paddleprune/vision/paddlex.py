@@ -18,12 +18,8 @@ from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.specs import Contract, DatasetConfig, ImageOptions
 from paddleprune.vision import specs as spec
+from paddleprune.vision.colours import CHANNELS, grey
 from paddleprune.vision.predictor import steps_of
-
-CHANNELS = 3
-GREY = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue, as OpenCV takes them."""
-_LARGEST = 255
 
 
 def name_of(family: str, names: Mapping[str, str], asked: str | None) -> str:
@@ -68,16 +64,6 @@ def unsayable(what: str) -> ConfigError:
     return ConfigError(f"PaddleX can't do the model's preprocessing, which {what}; export without format=paddlex")
 
 
-def mean_and_std(step: spec.Normalize) -> dict[str, list[float]]:
-    """The numbers of a Normalize for the three channels that PaddleX reads, of pixels as shares of 255."""
-    largest = getattr(step, "max_val", None) or _LARGEST
-    sides = {"mean": step.mean, "std": step.std}
-    return {
-        name: [value * largest / _LARGEST for value in (values if len(values) > 1 else values * CHANNELS)]
-        for name, values in sides.items()
-    }
-
-
 def check_channels(options: ImageOptions) -> None:
     """Make sure that the network reads colours, or grey.
 
@@ -120,8 +106,7 @@ class Entrance(nn.Layer):
         """The network's input."""
         if not self._grey:
             return images
-        red, green, blue = (images[:, i : i + 1] * share for i, share in enumerate(GREY))
-        return red + green + blue
+        return grey(images)
 
 
 class Padded(nn.Layer):

@@ -11,11 +11,11 @@ from paddle.nn import functional as F  # noqa: N812
 
 from paddleprune.interfaces import PaddleXModel
 from paddleprune.specs import Contract
+from paddleprune.vision.colours import mean_and_std
 from paddleprune.vision.paddlex import (
     Entrance,
     check_channels,
     colours,
-    mean_and_std,
     name_of,
     repeatable_steps,
     unsayable,

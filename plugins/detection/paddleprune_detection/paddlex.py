@@ -11,12 +11,12 @@ from paddle import Tensor, nn
 
 from paddleprune.interfaces import Array, PaddleXModel
 from paddleprune.specs import Contract
+from paddleprune.vision.colours import mean_and_std
 from paddleprune.vision.paddlex import (
     Entrance,
     Padded,
     check_channels,
     colours,
-    mean_and_std,
     name_of,
     parts,
     repeatable_steps,
