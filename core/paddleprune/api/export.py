@@ -82,9 +82,9 @@ def export(
     select_device("cpu")  # where the file is proved, and in whole float32
     registry, folder = Registry.discover(), user_path(save_dir)
     network = open_network(registry, checkpoint, shapes)
-    around = put_around(registry, network, preprocessing=with_preprocessing, nms=with_nms, dynamic=dynamic)
     samples = () if eval_dataset is None else _first_samples(registry, network, eval_dataset)
     with in_mode(network.layer, train=False), making(folder) as place:
+        around = put_around(registry, network, preprocessing=with_preprocessing, nms=with_nms, dynamic=dynamic)
         record = _written(known, Job(registry, network, around, place, samples, batch, opset, model_name), dynamic)
         write_json(place / RECORD, record)
         for name in (*record.files[::-1], RECORD):  # the weights before the program that needs them

@@ -20,9 +20,8 @@ from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import CheckpointInfo, save_checkpoint, seed_everything, select_device
-from paddleprune.training.folder import existing
 from paddleprune.training.foreign import Fitted, Foreign, fit_foreign, read_foreign
-from paddleprune.training.places import BEST
+from paddleprune.training.places import place_for_model
 from paddleprune.training.weights import set_weights
 
 _SHOWN = 3
@@ -86,9 +85,7 @@ def import_weights(
     chosen, data = _opened(registry, task, model, options, eval_dataset)
     found, said = read_foreign(as_path(file, "file")), _names(names)
     with locked(folder / ".lock", folder, "choose another save_dir"):
-        best = folder / BEST
-        if existing(best).exists() and not overwrite:
-            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or `overwrite` to replace it")
+        best = place_for_model(folder, overwrite)
         seed_everything(0, 0)
         layer = registry.build_model(task, model, chosen)
         fitted = fit_foreign(layer, found, said)

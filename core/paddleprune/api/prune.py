@@ -12,7 +12,6 @@ from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.api.pruning import Wish, cut_and_repair, wished
 from paddleprune.api.rules import Request, check
-from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
 from paddleprune.locks import locked
@@ -20,8 +19,7 @@ from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.settings import PruneSettings
 from paddleprune.training import save_checkpoint, select_device
-from paddleprune.training.folder import existing
-from paddleprune.training.places import BEST
+from paddleprune.training.places import place_for_model
 from paddleprune.validation import SETTING, validated
 
 
@@ -90,10 +88,9 @@ def prune(
     check(Request(chosen, table=sensitivities_file is not None))
     select_device(chosen.device)
     registry = Registry.discover()
-    folder, best = user_path(save_dir), user_path(save_dir) / BEST
+    folder = user_path(save_dir)
     with locked(folder / ".lock", folder, "choose another save_dir"):
-        if existing(best).exists() and not overwrite:
-            raise ConfigError(f"{folder} already holds a model; choose another save_dir, or `overwrite` to replace it")
+        best = place_for_model(folder, overwrite)
         loaded = open_model(registry, as_path(checkpoint))
         evaluation = evaluation_of(registry, loaded, eval_dataset)
         samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)

@@ -6,12 +6,24 @@ import re
 from pathlib import Path
 
 from paddleprune.console import say
-from paddleprune.errors import CheckpointError
+from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.training.checkpoint import INFO, Checkpoint, read_checkpoint, read_info, write_checkpoint
 from paddleprune.training.folder import existing
 from paddleprune.training.state import Best
 
 BEST, HISTORY = "best_model", "history.json"
+
+
+def place_for_model(save_dir: Path, overwrite: bool) -> Path:
+    """Where a model goes that isn't trained here.
+
+    Raises:
+        ConfigError: there is one already that may not be replaced.
+    """
+    best = save_dir / BEST
+    if existing(best).exists() and not overwrite:
+        raise ConfigError(f"{save_dir} already holds a model; choose another save_dir, or `overwrite` to replace it")
+    return best
 
 
 def epoch_folder(save_dir: Path, epoch: int) -> Path:
