@@ -133,6 +133,15 @@ class Malicious:
         (pickle.dumps({"weight": np.array([Malicious()])}), "is refused: it holds NumPy values of the type 'O8'"),
         (pickle.dumps({"epoch": 3}), "holds no weights: a dict of arrays was expected"),
         (b"not a pickle", "is not a readable pickle"),
+        (
+            pickle.PROTO
+            + b"\x02c_codecs\nencode\nq\x00X\x10'\x00\x00"
+            + b"x" * 10_000
+            + b"X\x06\x00\x00\x00latin1\x86q\x01"
+            + b"h\x00h\x01R" * 1000
+            + b".",
+            "calls something with arguments that plain data doesn't have",
+        ),
     ],
 )
 def test_what_can_not_be_trusted_is_refused_and_nothing_is_run(content: bytes, why: str, tmp_path: Path) -> None:

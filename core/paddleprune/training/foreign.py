@@ -141,7 +141,7 @@ def _check_names(names: Mapping[str, str], wanted: Iterable[str], file: Foreign)
 
 def _pickled(content: bytes, path: Path) -> dict[str, Array]:
     try:
-        made = followed(content, Arrays())
+        made = followed(content, Arrays(len(content)))
     except RefusedError as error:
         raise CheckpointError(f"{path} is refused: {error}") from error
     except Exception as error:  # a damaged pickle raises whatever it meets

@@ -23,7 +23,14 @@ class Unfilled:
 
 
 class Arrays(Numbers):
-    """What dicts of arrays are pickled with, and Paddle's tensors, which are a name and an array."""
+    """What dicts of arrays are pickled with, and Paddle's tensors, which are a name and an array.
+
+    Args:
+        size: bytes of the file; its texts are turned into so many bytes at most, all together.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = size
 
     names: ClassVar[Mapping[tuple[Made, ...], Made]] = {
         **Numbers.names,
@@ -34,7 +41,6 @@ class Arrays(Numbers):
         ("__builtin__", "tuple"): _TUPLE,
         ("collections", "OrderedDict"): _ORDERED,
     }
-    longest = 1 << 32
 
     def called(self, name: Made, arguments: Made) -> Made:
         """As `Numbers.called`, for arrays, tuples and ordered dicts, too."""
@@ -46,6 +52,11 @@ class Arrays(Numbers):
             case Name(), () if name is _ORDERED:
                 return {}
         return super().called(name, arguments)
+
+    def may_copy(self, size: int) -> bool:
+        """As long as nothing is copied twice."""
+        self._left -= size
+        return self._left >= 0
 
     def built(self, thing: Made, state: Made) -> Made:
         """As `Numbers.built`, for arrays, too."""

@@ -51,7 +51,6 @@ class Numbers:
 
     Attributes:
         names: (module, name) -> what stands for it.
-        longest: bytes of a text that may be turned into bytes.
     """
 
     names: ClassVar[Mapping[tuple[Made, ...], Made]] = {
@@ -60,7 +59,6 @@ class Numbers:
         ("numpy", "dtype"): DTYPE,
         ("_codecs", "encode"): ENCODE,  # how old protocols write bytes
     }
-    longest = _LONGEST
 
     def called(self, name: Made, arguments: Made) -> Made:
         """What calling one of `names` would give.
@@ -73,9 +71,13 @@ class Numbers:
                 return dtype.scalar(data)
             case Name(), (str() as code, *_) if name is DTYPE:
                 return DType(code)
-            case Name(), (str() as text, *_) if name is ENCODE and len(text) <= self.longest:
+            case Name(), (str() as text, *_) if name is ENCODE and self.may_copy(len(text)):
                 return text.encode("latin1")
         raise RefusedError("it calls something with arguments that plain data doesn't have")
+
+    def may_copy(self, size: int) -> bool:
+        """May a text of this size be turned into bytes, which takes memory anew?"""
+        return size <= _LONGEST
 
     def built(self, thing: Made, state: Made) -> Made:
         """A thing with its state, as unpickling sets it.
