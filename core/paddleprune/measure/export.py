@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from paddleprune.files import saving
 from paddleprune.graph.modes import in_mode
 
 _PROBE = 1 << 16
+_HERE = "<--- HERE"
+"""Stands in Paddle's messages behind the line that can't be traced."""
 _WEIGHTS, _ABOUT = ".pdiparams", ".info"
 """Suffixes of the weights, and of what nobody reads."""
 
@@ -86,7 +89,7 @@ def _traced(layer: nn.Layer, specs: Sequence[Any]) -> Iterator[Any]:
         except Exception as error:
             shapes = [tuple(None if size == -1 else size for size in spec.shape[1:]) for spec in specs]
             raise GraphError(
-                f"cannot export {type(layer).__name__} for inputs of {shapes}: {_last_line(error)}"
+                f"cannot export {type(layer).__name__} for inputs of {shapes}: {_untraceable(error)}"
             ) from error
         yield traced
     finally:
@@ -114,6 +117,17 @@ def _prove_written(file: Path) -> None:
         handle.flush()
         handle.truncate(size)
         os.fsync(handle.fileno())
+
+
+def _untraceable(error: Exception) -> str:
+    """Why a trace failed, and at which line: Paddle says it in the middle of its advice."""
+    before, here, after = str(error).rpartition(_HERE)
+    places = re.findall(r'File "([^"]+)", line (\d+)', before)
+    said = re.search(r"^\s*\w+(?:Error|Exception): (.+?)(?:\. .*)?$", after, re.MULTILINE)
+    if not here or not places or said is None:
+        return _last_line(error)
+    file, line = places[-1]
+    return f"{said[1]} ({Path(file).name}, line {line})"
 
 
 def _last_line(error: Exception) -> str:
