@@ -121,7 +121,9 @@ def _plans(path: PlanPath, costs: Costs, by: CostName, shares: Sequence[float]) 
             found.append(plan)
     if not found:
         least = costs.of(path.plan(1))[by] / costs.dense[by]
-        raise ConfigError(f"none of these shares of the {by} can be had: at least {least:.3g} stays; give larger ones")
+        stays = f"{least:.3g} {'is foretold to stay' if by == 'latency' else 'stays'}"
+        way_out = "give larger ones" + (", or one to prune, which measures" if by == "latency" else "")
+        raise ConfigError(f"none of these shares of the {by} can be had: at least {stays}; {way_out}")
     return found
 
 
