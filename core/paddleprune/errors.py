@@ -74,5 +74,5 @@ class Interrupted(KeyboardInterrupt):
 def said_by(error: BaseException) -> str:
     """What an error of Paddle says, on one line: without its stack, its hints and its own source lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("---")]
-    told = [line for line in lines if not line.startswith("[Hint")] or [type(error).__name__]
+    told = [line for line in lines if not line.startswith(("[Hint", "[operator"))] or [type(error).__name__]
     return re.sub(r"\s*\(at /paddle/.*\)|\[Hint: |\]$|^(\w+: )?\(\w+\) ", "", told[-1]).rstrip(".] ")
