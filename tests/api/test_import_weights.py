@@ -116,6 +116,14 @@ def test_weights_of_other_classes_are_a_start_to_train_from(
         tmp_path / "out" / "best_model", eval_dataset=data, flops=0.9, samples=16, save_dir=tmp_path / "p"
     )
     assert "already holds a model" in run(*words, *more, code=2).stderr
+    before = (tmp_path / "out" / "best_model" / "checkpoint.json").read_bytes()
+    (tmp_path / "bad").mkdir()
+    for name in ("val_list.txt", "labels.txt"):
+        (tmp_path / "bad" / name).write_text("a\n" if name == "labels.txt" else "broken.png 0\n")
+    (tmp_path / "bad" / "broken.png").write_bytes(b"no picture")
+    done = run(*words, *more[:4], "--data", tmp_path / "bad", *more[6:], "--overwrite", code=2)
+    assert "broken.png" in done.stderr  # met while it is evaluated
+    assert (tmp_path / "out" / "best_model" / "checkpoint.json").read_bytes() == before
 
 
 class Malicious:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from paddle import nn
+
 from paddleprune.api.data import Data
-from paddleprune.api.loading import evaluation_of, open_model
+from paddleprune.api.loading import Evaluation, evaluation_of, open_model
 from paddleprune.console import progress
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.measure.evaluation import evaluate as measure
@@ -30,7 +32,11 @@ def evaluate(
     select_device(device)
     registry = Registry.discover()
     loaded = open_model(registry, checkpoint)
-    evaluation = evaluation_of(registry, loaded, eval_dataset)
+    return evaluated(loaded.layer, evaluation_of(registry, loaded, eval_dataset), batch_size)
+
+
+def evaluated(layer: nn.Layer, evaluation: Evaluation, batch_size: int) -> dict[str, float]:
+    """Every value of a metric, by its name; the layer is left in evaluation mode."""
     batches = Batches(evaluation.dataset, batch_size, memory=0)
     with progress("evaluate", len(batches)) as bar:
-        return measure(eager_forward(loaded.layer), evaluation.metric, batches, bar.advance)
+        return measure(eager_forward(layer), evaluation.metric, batches, bar.advance)

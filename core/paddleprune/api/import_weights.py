@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune.api.data import Data, open_dataset
-from paddleprune.api.evaluate import evaluate
-from paddleprune.api.loading import as_path, metric_of
+from paddleprune.api.evaluate import evaluated
+from paddleprune.api.loading import Evaluation, as_path, metric_of
 from paddleprune.api.starting import heads_of_family
 from paddleprune.console import counted, say
 from paddleprune.errors import CheckpointError, ConfigError
@@ -24,7 +24,7 @@ from paddleprune.training.foreign import Fitted, Foreign, fit_foreign, read_fore
 from paddleprune.training.places import place_for_model
 from paddleprune.training.weights import set_weights
 
-_SHOWN = 3
+_SHOWN, _BATCH = 3, 64
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def import_weights(
         set_weights(layer, fitted.weights)
         labels = () if data is None else tuple(data.labels)
         metric = metric_of(registry, task, {}, labels, chosen)
+        metrics = {} if data is None else evaluated(layer, Evaluation(data, metric), _BATCH)
         info = CheckpointInfo(
             task=task,
             family=model,
@@ -101,13 +102,10 @@ def import_weights(
             transforms=() if data is None else tuple(step.model_dump(mode="json") for step in data.transforms),
             primary_metric=metric.primary,
             higher_is_better=metric.higher_is_better,
+            metrics=metrics,
             imported=f"{found.path.name} {found.sha256}",
         )
         save_checkpoint(best, layer, info)
-        metrics: dict[str, float] = {}
-        if eval_dataset is not None:
-            metrics = evaluate(best, eval_dataset=eval_dataset, device="cpu")
-            save_checkpoint(best, layer, info.model_copy(update={"metrics": metrics}))
     _say(found, fitted)
     by_name = len(fitted.weights) - len(fitted.by_order)
     return ImportedWeights(best, by_name, fitted.by_order, fitted.missing, fitted.unused, metrics)
