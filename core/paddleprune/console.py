@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -26,6 +26,15 @@ def console() -> Console:
 def counted(number: int, word: str) -> str:
     """A number and what it counts: 1 group, 2 groups."""
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+_LISTED = 4
+
+
+def listed(names: Sequence[str], more: str = "more") -> str:
+    """The first of some names, and how many more there are: `a, b, c, d and 3 more`."""
+    rest = f" and {len(names) - _LISTED} {more}" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + rest
 
 
 _spelling: Callable[[str], str] = str

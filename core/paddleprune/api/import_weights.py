@@ -11,7 +11,7 @@ from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.evaluate import evaluated
 from paddleprune.api.loading import Evaluation, as_path, metric_of
 from paddleprune.api.starting import heads_of_family
-from paddleprune.console import counted, say
+from paddleprune.console import counted, listed, say
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Dataset
@@ -24,7 +24,7 @@ from paddleprune.training.foreign import Fitted, Foreign, fit_foreign, read_fore
 from paddleprune.training.places import place_for_model
 from paddleprune.training.weights import set_weights
 
-_SHOWN, _BATCH = 3, 64
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _check_whole(
     lacks = [name for name in fitted.missing if name not in heads]
     if lacks:
         raise CheckpointError(
-            f"{file.path} lacks {_first(lacks)} of {model}; it also holds {_first(fitted.unused) or 'nothing else'}: "
+            f"{file.path} lacks {listed(lacks)} of {model}; it also holds {listed(fitted.unused) or 'nothing else'}: "
             "say which is which with `names`, or give the options that it was trained with"
         )
 
@@ -160,9 +160,4 @@ def _say(file: Foreign, fitted: Fitted) -> None:
     say(f"{counted(known, 'weight')} of {file.path}: {known - order} by name, {order} by shape and order")
     for names, what in ((fitted.missing, "starting afresh"), (fitted.unused, "left out of the file")):
         if names:
-            say(f"{what}: {_first(names)}")
-
-
-def _first(names: list[str] | tuple[str, ...]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+            say(f"{what}: {listed(names)}")

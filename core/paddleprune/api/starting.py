@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from paddle import nn
 
-from paddleprune.console import say
+from paddleprune.console import listed, say
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.pruning import Plan
@@ -21,7 +21,6 @@ from paddleprune.training import Checkpoint, read_checkpoint, restore_weights
 from paddleprune.training.weights import set_weights, weights_of
 
 Shape: TypeAlias = tuple[int, ...]
-_SHOWN = 4
 
 
 def start_from(registry: Registry, path: Path, options: FamilyOptions) -> tuple[nn.Layer, Plan | None]:
@@ -113,5 +112,4 @@ def _shapes(registry: Registry, task: str, family: str, options: FamilyOptions) 
 def _say_what_is_new(path: Path, new: list[str], checkpoint: Checkpoint, contents: Mapping[str, Any]) -> None:
     for names, what in ((new, "start afresh"), ([n for n in checkpoint.weights if n not in contents], "are left out")):
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            say(f"{len(names)} weights of {path} {what}: {', '.join(names[:_SHOWN])}{more}")
+            say(f"{len(names)} weights of {path} {what}: {listed(names)}")

@@ -11,7 +11,7 @@ import numpy as np
 from paddle import nn
 
 from paddleprune.amounts import likely
-from paddleprune.console import say
+from paddleprune.console import listed, say
 from paddleprune.engines.paddleslim import WAY_OUT, Collection, Member, SlimPlan, SlimPruner
 from paddleprune.errors import CertificateError, GraphError, PlanError, said_by
 from paddleprune.graph import ChannelGraph, random_inputs
@@ -33,7 +33,6 @@ from paddleprune.settings import EngineName, FilterCriterion
 Undo: TypeAlias = Callable[[], None]
 _ROUNDING = 1e-2
 """Random inputs may amplify rounding beyond a certificate's tolerance; a wrong cut changes outputs by far more."""
-_NAMED_AT_MOST = 4
 
 
 @dataclass(frozen=True)
@@ -268,10 +267,8 @@ class SlimEngine:
             return
         why = dict.fromkeys([self._unsupported()] if set(left) - set(self.refused) else [])
         why |= dict.fromkeys(self.refused[name] for name in left if name in self.refused)
-        more = f" and {len(left) - _NAMED_AT_MOST} more" if len(left) > _NAMED_AT_MOST else ""
-        names = f"{', '.join(left[:_NAMED_AT_MOST])}{more}"
         what = "any group" if not self.groups else f"{len(left)} of {len(self.graph.prunable)} groups"
-        message = f"PaddleSlim can't prune {what} of this network ({'; '.join(why)}): {names}; {WAY_OUT}"
+        message = f"PaddleSlim can't prune {what} of this network ({'; '.join(why)}): {listed(left)}; {WAY_OUT}"
         if not self.groups:
             raise GraphError(message)
         say(message)

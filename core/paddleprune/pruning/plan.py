@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from paddleprune.console import counted
+from paddleprune.console import counted, listed
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.branches import Branch
@@ -20,8 +20,6 @@ from paddleprune.pruning.outcome import Certificate, JointLoss, MeasuredLatency,
 from paddleprune.settings import EngineName
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
-
-_NAMED_AT_MOST = 4
 
 
 class Counts(Contract):
@@ -245,9 +243,8 @@ class Plan(Signed):
         short = [f"{name} {part.most} of {part.units}" for name, part in self.groups.items() if part.most is not None]
         if not short:
             return ""
-        more = f" and {len(short) - _NAMED_AT_MOST} more groups" if len(short) > _NAMED_AT_MOST else ""
-        names = ", ".join(short[:_NAMED_AT_MOST])
-        return f"; more was asked for than can go, as every layer keeps a channel: {names}{more}"
+        names = listed(short, "more groups")
+        return f"; more was asked for than can go, as every layer keeps a channel: {names}"
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON, atomically."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from paddleprune.console import listed
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.pruning import Plan
 from paddleprune.settings import CostName
 from paddleprune.solver.costs import Ceiling, Costs, amount
 
-_NAMED_AT_MOST = 3
+_LEFT_OUT = "may go, but is left out"
 _WORTH_NAMING = 0.01
 """The share of what stays that a group must take part in."""
 
@@ -56,8 +57,4 @@ def _held_back(graph: ChannelGraph, costs: Costs, last: Plan, name: CostName) ->
     if not whole:
         return ""
     held = sorted(whole, key=share, reverse=True)
-    named = ", ".join(
-        f"{group.name} ({group.protected or 'may go, but is left out'})" for group in held[:_NAMED_AT_MOST]
-    )
-    more = f" and {len(held) - _NAMED_AT_MOST} more" if len(held) > _NAMED_AT_MOST else ""
-    return f"; whole: {named}{more}"
+    return f"; whole: {listed([f'{group.name} ({group.protected or _LEFT_OUT})' for group in held])}"

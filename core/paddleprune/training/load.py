@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paddle import nn
 
+from paddleprune.console import listed
 from paddleprune.errors import CheckpointError
 from paddleprune.pruning.emptied import goes_with
 from paddleprune.pruning.plan import Plan
@@ -76,12 +77,8 @@ def _check_names(layer: nn.Layer, checkpoint: Checkpoint) -> None:
     missing = [name for name in names if name not in checkpoint.weights]
     unexpected = [name for name in checkpoint.weights if name not in names]
     if missing or unexpected:
-        what = f"lacks {_first(missing)}" if missing else f"has {_first(unexpected)}, which the model lacks"
+        first = listed([repr(name) for name in missing or unexpected])
+        what = f"lacks {first}" if missing else f"has {first}, which the model lacks"
         raise CheckpointError(
             f"{checkpoint.folder} {what}; it was saved from another version of {checkpoint.info.family!r}"
         )
-
-
-def _first(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(repr(name) for name in names[:3]) + more

@@ -20,7 +20,7 @@ from typing import TypeAlias
 import numpy as np
 from paddle import Tensor, nn
 
-from paddleprune.console import say
+from paddleprune.console import listed, say
 from paddleprune.errors import ConfigError
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.graph.channels import Axis
@@ -38,7 +38,6 @@ Units that must stay once those before them are gone, so that every axis keeps a
 _BLOCK = 2**21
 """Weights that are scored at a time."""
 _NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
-_NAMED_AT_MOST = 3
 
 
 def rank(layer: nn.Layer, graph: ChannelGraph, criterion: Criterion | Scorer | Importance) -> dict[str, list[int]]:
@@ -109,8 +108,7 @@ def _scales(layer: nn.Layer, graph: ChannelGraph) -> dict[str, list[Axis]]:
     if not found:
         raise ConfigError("bn_scale reads the scales of batch norms, but none follows a group; choose lamp or l1")
     if others:
-        more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
-        say(f"ranked by l1, since no batch norm follows them: {', '.join(others[:_NAMED_AT_MOST])}{more}")
+        say(f"ranked by l1, since no batch norm follows them: {listed(others)}")
     return found
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from paddleprune.console import listed
 from paddleprune.errors import TableError
 from paddleprune.sensitivity.table.file import SensitivityTable
-
-_NAMED = 4
 
 
 def merged(parts: Mapping[str, SensitivityTable], *, gaps: bool = False) -> SensitivityTable:
@@ -35,10 +34,7 @@ def merged(parts: Mapping[str, SensitivityTable], *, gaps: bool = False) -> Sens
     _check_ratios(whole, holder)
     missing = [name for name in whole.groups if name not in holder]
     if missing and not gaps:
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise TableError(
-            f"no part holds {', '.join(missing[:_NAMED])}{more}: give all parts, or allow `gaps` to leave these whole"
-        )
+        raise TableError(f"no part holds {listed(missing)}: give all parts, or allow `gaps` to leave these whole")
     return whole
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from paddleprune.console import listed
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Batch, Sample
 from paddleprune.specs import Contract, ImageOptions, Split
@@ -58,9 +59,8 @@ class ObjectDataset(ImageDataset):
         for here, there, what in ((self.labels, labels, "has"), (labels, self.labels, "lacks")):
             names = [repr(name) for name in here if name not in set(there)]
             if names:
-                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
                 but = "which {} lacks" if what == "has" else "which {} has"
-                raise DataError(f"{self.source} {what} the class {', '.join(names[:3])}{more}, {but.format(whose)}")
+                raise DataError(f"{self.source} {what} the class {listed(names)}, {but.format(whose)}")
         numbers = np.array([list(labels).index(name) for name in self.labels], np.int64)
         self.items = tuple(renumbered(record, numbers) for record in self.items)
         self.labels = tuple(labels)
