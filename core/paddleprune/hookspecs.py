@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import BoxModel, Dataset, Loss, Metric, PaddleXModel, Predictor
+    from paddleprune.interfaces import BoxModel, Dataset, Distillation, Loss, Metric, PaddleXModel, Predictor
 
 PROJECT = "paddleprune"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -238,6 +238,35 @@ def paddleprune_build_loss(task: str, config: Contract, options: FamilyOptions, 
             return functional.smooth_l1_loss(outputs[0], targets, delta=config.delta)
 
         return loss
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def paddleprune_build_distillation(task: str, options: FamilyOptions) -> Distillation | None:
+    """Build what a network learns from a teacher's outputs. *(since 0.1)*
+
+    Called on the plugin that registered the task. Optional; without it, or where it gives None, it is the mean square
+    error over the variance of the teacher's outputs.
+
+    ```python
+    from paddleprune.hookspecs import hookimpl
+    from paddleprune.specs import DatasetConfig, TaskInfo
+
+
+    @hookimpl
+    def paddleprune_register_tasks():
+        return [TaskInfo(name="brightness", description="how bright an image is", dataset=DatasetConfig)]
+
+
+    @hookimpl
+    def paddleprune_build_distillation():
+        from paddle.nn import functional
+
+        def term(outputs, wanted):
+            return functional.smooth_l1_loss(outputs[0], wanted[0])
+
+        return term
     ```
     """
 

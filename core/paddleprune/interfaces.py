@@ -31,6 +31,8 @@ Scorer: TypeAlias = Callable[[str, Array], Array]
 
 A filter with a higher score matters more. Tables and plans call the criterion by the function's name.
 """
+Distillation: TypeAlias = "Callable[[tuple[Tensor, ...], tuple[Tensor, ...]], Tensor]"
+"""(the model's outputs, a teacher's for the same inputs) -> a scalar tensor to minimise."""
 Reduction: TypeAlias = "Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]"
 """(the model's outputs) -> what is left of them, in Paddle operations that can be traced."""
 

@@ -250,6 +250,12 @@ class TrainSettings(Contract):
     ema: float | None = Field(
         None, gt=0, lt=1, description="keep a moving average of the weights, such as 0.999: it is evaluated and saved"
     )
+    distill: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="with a teacher, what its outputs count beside the loss"
+    )
+    distill_layers: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="likewise what its layers give, if the model was cut from it"
+    )
     parts: int = Field(
         1, ge=1, description="parts that a batch goes through the network in, to save memory; divides train_batch_size"
     )
@@ -273,6 +279,12 @@ class TrainSettings(Contract):
         if any(epoch < 1 for epoch in value) or any(b <= a for a, b in pairwise(value)):
             raise ValueError("must be positive and ascending, such as 30, 60, 90")
         return value
+
+    @model_validator(mode="after")
+    def _teaches(self) -> TrainSettings:
+        if not self.distill and not self.distill_layers:
+            raise ValueError("distill and distill_layers are both 0, so that a teacher counts nothing: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _even_parts(self) -> TrainSettings:

@@ -48,6 +48,11 @@ def test_train_refuses(words: str, said: dict[str, Any], tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_a_teacher_s_weight_wants_a_teacher(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="distill and distill_layers say what a teacher counts: give teacher, too"):
+        paddleprune.train("classification", train_dataset="x", eval_dataset="x", save_dir=tmp_path, distill=0.5)
+
+
 def test_every_rule_is_tried() -> None:
     tried = [words for words, _ in [*PRUNED, *RETRAINED]]
     assert [rule.says for rule in RULES if not any(words in rule.says for words in tried)] == []

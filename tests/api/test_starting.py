@@ -161,3 +161,36 @@ def test_other_evaluation_transforms_are_said(capsys: pytest.CaptureFixture[str]
     assert not capsys.readouterr().err
     say_other_transforms(info, ({"name": "Resize", "size": 64}, {"name": "Normalize"}))
     assert "Resize, Normalize with other parameters; the starting checkpoint had" in capsys.readouterr().err
+
+
+def test_a_pruned_model_learns_from_the_one_that_it_was_cut_from(
+    data: Path, dense: Path, pruned: Path, tmp_path: Path
+) -> None:
+    words = ("train", "classification", "--data", data, "--pretrain-weights", pruned, *SHORT, "--num-epochs", 1)
+    weights = []
+    for layers in (0, 5):
+        said = ("--save-dir", tmp_path / str(layers), "--teacher", dense, "--distill", 0.5, "--distill-layers", layers)
+        done = run(*words, *said)
+        what = f"learning the outputs of {dense}, too" if layers == 0 else "learning the outputs and 35 layers of "
+        assert what in " ".join(done.stderr.split())
+        weights.append(read_checkpoint(tmp_path / str(layers) / "best_model").weights)
+    assert any((weights[0][name] != array).any() for name, array in weights[1].items())
+    again = run(*words, "--save-dir", tmp_path / "0", "--teacher", dense, code=2)
+    assert "--distill is 1.0, but was 0.5" in again.stderr
+    assert "teacher is not set, but was" in run(*words, "--save-dir", tmp_path / "0", code=2).stderr
+
+
+def test_a_teacher_that_does_something_else_is_refused(data: Path, dense: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(dense, tmp_path / "other")
+    described = json.loads((other / "checkpoint.json").read_text())
+    described["labels"] = described["labels"][::-1]
+    described["sha256"] = digest_of(described)
+    (other / "checkpoint.json").write_text(json.dumps(described))
+    training = {"train_dataset": data, "eval_dataset": data, "pretrain_weights": dense, "save_dir": tmp_path / "out"}
+    with pytest.raises(ConfigError, match="knows other classes than the training data, or numbers them otherwise"):
+        paddleprune.train("classification", **training, teacher=other)
+    with pytest.raises(CheckpointError, match="nowhere"):
+        paddleprune.train("classification", **training, teacher=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigError, match=r"layers of .* can't teach, since the model wasn't cut from it"):
+        paddleprune.train("classification", **training, teacher=dense, distill_layers=1.0)

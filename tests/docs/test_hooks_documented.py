@@ -87,6 +87,16 @@ def check_loss(registry: Registry) -> None:
     assert float(loss((paddle.ones([2, 1]),), paddle.zeros([2, 1]))) == pytest.approx(0.5)
 
 
+def check_distillation(registry: Registry) -> None:
+    """The example's term is a scalar that a gradient flows from, and nothing where nothing is missed."""
+    import paddle
+
+    term = registry.build_distillation("brightness", ImageOptions())
+    assert term is not None
+    assert float(term((paddle.ones([2, 1]) * 2,), (paddle.zeros([2, 1]),))) == pytest.approx(1.5)
+    assert float(term((paddle.ones([2, 1]),), (paddle.ones([2, 1]),))) == 0
+
+
 def check_metric(registry: Registry) -> None:
     """The example's metric means over batches."""
     config = registry.metric_config("brightness", {})
@@ -146,6 +156,7 @@ CHECKS = {
     "paddleprune_list_prunable": lambda registry, folder: check_prunable(registry),
     "paddleprune_build_dataset": check_dataset,
     "paddleprune_build_loss": lambda registry, folder: check_loss(registry),
+    "paddleprune_build_distillation": lambda registry, folder: check_distillation(registry),
     "paddleprune_build_metric": lambda registry, folder: check_metric(registry),
     "paddleprune_build_predictor": lambda registry, folder: check_predictor(registry),
     "paddleprune_paddlex": lambda registry, folder: check_paddlex(registry),

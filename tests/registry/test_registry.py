@@ -63,6 +63,10 @@ class Sorting:
         return self.answer("metric")
 
     @hookimpl
+    def paddleprune_build_distillation(self):
+        return self.answer("distillation")
+
+    @hookimpl
     def paddleprune_build_predictor(self):
         return self.answer("predictor")
 
@@ -106,6 +110,12 @@ def registry_of(*plugins: object) -> Registry:
 def test_a_wrong_result_names_plugin_and_hook_and_what_came(hook, answer):
     with pytest.raises(PluginError, match=rf"{hook}.* of .*'p0'.* must return .*returned {answer}"):
         CALLS[hook](registry_of(Sorting(**{hook: answer})))
+
+
+def test_a_task_needn_t_say_what_a_teacher_s_outputs_teach():
+    assert registry_of(Sorting(distillation=None)).build_distillation("sorting", ImageOptions()) is None
+    with pytest.raises(PluginError, match=r"build_distillation.* of .*'p0'.* must return a callable .*returned 42"):
+        registry_of(Sorting(distillation=42)).build_distillation("sorting", ImageOptions())
 
 
 @pytest.mark.parametrize("hook", CALLS)

@@ -13,6 +13,7 @@ from paddleprune.api.loading import Evaluation, as_path, check_labels, options_f
 from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
 from paddleprune.api.rules import Request, check
 from paddleprune.api.starting import start_from
+from paddleprune.api.teaching import check_teacher, open_teacher
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
@@ -38,6 +39,7 @@ from paddleprune.training import (
     TrainResult,
     fit,
     go_on,
+    read_checkpoint,
     read_info,
     resume_folder,
     seed_everything,
@@ -59,6 +61,7 @@ def train(
     model: str | None = None,
     options: Mapping[str, Any] | None = None,
     pretrain_weights: str | Path | None = None,
+    teacher: str | Path | None = None,
     sensitivities_file: str | Path | None = None,
     round_to: int = 1,
     depth: bool = False,
@@ -85,6 +88,9 @@ def train(
         model: a family's name; may be left out where `pretrain_weights` or `resume_checkpoint` says it.
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from.
+        teacher: a checkpoint of the same task and classes, to learn from beside the labels (knowledge distillation):
+            its outputs, and, where the model was cut from it, what its layers give. `distill` and `distill_layers`
+            say what they count.
         sensitivities_file: the table that `analyze` measured of `pretrain_weights`; its engine prunes.
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
@@ -126,6 +132,8 @@ def train(
         weights=not (pretrain_weights is None and resume_checkpoint is None),
     )
     check(request)
+    if teacher is None and settings.keys() & {"distill", "distill_layers"}:
+        raise ConfigError("distill and distill_layers say what a teacher counts: give teacher, too")
     prunes = request.cuts
     if "learning_rate" not in settings:
         usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
@@ -136,6 +144,7 @@ def train(
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
     if table is not None and resume_checkpoint is None:
         SensitivityTable.load(table)  # is it one?
+    teaching = None if teacher is None else as_path(teacher, "teacher")
     resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
     start = resume or (None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights"))
     before = None if start is None else read_info(start)
@@ -148,6 +157,8 @@ def train(
     check_labels(evaluation, training.labels, "the training data")
     asked_classes = (options or {}).get("num_classes")
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
+    if teaching is not None:
+        check_teacher(teaching, task, training.labels)
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
     built_loss = registry.build_loss(task, loss_config, chosen_options, training)
@@ -164,6 +175,7 @@ def train(
         train_transforms=_steps(training.transforms),
         eval_transforms=_steps(evaluation.transforms),
         pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
+        teacher=None if teaching is None else _weights(teaching),
         sensitivities_file=None if table is None else Source.of(table, table),
         **({} if not prunes else _pruning(how, repair, exclude, only, criterion)),
         resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
@@ -187,6 +199,7 @@ def train(
         plan: Plan | None = None
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
+            plan = read_checkpoint(last).plan
         elif prunes and start is not None:
             loaded = open_analyzed(registry, start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
@@ -199,7 +212,8 @@ def train(
             layer, plan = start_from(registry, start, chosen_options)
         else:
             layer = registry.build_model(task, family, chosen_options)
-        return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last)
+        taught = None if teaching is None else open_teacher(registry, teaching, plan, chosen)
+        return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
 
 
 def _how(

@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.dependencies import require
 from paddleprune.errors import PluginError
-from paddleprune.interfaces import Array, Dataset, Metric
+from paddleprune.interfaces import Array, Dataset, Distillation, Metric
 from paddleprune.validation import choose_from
 
 if TYPE_CHECKING:
@@ -91,6 +91,14 @@ def loss(result: Any, origin: str) -> Loss:
     if not callable(result):
         raise wrong(result, "a callable (outputs, targets) -> scalar tensor", origin)
     checked: Loss = result
+    return checked
+
+
+def distillation(result: Any, origin: str) -> Distillation:
+    """`result`, which must be callable."""
+    if not callable(result):
+        raise wrong(result, "a callable (outputs, teacher's outputs) -> scalar tensor", origin)
+    checked: Distillation = result
     return checked
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import Dataset, Loss, Metric
+    from paddleprune.interfaces import Dataset, Distillation, Loss, Metric
 
 
 class Registry:
@@ -145,6 +145,14 @@ class Registry:
         owner, hook = self._catalog.task(task)[1], "paddleprune_build_loss"
         loss = self._hooks.call(owner, hook, task=task, config=config, options=options, dataset=dataset)
         return results.loss(loss, self._hooks.origin(owner, hook))
+
+    def build_distillation(self, task: str, options: FamilyOptions) -> Distillation | None:
+        """What a network learns from a teacher's outputs; None where the task doesn't say."""
+        owner, hook = self._catalog.task(task)[1], "paddleprune_build_distillation"
+        if not self._hooks.implements(owner, hook):
+            return None
+        term = self._hooks.call(owner, hook, task=task, options=options)
+        return None if term is None else results.distillation(term, self._hooks.origin(owner, hook))
 
     def build_metric(self, task: str, config: Contract, labels: Sequence[str], options: FamilyOptions) -> Metric:
         """What evaluation reports."""

@@ -43,6 +43,7 @@ class Asked(Signed):
         labels: names of the classes.
         train_transforms, eval_transforms: the preprocessing, resolved.
         pretrain_weights: where the run starts; None from scratch.
+        teacher: what it learns from, beside the labels.
         sensitivities_file: the table that it prunes with.
         eval_metric_loss, flops, params, latency, max_loss, save, runtime, threads, onednn, repair, round_to, depth,
             exclude, only, criterion: how, if it prunes.
@@ -65,6 +66,7 @@ class Asked(Signed):
     train_transforms: tuple[dict[str, Any], ...]
     eval_transforms: tuple[dict[str, Any], ...]
     pretrain_weights: Source | None = None
+    teacher: Source | None = None
     sensitivities_file: Source | None = None
     eval_metric_loss: float | None = None
     flops: float | None = None
@@ -124,7 +126,7 @@ class Asked(Signed):
 
 _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
-    *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
+    *("pretrain_weights", "teacher", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
     *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "depth"),
     *("exclude", "only", "criterion", "resumed"),
 )

@@ -23,6 +23,7 @@ from paddleprune.training.scalars import Scalars
 from paddleprune.training.schedules import build_schedule
 from paddleprune.training.state import EpochRecord
 from paddleprune.training.step import TrainStep
+from paddleprune.training.teacher import Teacher
 
 
 class TrainResult(Contract):
@@ -54,6 +55,7 @@ def fit(
     info: CheckpointInfo,
     plan: Plan | None = None,
     resume: Path | None = None,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
     """Train a layer, in place, and leave checkpoints in `save_dir`.
 
@@ -73,6 +75,7 @@ def fit(
         plan: how the layer was pruned, if it was.
         resume: an `epoch_N` folder, or the `save_dir` of a run: its weights, plan and state replace the layer's,
             which need only be the same family with the same options.
+        teacher: whose outputs, and layers, are learned beside the labels.
 
     Raises:
         ConfigError: a setting can't be used here, or the loss became NaN.
@@ -90,7 +93,7 @@ def fit(
     frozen = freeze(layer, settings.freeze)
     optimizer = build_optimizer(layer, settings, schedule)
     average = None if settings.ema is None else Average(layer, settings.ema)
-    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average)
+    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher)
     folder = resume_folder(resume) if resume is not None else None
     scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
     run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen)

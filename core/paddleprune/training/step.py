@@ -13,6 +13,7 @@ from paddleprune.interfaces import Batch, Loss
 from paddleprune.measure.evaluation import flatten
 from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
+from paddleprune.training.teacher import Teacher
 
 
 class TrainStep:
@@ -23,11 +24,18 @@ class TrainStep:
     """
 
     def __init__(
-        self, layer: nn.Layer, loss: Loss, optimizer: Any, schedule: Any, amp: bool, average: Average | None = None
+        self,
+        layer: nn.Layer,
+        loss: Loss,
+        optimizer: Any,
+        schedule: Any,
+        amp: bool,
+        average: Average | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.layer, self.loss, self.optimizer, self.schedule = layer, loss, optimizer, schedule
         self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
-        self.average = average
+        self.average, self.teacher = average, teacher
 
     def __call__(self, parts: Sequence[Batch]) -> float:
         """Train on the parts of a batch; their mean loss. If that isn't finite, nothing is updated."""
@@ -35,7 +43,7 @@ class TrainStep:
         for part in parts:
             inputs, targets = to_tensors(part[0]), to_tensors(part[1])
             with paddle.amp.auto_cast(enable=self.scaler is not None, dtype="float16", level="O1"):
-                loss = self.loss(flatten(self.layer(*inputs)), targets) / len(parts)
+                loss = self._loss(inputs, targets) / len(parts)
             value += float(loss)
             if not np.isfinite(value):
                 self.optimizer.clear_grad()
@@ -43,6 +51,13 @@ class TrainStep:
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         self._update()
         return value
+
+    def _loss(self, inputs: Any, targets: Any) -> Any:
+        if self.teacher is None:
+            return self.loss(flatten(self.layer(*inputs)), targets)
+        with self.teacher.beside(self.layer) as seen:
+            outputs = flatten(self.layer(*inputs))
+        return self.loss(outputs, targets) + self.teacher.loss(inputs, outputs, seen)
 
     def _update(self) -> None:
         if self.scaler is None:

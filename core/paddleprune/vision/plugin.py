@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddleprune.graph import ChannelGraph
-    from paddleprune.interfaces import BoxModel, Dataset, Loss, Metric, PaddleXModel, Predictor
+    from paddleprune.interfaces import BoxModel, Dataset, Distillation, Loss, Metric, PaddleXModel, Predictor
 
 _Options = TypeVar("_Options", bound=FamilyOptions)
 _AUXILIARY = "belongs to an auxiliary head, which the metric doesn't see"
@@ -41,6 +41,7 @@ class VisionTask:
         predictor: makes what turns a file into a result, of `options`, `labels` and `transforms`.
         demo: writes real data to `directory`, and says the recipe of `paddleprune demo`.
         paddlex: says a network in PaddleX's terms, of all that `paddleprune_paddlex` gets; None if nothing can.
+        distillation: makes what is learned from a teacher's outputs, of `options`; None for what any task does.
         boxes: makes a detector that says its boxes, of `family`, `options` and `layer`; None where there are none.
         auxiliary: of a family the layers that only training uses. They stay whole: the metric doesn't see them, so no
             table says what they are worth.
@@ -55,6 +56,7 @@ class VisionTask:
     predictor: str
     demo: str
     auxiliary: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    distillation: str | None = None
     paddlex: str | None = None
     boxes: str | None = None
 
@@ -90,6 +92,14 @@ class VisionTask:
         """What training minimises."""
         loss: Loss = _made(self.loss, config=config, options=options, dataset=dataset)
         return loss
+
+    @hookimpl
+    def paddleprune_build_distillation(self, options: FamilyOptions) -> Distillation | None:
+        """What a network learns from a teacher's outputs."""
+        if self.distillation is None:
+            return None
+        term: Distillation = _made(self.distillation, options=options)
+        return term
 
     @hookimpl
     def paddleprune_build_metric(self, config: Contract, labels: Sequence[str], options: FamilyOptions) -> Metric:

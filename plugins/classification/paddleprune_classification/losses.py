@@ -8,7 +8,7 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Array, Dataset, Loss
+from paddleprune.interfaces import Array, Dataset, Distillation, Loss
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.class_weights import class_weights
 from paddleprune_classification.config import ClassificationLoss
@@ -34,3 +34,19 @@ def cross_entropy(config: ClassificationLoss, weights: Array | None = None) -> L
         return main + config.aux_weight * sum(auxiliary) if auxiliary else main
 
     return loss
+
+
+_TEMPERATURE = 4.0
+
+
+def softened() -> Distillation:
+    """The divergence of the teacher's classes, softened, from the model's (Hinton et al., 2015, section 2).
+
+    Of the first output, class scores [N, classes]; the mean over the batch, times the temperature squared.
+    """
+
+    def term(outputs: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> Tensor:
+        said, goal = (F.log_softmax(scores[0] / _TEMPERATURE, axis=1) for scores in (outputs, wanted))
+        return _TEMPERATURE**2 * (goal.exp() * (goal - said)).sum(axis=1).mean()
+
+    return term

@@ -19,6 +19,7 @@ plugin = VisionTask(
     model="paddleprune_classification.architectures:build",
     dataset="paddleprune_classification.data.dataset:ClassDataset",
     loss="paddleprune_classification.losses:weighted_cross_entropy",
+    distillation="paddleprune_classification.losses:softened",
     metric="paddleprune_classification.metrics:TopK",
     predictor="paddleprune_classification.predictor:ClassPredictor",
     demo="paddleprune_classification.demo:digits_demo",

@@ -19,6 +19,7 @@ plugin = VisionTask(
     model="paddleprune_detection.architectures:build",
     dataset="paddleprune_detection.data.dataset:ObjectDataset",
     loss="paddleprune_detection.reading:loss",
+    distillation="paddleprune_detection.reading:distillation",
     metric="paddleprune_detection.reading:metric",
     predictor="paddleprune_detection.predictor:ObjectPredictor",
     demo="paddleprune_detection.demo:scenes_demo",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial, singledispatch
 from typing import TYPE_CHECKING
 
-from paddleprune.errors import PluginError
+from paddleprune.errors import ConfigError, PluginError
 from paddleprune_detection import options as o
 from paddleprune_detection.config import DetectionLoss, DetectionMetricConfig
 
 if TYPE_CHECKING:
-    from paddleprune.interfaces import Loss, Metric
+    from paddleprune.interfaces import Distillation, Loss, Metric
     from paddleprune_detection.heads import Head, Limits
 
 
@@ -82,3 +82,16 @@ def metric(config: DetectionMetricConfig, labels: Sequence[str], options: o.Dete
     from paddleprune_detection.metrics import DetectionMetric
 
     return DetectionMetric(head_of(options).decode, labels, config)
+
+
+def distillation(options: o.DetectorOptions) -> Distillation:
+    """The teacher's boxes and scores, as the family's head reads both networks.
+
+    Raises:
+        ConfigError: the family's boxes start from proposals of its own.
+    """
+    if isinstance(options, o.FasterRcnnOptions):
+        raise ConfigError("a Faster R-CNN has proposals of its own, not its teacher's; let the layers teach: distill=0")
+    from paddleprune_detection.heads.distillation import boxes_and_scores
+
+    return partial(boxes_and_scores, head_of(options))

@@ -8,7 +8,7 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F  # noqa: N812
 
-from paddleprune.interfaces import Array, Dataset, Loss
+from paddleprune.interfaces import Array, Dataset, Distillation, Loss
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.class_weights import class_weights
 from paddleprune.vision.values import IGNORED
@@ -85,3 +85,17 @@ def dice(scores: Tensor, numbers: Tensor) -> Tensor:
     occurs = (there.sum([0, 2, 3]) > 0).astype(scores.dtype)
     missed = occurs * (1 - 2 * both / total.clip(min=1e-6))
     return missed.sum() / occurs.sum().clip(min=1)
+
+
+def by_pixel() -> Distillation:
+    """The divergence of the teacher's classes from the model's, of each pixel: the mean.
+
+    Of the first output, class scores [N, classes, H, W]. Liu et al., "Structured Knowledge Distillation for Semantic
+    Segmentation" (2019), equation 1.
+    """
+
+    def term(outputs: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> Tensor:
+        said, goal = (F.log_softmax(scores[0], axis=1) for scores in (outputs, wanted))
+        return (goal.exp() * (goal - said)).sum(axis=1).mean()
+
+    return term

@@ -18,6 +18,7 @@ plugin = VisionTask(
     model="paddleprune_segmentation.architectures:build",
     dataset="paddleprune_segmentation.data.dataset:MaskDataset",
     loss="paddleprune_segmentation.losses:weighted_mixture",
+    distillation="paddleprune_segmentation.losses:by_pixel",
     metric="paddleprune_segmentation.metrics:Overlap",
     predictor="paddleprune_segmentation.predictor:MaskPredictor",
     demo="paddleprune_segmentation.demo:scenes_demo",

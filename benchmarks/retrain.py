@@ -1,0 +1,81 @@
+"""What brings a cut network back, at equal epochs, from the same dense network and at the same budget.
+
+- `control`: the dense network, trained on.
+- `plain`: retrained from the cut alone, at the dense network's learning rate.
+- `repaired`: from the repaired network, at a quarter of it, as `train` does.
+- `distilled`: likewise, and learning the dense network's outputs.
+- `layers`: likewise, and learning what its layers give, too.
+
+The last line is JSON: for each network and share of the FLOPs gone the mean over seeds, and its standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from trained import Trained, parser_of, trained
+
+import paddleprune
+from paddleprune.settings import REPAIRED_RATE
+
+
+def main() -> None:
+    """Compare, print, and end with a line of JSON."""
+    parser = parser_of(__doc__, "that a repair is made from")
+    parser.set_defaults(epochs=3)
+    parser.add_argument("--sides", nargs="+", help="of those above; all if unset")
+    asked = parser.parse_args()
+    found = {name: _compare(trained(name, asked.folder, asked.full), asked) for name in asked.networks}
+    print(json.dumps(found))
+
+
+def _compare(network: Trained, asked: argparse.Namespace) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    control = _trained(network, asked, {}, REPAIRED_RATE)
+    print(f"{network.name}: control {_shown(control)}", flush=True)
+    for share in asked.shares:
+        rows[f"{share:g}"] = {"control": control}
+        for name, (said, rate) in _sides(network).items():
+            if asked.sides and name not in asked.sides:
+                continue
+            rows[f"{share:g}"][name] = _trained(network, asked, {**said, "flops": 1 - share}, rate)
+            print(f"  -{share:.0%} {name} {_shown(rows[f'{share:g}'][name])}", flush=True)
+    return rows
+
+
+def _sides(network: Trained) -> Mapping[str, tuple[Mapping[str, Any], float]]:
+    """What `train` is told, and what the dense network's learning rate is multiplied by."""
+    taught = {"teacher": network.checkpoint}
+    return {
+        "plain": ({"repair": False}, 1.0),
+        "repaired": ({}, REPAIRED_RATE),
+        "distilled": (taught, REPAIRED_RATE),
+        "layers": ({**taught, "distill_layers": 1.0}, REPAIRED_RATE),
+    }
+
+
+def _trained(network: Trained, asked: argparse.Namespace, said: Mapping[str, Any], rate: float) -> dict[str, float]:
+    values = []
+    for seed in range(asked.seeds):
+        settings = {**network.settings, "num_epochs": asked.epochs, "save_interval_epochs": asked.epochs, "seed": seed}
+        for name in ("learning_rate", "warmup_start_lr"):
+            settings[name] = settings.get(name, 0.0) * rate
+        with tempfile.TemporaryDirectory() as folder:
+            start = {"pretrain_weights": network.checkpoint, "save_dir": folder}
+            done = paddleprune.train(network.task, **start, **network.data, **settings, **said)
+        values.append(next(iter(done.metrics.values())))
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+    return {"mean": round(float(np.mean(values)), 4), "error": round(error, 4)}
+
+
+def _shown(value: Mapping[str, float]) -> str:
+    return f"{value['mean']:.4f} ± {value['error']:.4f}"
+
+
+if __name__ == "__main__":
+    main()
