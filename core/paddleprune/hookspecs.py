@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
+from paddleprune.specs import (
+    Contract,
+    DatasetConfig,
+    Demo,
+    FamilyInfo,
+    FamilyOptions,
+    PublishedWeights,
+    Split,
+    TaskInfo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,6 +131,45 @@ def paddleprune_build_model(task: str, family: str, options: FamilyOptions) -> n
         )
         head = (nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(width, options.num_classes))
         return nn.Sequential(*features, *head)
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def paddleprune_published_weights(task: str, family: str, options: FamilyOptions) -> Mapping[str, PublishedWeights]:
+    """Say where a family's published weights are: what they were trained on -> the file. *(since 0.1)*
+
+    Called on the plugin that registered the family. Optional. Names are upper case, such as `IMAGENET`. The file is
+    what `paddle.save` wrote of the network's `state_dict()`, or a safetensors file; `md5` is of its content. Options
+    that it doesn't fit are refused with a `ConfigError`.
+
+    ```python
+    from paddleprune.errors import ConfigError
+    from paddleprune.hookspecs import hookimpl
+    from paddleprune.specs import FamilyInfo, PublishedWeights
+
+    FILES = "https://example.org/plain"
+
+
+    @hookimpl
+    def paddleprune_register_families():
+        return [FamilyInfo(task="classification", name="plain", description="two convolutions")]
+
+
+    @hookimpl
+    def paddleprune_published_weights(options):
+        if options.input_channels != 3:
+            raise ConfigError("weights are published for images of 3 channels alone")
+        file = PublishedWeights(url=f"{FILES}/plain.pdparams", md5="0340af0a901346c8d46f4529882fb63d")
+        return {"IMAGENET": file}
+
+
+    @hookimpl
+    def paddleprune_build_model(options):
+        from paddle import nn
+
+        features = (nn.Conv2D(options.input_channels, 8, 3), nn.ReLU(), nn.Conv2D(8, 8, 3), nn.ReLU())
+        return nn.Sequential(*features, nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(8, options.num_classes))
     ```
     """
 

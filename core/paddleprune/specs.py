@@ -102,6 +102,17 @@ class FamilyInfo(Contract):
     options: type[FamilyOptions] = ImageOptions
 
 
+PUBLISHED = r"[A-Z][A-Z0-9_]*"
+"""Names of what published weights were trained on, such as IMAGENET."""
+
+
+class PublishedWeights(Contract):
+    """A file of weights that everybody can download."""
+
+    url: str = Field(pattern=r"^https?://\S+/[^/\s]+$")
+    md5: str = Field(pattern=r"^[0-9a-f]{32}$")
+
+
 class Demo(Contract):
     """A recipe that shows a task end to end in minutes on a CPU, on real data that it wrote itself."""
 

@@ -171,7 +171,7 @@ def test_a_pruned_model_learns_from_the_one_that_it_was_cut_from(
     for layers in (0, 5):
         said = ("--save-dir", tmp_path / str(layers), "--teacher", dense, "--distill", 0.5, "--distill-layers", layers)
         done = run(*words, *said)
-        what = f"learning the outputs of {dense}, too" if layers == 0 else "learning the outputs and 35 layers of "
+        what = f"learning the outputs of {dense}, too" if layers == 0 else "learning the outputs and 52 layers of "
         assert what in " ".join(done.stderr.split())
         weights.append(read_checkpoint(tmp_path / str(layers) / "best_model").weights)
     assert any((weights[0][name] != array).any() for name, array in weights[1].items())

@@ -12,7 +12,7 @@ import pytest
 
 from paddleprune.vision.frame import frame_of
 from paddleprune.vision.objects import make_objects
-from paddleprune_detection.coco_precision import coco_precision
+from paddleprune_detection.coco_precision import SIZES, coco_precision
 from paddleprune_detection.config import DetectionMetricConfig
 from paddleprune_detection.data.targets import collate_targets
 from paddleprune_detection.heads.base import Detections
@@ -115,7 +115,7 @@ def edges(left: float, top: float, width: float, height: float) -> tuple[float, 
 
 
 def test_coco_as_published() -> None:
-    precision = coco_precision(COCO_EXAMPLE, 6)
+    precision = coco_precision(COCO_EXAMPLE, 6)[0]
     of_classes = precision.mean(0)
     np.testing.assert_allclose(of_classes, [0.725, 0.8, 0.454, np.nan, 0.65, 0.9], atol=5e-4)
     assert np.nanmean(of_classes) == pytest.approx(0.706, abs=5e-4)
@@ -174,20 +174,20 @@ def test_what_is_ignored_counts_neither_way() -> None:
     for integral in (True, False):
         values = [voc_precision(each, 1, 0.5, integral)[0] for each in (plain, ignoring, missed)]
         assert values == [0.5, 0.5, 0.5]
-    assert [coco_precision(each, 1)[0, 0] for each in (plain, ignoring, missed)] == pytest.approx([0.5] * 3)
+    assert [coco_precision(each, 1)[0, 0, 0] for each in (plain, ignoring, missed)] == pytest.approx([0.5] * 3)
 
 
 def test_classes_are_apart() -> None:
     box = (0.0, 0.0, 10.0, 10.0)
     results = [result([box, box], [0.9, 0.8], [box], classes=[1, 0], true=[1])]
-    for values in (voc_precision(results, 3, 0.5, True), coco_precision(results, 3)[0]):
+    for values in (voc_precision(results, 3, 0.5, True), coco_precision(results, 3)[0, 0]):
         assert np.isnan(values[[0, 2]]).all()
         assert values[1] == pytest.approx(1)
 
 
 def test_nothing_found_and_nothing_there() -> None:
     nothing, missed = result([], [], []), result([], [], [(0, 0, 4, 4)])
-    for precision in (lambda r: voc_precision(r, 2, 0.5, True), lambda r: coco_precision(r, 2).mean(0)):
+    for precision in (lambda r: voc_precision(r, 2, 0.5, True), lambda r: coco_precision(r, 2)[0].mean(0)):
         assert precision([missed, nothing])[0] == 0
         assert np.isnan(precision([missed])[1])
         assert np.isnan(precision([nothing, nothing])).all()
@@ -257,10 +257,12 @@ def by_pycocotools(results: list[Result], classes: int) -> Any:
 @pytest.mark.parametrize("seed", range(8))
 def test_coco_is_pycocotools(seed: int) -> None:
     results, classes = scattered(seed), 5  # one of them never occurs
-    evaluation, ours = by_pycocotools(results, classes), coco_precision(results, classes)
-    theirs = evaluation.eval["precision"][:, :, :, 0, 2]
-    expected = np.where(theirs[:, 0] > -1, theirs.mean(1), np.nan)
-    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)  # sums in another order
+    evaluation, by_size = by_pycocotools(results, classes), coco_precision(results, classes, SIZES)
+    for number, found in enumerate(by_size):
+        theirs = evaluation.eval["precision"][:, :, :, number, 2]
+        expected = np.where(theirs[:, 0] > -1, theirs.mean(1), np.nan)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)  # sums in another order
+    ours = by_size[0]
     assert np.nanmean(ours) == pytest.approx(evaluation.stats[0], abs=1e-12)
     assert np.nanmean(ours[0]) == pytest.approx(evaluation.stats[1], abs=1e-12)
     assert 0.05 < evaluation.stats[0] < 0.95
@@ -269,8 +271,8 @@ def test_coco_is_pycocotools(seed: int) -> None:
 def test_no_more_than_a_hundred_detections_of_an_image_count() -> None:
     boxes: Boxes = [(10.0 * n, 0.0, 10.0 * n + 5, 5.0) for n in range(120)]
     results = [result(boxes, [1 - n / 200 for n in range(120)], boxes)]
-    assert coco_precision(results, 1)[0, 0] == pytest.approx(by_pycocotools(results, 1).stats[0], abs=1e-12)
-    assert coco_precision(results, 1)[0, 0] < 0.9
+    assert coco_precision(results, 1)[0, 0, 0] == pytest.approx(by_pycocotools(results, 1).stats[0], abs=1e-12)
+    assert coco_precision(results, 1)[0, 0, 0] < 0.9
 
 
 LABELS = ("disc", "box", "ring")
@@ -361,6 +363,18 @@ def test_a_batch_is_decoded_once_for_a_metric_and_its_copies() -> None:
     assert (len(whole.results), len(alone.results)) == (3, 1)
     whole.update(outputs, collate_targets([(make_objects([(0, 0, 8, 8)], [0]), frame_of(9, 9), 0)]))
     assert whole.accumulate()[0] > 0  # the same outputs beside other targets
+
+
+def test_precision_by_size_counts_objects_of_that_size_alone() -> None:
+    boxes: Boxes = [(0, 0, 20, 20), (30, 30, 90, 90)]
+    measured = metric([detections(boxes[:1], [0.9], [0]), detections([], [], [])], sizes=True)
+    assert measured.name()[2:5] == ["bbox_map_small", "bbox_map_medium", "bbox_map_large"]
+    targets = collate_targets([(make_objects(boxes, [0, 0]), frame_of(99, 99), 0)])
+    for image, small in ((0, 1.0), (1, 0.0)):
+        measured.reset()
+        measured.update((np.array([image]),), targets)
+        assert measured.accumulate()[2:5] == pytest.approx([small, 0, -1])
+        assert len(measured.accumulate()) == len(measured.name())
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])

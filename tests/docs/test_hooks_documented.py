@@ -60,6 +60,15 @@ def check_family(registry: Registry, family: str) -> None:
     assert model(paddle.ones([2, *options.input_shapes()[0]])).shape == [2, 4]
 
 
+def check_published(registry: Registry) -> None:
+    """The example says where its weights are, and for which options there are some."""
+    options = [registry.options("classification", "plain", {**OPTIONS, "input_channels": n}) for n in (3, 1)]
+    assert registry.published_weights("classification", "plain", options[0])["IMAGENET"].url.endswith("/plain.pdparams")
+    with pytest.raises(ConfigError, match="3 channels alone"):
+        registry.published_weights("classification", "plain", options[1])
+    check_family(registry, "plain")
+
+
 def check_prunable(registry: Registry) -> None:
     """The example protects what it says."""
     check_family(registry, "stem_kept")
@@ -153,6 +162,7 @@ CHECKS = {
     "paddleprune_register_tasks": lambda registry, folder: registry.task("brightness"),
     "paddleprune_register_families": lambda registry, folder: check_family(registry, "two_linear"),
     "paddleprune_build_model": lambda registry, folder: check_family(registry, "plain_cnn_m"),
+    "paddleprune_published_weights": lambda registry, folder: check_published(registry),
     "paddleprune_list_prunable": lambda registry, folder: check_prunable(registry),
     "paddleprune_build_dataset": check_dataset,
     "paddleprune_build_loss": lambda registry, folder: check_loss(registry),

@@ -51,6 +51,10 @@ class Sorting:
         return self.answer("prunable")
 
     @hookimpl
+    def paddleprune_published_weights(self):
+        return self.answer("weights")
+
+    @hookimpl
     def paddleprune_build_dataset(self):
         return self.answer("dataset")
 
@@ -87,6 +91,7 @@ GRAPH = SimpleNamespace(groups=(SimpleNamespace(name="features.0"), SimpleNamesp
 CALLS = {
     "model": lambda r: r.build_model("sorting", "tiny", ImageOptions()),
     "prunable": lambda r: r.list_prunable("sorting", "tiny", ImageOptions(), GRAPH),
+    "weights": lambda r: r.published_weights("sorting", "tiny", ImageOptions()),
     "dataset": lambda r: r.build_dataset("sorting", DatasetConfig(), "eval", ImageOptions()),
     "loss": lambda r: r.build_loss("sorting", Contract(), ImageOptions()),
     "metric": lambda r: r.build_metric("sorting", Contract(), ["a", "b"], ImageOptions()),

@@ -10,9 +10,9 @@ from typing import Any
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.evaluate import evaluated
 from paddleprune.api.loading import Evaluation, as_path, metric_of
-from paddleprune.api.starting import heads_of_family
-from paddleprune.console import counted, listed, say
-from paddleprune.errors import CheckpointError, ConfigError
+from paddleprune.api.published import fetch_published, is_published
+from paddleprune.api.starting import start_from_file
+from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Dataset
 from paddleprune.locks import locked
@@ -20,9 +20,8 @@ from paddleprune.plain_yaml import read_yaml
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import CheckpointInfo, save_checkpoint, seed_everything, select_device
-from paddleprune.training.foreign import Fitted, Foreign, fit_foreign, read_foreign
+from paddleprune.training.foreign import read_foreign
 from paddleprune.training.places import place_for_model
-from paddleprune.training.weights import set_weights
 
 _BATCH = 64
 
@@ -66,7 +65,8 @@ def import_weights(
     missing, and then starts afresh. With data the imported model is evaluated: a metric that you know is the proof.
 
     Args:
-        file: what `paddle.save` wrote of a network's `state_dict()`, or a safetensors file, PyTorch's too.
+        file: what `paddle.save` wrote of a network's `state_dict()`, or a safetensors file, PyTorch's too; or the name
+            of published weights, "IMAGENET".
         task: a task's name, such as "classification".
         model: a family's name.
         save_dir: gets `best_model/`.
@@ -83,14 +83,12 @@ def import_weights(
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     chosen, data = _opened(registry, task, model, options, eval_dataset)
-    found, said = read_foreign(as_path(file, "file")), _names(names)
+    given = fetch_published(registry, task, model, chosen, str(file)) if is_published(file) else as_path(file, "file")
+    found, said = read_foreign(given), _names(names)
     with locked(folder / ".lock", folder, "choose another save_dir"):
         best = place_for_model(folder, overwrite)
         seed_everything(0, 0)
-        layer = registry.build_model(task, model, chosen)
-        fitted = fit_foreign(layer, found, said)
-        _check_whole(registry, task, model, chosen, found, fitted)
-        set_weights(layer, fitted.weights)
+        layer, fitted = start_from_file(registry, task, model, chosen, found, said)
         labels = () if data is None else tuple(data.labels)
         metric = metric_of(registry, task, {}, labels, chosen)
         metrics = {} if data is None else evaluated(layer, Evaluation(data, metric), _BATCH)
@@ -106,7 +104,6 @@ def import_weights(
             imported=f"{found.path.name} {found.sha256}",
         )
         save_checkpoint(best, layer, info)
-    _say(found, fitted)
     by_name = len(fitted.weights) - len(fitted.by_order)
     return ImportedWeights(best, by_name, fitted.by_order, fitted.missing, fitted.unused, metrics)
 
@@ -135,29 +132,3 @@ def _names(given: str | Path | Mapping[str, str] | None) -> Mapping[str, str]:
     if not isinstance(found, dict) or not all(isinstance(part, str) for pair in found.items() for part in pair):
         raise ConfigError(f"{path} holds no names: `the network's name: the file's name` was expected, line by line")
     return found
-
-
-def _check_whole(
-    registry: Registry, task: str, model: str, options: FamilyOptions, file: Foreign, fitted: Fitted
-) -> None:
-    """Make sure that nothing but a head is missing.
-
-    Raises:
-        CheckpointError: something is.
-    """
-    heads = heads_of_family(registry, task, model, options)
-    lacks = [name for name in fitted.missing if name not in heads]
-    if lacks:
-        raise CheckpointError(
-            f"{file.path} lacks {listed(lacks)} of {model}; it also holds {listed(fitted.unused) or 'nothing else'}: "
-            "say which is which with `names`, or give the options that it was trained with"
-        )
-
-
-def _say(file: Foreign, fitted: Fitted) -> None:
-    order = len(fitted.by_order)
-    known = len(fitted.weights)
-    say(f"{counted(known, 'weight')} of {file.path}: {known - order} by name, {order} by shape and order")
-    for names, what in ((fitted.missing, "starting afresh"), (fitted.unused, "left out of the file")):
-        if names:
-            say(f"{what}: {listed(names)}")

@@ -51,7 +51,7 @@ class _ModelRun(_SampledRun, Budget):
     options: dict[str, Any] = Field(default_factory=dict, description="options of the family, as name=value")
     train_dataset: Path | dict[str, Any] | None = Field(None, description=f"training data: {_DATASET}")
     save_dir: Path = Field(Path("output"), description="folder for best_model, epoch_N and plan.json")
-    pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from")
+    pretrain_weights: Path | None = Field(None, description="checkpoint folder to start from, or IMAGENET")
     teacher: Path | None = Field(None, description="checkpoint folder of a model to learn from, beside the labels")
     sensitivities_file: Path | None = Field(
         None, description="table of pretrain_weights: prune with it, then train; eval_metric_loss is 0.05 if unset"

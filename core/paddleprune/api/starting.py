@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from paddle import nn
 
-from paddleprune.console import listed, say
+from paddleprune.console import counted, listed, say
 from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.interfaces import Array
 from paddleprune.pruning import Plan
@@ -18,6 +18,7 @@ from paddleprune.pruning.surgery import resize
 from paddleprune.registry import Registry
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import Checkpoint, read_checkpoint, restore_weights
+from paddleprune.training.foreign import Fitted, Foreign, fit_foreign
 from paddleprune.training.weights import set_weights, weights_of
 
 Shape: TypeAlias = tuple[int, ...]
@@ -69,6 +70,49 @@ def start_from(registry: Registry, path: Path, options: FamilyOptions) -> tuple[
     set_weights(layer, contents)
     _say_what_is_new(path, [name for name in fresh if dense.get(name) != fresh[name].shape], checkpoint, contents)
     return layer, checkpoint.plan
+
+
+def start_from_file(
+    registry: Registry,
+    task: str,
+    family: str,
+    options: FamilyOptions,
+    file: Foreign,
+    names: Mapping[str, str] | None = None,
+) -> tuple[nn.Layer, Fitted]:
+    """A family with weights that another program saved; only a head may be missing, and starts afresh.
+
+    Args:
+        registry: knows the family.
+        task: its task.
+        family: its name.
+        options: how it is built.
+        file: the weights.
+        names: the network's name -> the file's, where neither name nor order tells.
+
+    Returns:
+        The network, and what became of the file's weights.
+
+    Raises:
+        CheckpointError: the file lacks more than a head.
+        ConfigError: a name is neither's.
+    """
+    layer = registry.build_model(task, family, options)
+    fitted = fit_foreign(layer, file, names or {})
+    heads = heads_of_family(registry, task, family, options)
+    lacks = [name for name in fitted.missing if name not in heads]
+    if lacks:
+        raise CheckpointError(
+            f"{file.path} lacks {listed(lacks)} of {family}; it also holds {listed(fitted.unused) or 'nothing else'}: "
+            "say which is which with `names`, or give the options that it was trained with"
+        )
+    set_weights(layer, fitted.weights)
+    order, known = len(fitted.by_order), len(fitted.weights)
+    say(f"{counted(known, 'weight')} of {file.path}: {known - order} by name, {order} by shape and order")
+    for left, what in ((fitted.missing, "starting afresh"), (fitted.unused, "left out of the file")):
+        if left:
+            say(f"{what}: {listed(left)}")
+    return layer, fitted
 
 
 def _afresh(array: Array, before: Shape | None, cut: Array | None) -> Array | None:

@@ -11,8 +11,9 @@ from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
 from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
+from paddleprune.api.published import fetch_published, is_published
 from paddleprune.api.rules import Request, check
-from paddleprune.api.starting import start_from
+from paddleprune.api.starting import start_from, start_from_file
 from paddleprune.api.teaching import check_teacher, open_teacher
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
@@ -46,6 +47,7 @@ from paddleprune.training import (
     select_device,
 )
 from paddleprune.training.folder import existing
+from paddleprune.training.foreign import read_foreign
 from paddleprune.validation import SETTING, validated
 
 _RIDGE = 0.1
@@ -87,7 +89,8 @@ def train(
         save_dir: gets `best_model/`, `epoch_N/`, `run.json` (what was asked for) and, after pruning, `plan.json`.
         model: a family's name; may be left out where `pretrain_weights` or `resume_checkpoint` says it.
         options: the family's options; `num_classes` comes from the data.
-        pretrain_weights: a checkpoint folder to start from.
+        pretrain_weights: a checkpoint folder to start from; or "IMAGENET", the weights that the family's makers
+            published, downloaded once, with classes of your own.
         teacher: a checkpoint of the same task and classes, to learn from beside the labels (knowledge distillation):
             its outputs, and, where the model was cut from it, what its layers give. `distill` and `distill_layers`
             say what they count.
@@ -146,7 +149,11 @@ def train(
         SensitivityTable.load(table)  # is it one?
     teaching = None if teacher is None else as_path(teacher, "teacher")
     resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
-    start = resume or (None if pretrain_weights is None else as_path(pretrain_weights, "pretrain_weights"))
+    published = isinstance(pretrain_weights, (str, Path)) and is_published(pretrain_weights)
+    if published and prunes:
+        raise ConfigError(f"{pretrain_weights} weights know other classes: train with them first, then prune that")
+    begun = None if pretrain_weights is None or published else as_path(pretrain_weights, "pretrain_weights")
+    start = resume or begun
     before = None if start is None else read_info(start)
     family, given = _family(task, model, options, start, before)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
@@ -159,6 +166,9 @@ def train(
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
     if teaching is not None:
         check_teacher(teaching, task, training.labels)
+    file: Path | None = None
+    if published and resume is None:
+        file = fetch_published(registry, task, family, chosen_options, str(pretrain_weights))
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
     built_loss = registry.build_loss(task, loss_config, chosen_options, training)
@@ -174,7 +184,7 @@ def train(
         labels=tuple(training.labels),
         train_transforms=_steps(training.transforms),
         eval_transforms=_steps(evaluation.transforms),
-        pretrain_weights=None if pretrain_weights is None else _weights(as_path(pretrain_weights, "pretrain_weights")),
+        pretrain_weights=_weights(begun) if begun else Source.of(file, Path(file.name)) if file else None,
         teacher=None if teaching is None else _weights(teaching),
         sensitivities_file=None if table is None else Source.of(table, table),
         **({} if not prunes else _pruning(how, repair, exclude, only, criterion)),
@@ -208,6 +218,8 @@ def train(
             layer = loaded.layer
             plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
             plan.save(folder / "plan.json")
+        elif file is not None:
+            layer, _ = start_from_file(registry, task, family, chosen_options, read_foreign(file))
         elif start is not None:
             layer, plan = start_from(registry, start, chosen_options)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from paddleprune.dependencies import require
 from paddleprune.errors import PluginError
 from paddleprune.interfaces import Array, Dataset, Distillation, Metric
+from paddleprune.specs import PUBLISHED, PublishedWeights
 from paddleprune.validation import choose_from
 
 if TYPE_CHECKING:
@@ -100,6 +102,15 @@ def distillation(result: Any, origin: str) -> Distillation:
         raise wrong(result, "a callable (outputs, teacher's outputs) -> scalar tensor", origin)
     checked: Distillation = result
     return checked
+
+
+def published(result: Any, origin: str) -> dict[str, PublishedWeights]:
+    """`result`, which must map names in upper case to files."""
+    if isinstance(result, Mapping) and all(
+        isinstance(file, PublishedWeights) and re.fullmatch(PUBLISHED, str(name)) for name, file in result.items()
+    ):
+        return dict(result)
+    raise wrong(result, "a mapping of names such as 'IMAGENET' to PublishedWeights", origin)
 
 
 def dataset(result: Any, origin: str) -> Dataset:

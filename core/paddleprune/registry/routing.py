@@ -17,7 +17,16 @@ from paddleprune.registry import results
 from paddleprune.registry.catalog import Catalog, PluginRecord
 from paddleprune.registry.discovery import find_plugins
 from paddleprune.registry.hooks import Hooks
-from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
+from paddleprune.specs import (
+    Contract,
+    DatasetConfig,
+    Demo,
+    FamilyInfo,
+    FamilyOptions,
+    PublishedWeights,
+    Split,
+    TaskInfo,
+)
 from paddleprune.validation import validated
 
 if TYPE_CHECKING:
@@ -133,6 +142,14 @@ class Registry:
         protected = self._hooks.call(owner, hook, task=task, family=family, options=options, graph=graph)
         groups = [group.name for group in graph.groups]
         return results.reasons(protected, groups, self._hooks.origin(owner, hook))
+
+    def published_weights(self, task: str, family: str, options: FamilyOptions) -> dict[str, PublishedWeights]:
+        """Where the family's published weights are, by what they were trained on; empty where there are none."""
+        owner, hook = self._catalog.family(task, family)[1], "paddleprune_published_weights"
+        if not self._hooks.implements(owner, hook):
+            return {}
+        found = self._hooks.call(owner, hook, task=task, family=family, options=options)
+        return results.published(found, self._hooks.origin(owner, hook))
 
     def build_dataset(self, task: str, config: DatasetConfig, split: Split, options: FamilyOptions) -> Dataset:
         """The data of a split."""

@@ -55,7 +55,7 @@ class Fitted:
     Attributes:
         weights: the network's name -> array.
         by_order: of these, those that are only known by their shape and place: the network's name -> the file's.
-        missing: names of the network that the file lacks.
+        missing: names of the network that the file lacks, but for whole numbers: nothing learns them.
         unused: names of the file that the network lacks.
     """
 
@@ -101,7 +101,9 @@ def fit_foreign(layer: nn.Layer, file: Foreign, names: Mapping[str, str]) -> Fit
     Raises:
         ConfigError: a name in `names` is neither's.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()}
+    state = layer.state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    learned = {name for name, tensor in state.items() if tensor.is_floating_point()}
     _check_names(names, wanted, file)
     linear = {f"{name}.weight" for name, sub in layer.named_sublayers() if isinstance(sub, nn.Linear)}
     found = Fitted()
@@ -127,7 +129,7 @@ def fit_foreign(layer: nn.Layer, file: Foreign, names: Mapping[str, str]) -> Fit
         array = _turned(left.pop(theirs), file.torch and name in linear)
         assert array is not None
         found.weights[name] = array
-    missing = tuple(name for name in wanted if name not in found.weights)
+    missing = tuple(name for name in wanted if name not in found.weights and name in learned)
     return Fitted(found.weights, found.by_order, missing, tuple(left))
 
 

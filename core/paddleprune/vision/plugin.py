@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from paddleprune.errors import UnknownNameError
 from paddleprune.hookspecs import hookimpl
-from paddleprune.specs import Contract, DatasetConfig, Demo, FamilyInfo, FamilyOptions, Split, TaskInfo
+from paddleprune.specs import (
+    Contract,
+    DatasetConfig,
+    Demo,
+    FamilyInfo,
+    FamilyOptions,
+    PublishedWeights,
+    Split,
+    TaskInfo,
+)
 
 if TYPE_CHECKING:
     from paddle import nn
@@ -43,6 +52,7 @@ class VisionTask:
         paddlex: says a network in PaddleX's terms, of all that `paddleprune_paddlex` gets; None if nothing can.
         distillation: makes what is learned from a teacher's outputs, of `options`; None for what any task does.
         boxes: makes a detector that says its boxes, of `family`, `options` and `layer`; None where there are none.
+        weights: says which weights are published, of `family` and `options`; None where none are.
         auxiliary: of a family the layers that only training uses. They stay whole: the metric doesn't see them, so no
             table says what they are worth.
     """
@@ -59,6 +69,7 @@ class VisionTask:
     distillation: str | None = None
     paddlex: str | None = None
     boxes: str | None = None
+    weights: str | None = None
 
     @hookimpl
     def paddleprune_register_tasks(self) -> list[TaskInfo]:
@@ -74,6 +85,14 @@ class VisionTask:
     def paddleprune_build_model(self, family: str, options: FamilyOptions) -> nn.Layer:
         """A family's network."""
         return _made(self.model, family=family, options=options)
+
+    @hookimpl
+    def paddleprune_published_weights(self, family: str, options: FamilyOptions) -> dict[str, PublishedWeights]:
+        """Where a family's published weights are."""
+        if self.weights is None:
+            return {}
+        found: dict[str, PublishedWeights] = _made(self.weights, family=family, options=options)
+        return found
 
     @hookimpl
     def paddleprune_list_prunable(self, family: str, graph: ChannelGraph) -> dict[str, str]:

@@ -22,6 +22,7 @@ plugin = VisionTask(
     distillation="paddleprune_classification.losses:softened",
     metric="paddleprune_classification.metrics:TopK",
     predictor="paddleprune_classification.predictor:ClassPredictor",
+    weights="paddleprune_classification.architectures.published:published_weights",
     demo="paddleprune_classification.demo:digits_demo",
     auxiliary=AUXILIARY_HEADS,
     paddlex="paddleprune_classification.paddlex:paddlex_model",

@@ -74,6 +74,7 @@ class DetectionMetricConfig(Contract):
     overlap: float = Field(VOC_OVERLAP, gt=0, le=1, description="voc: least intersection over union of a hit")
     integral: bool = Field(True, description="voc: the area under the whole curve, else its mean at 11 points (2007)")
     difficult: bool = Field(False, description="objects marked as difficult count, too, rather than nowhere")
+    sizes: bool = Field(False, description="coco: also of small, medium and large objects alone, by 32x32 and 96x96")
 
 
 class DetectionLoss(Contract):

@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleprune.interfaces import Array, Metric
 from paddleprune.vision.frame import restored
-from paddleprune_detection.coco_precision import coco_precision
+from paddleprune_detection.coco_precision import SIZES, coco_precision
 from paddleprune_detection.config import VOC_OVERLAP, DetectionMetricConfig
 from paddleprune_detection.results import Result
 from paddleprune_detection.voc_precision import voc_precision
@@ -24,14 +24,16 @@ class DetectionMetric(Metric):
     VOC's at another overlap than 0.5 says so in its name (0.75: `voc_map_at_75`), so that tables keep them apart.
 
     COCO's is the mean over the overlaps 0.5, 0.55, ..., 0.95, with that at 0.5 alone beside it (`bbox_map_50`), VOC's
-    that at `overlap`; each is the mean over the classes that have an object. `ap_<class>` is that of a class; one that
-    has no object has -1, as in COCO. Boxes are compared in the pixels of the original images. Crowds, and difficult
-    objects unless the configuration counts them, are neither right nor wrong. Detections that are no numbers, of a
-    model that has diverged, are none.
+    that at `overlap`; each is the mean over the classes that have an object. With `sizes` COCO's of small, medium and
+    large objects alone stand beside it (`bbox_map_small`, ...; -1 where there are none). `ap_<class>` is that of a
+    class; one that has no object has -1, as in COCO. Boxes are compared in the pixels of the original images. Crowds,
+    and difficult objects unless the configuration counts them, are neither right nor wrong. Detections that are no
+    numbers, of a model that has diverged, are none.
     """
 
     def __init__(self, decode: Decode, labels: Sequence[str], config: DetectionMetricConfig) -> None:
         self.labels, self.config = tuple(labels), config
+        self._sizes = SIZES if config.sizes else ()
         self.primary = self.name()[0]
         self._read = _Reader(decode, config.difficult)
         self.reset()
@@ -50,9 +52,9 @@ class DetectionMetric(Metric):
             of_classes = voc_precision(self.results, len(self.labels), self.config.overlap, self.config.integral)
             means = [_mean(of_classes)]
         else:
-            precision = coco_precision(self.results, len(self.labels))
+            precision, *by_size = coco_precision(self.results, len(self.labels), self._sizes)
             of_classes = precision.mean(0)
-            means = [_mean(of_classes), _mean(precision[0])]
+            means = [_mean(of_classes), _mean(precision[0]), *(_mean(part, -1.0) for part in by_size)]
         return [*means, *np.nan_to_num(of_classes, nan=-1.0).tolist()]
 
     def state(self) -> dict[str, Array]:
@@ -70,7 +72,7 @@ class DetectionMetric(Metric):
 
     def name(self) -> list[str]:
         """The mean or means, and `ap_<class>`."""
-        means = ["bbox_map", "bbox_map_50"]
+        means = ["bbox_map", "bbox_map_50", *(f"bbox_map_{size}" for size in self._sizes)]
         if self.config.kind == "voc":
             points, overlap = "" if self.config.integral else "_11", self.config.overlap
             means = [f"voc_map{points}" + (f"_at_{100 * overlap:g}" if overlap != VOC_OVERLAP else "")]
@@ -114,6 +116,6 @@ class _Reader:
         )
 
 
-def _mean(values: Array) -> float:
+def _mean(values: Array, none: float = 0.0) -> float:
     known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else 0.0
+    return float(known.mean()) if len(known) else none
