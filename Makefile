@@ -10,8 +10,10 @@ PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 # With what its classifiers, segmenters and detectors import.
 PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
+# What makes the pages of the docs a site.
+MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format bench-sweep bench-repair bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -19,8 +21,10 @@ help:
 	@echo "make test          lint, check types and contracts, run the tests"
 	@echo "make lint          the checks without the tests"
 	@echo "make format        format the code, fix what ruff can fix"
+	@echo "make docs          the pages of docs/ as a site, in output/site; fails at a broken link"
 	@echo "make bench-sweep   the sensitivity sweep, exact and adaptive, beside PaddleSlim's (50 minutes)"
 	@echo "make bench-repair  cuts repaired in closed form, beside what else could be done (an hour; more with --epochs)"
+	@echo "make bench-retrain what brings a cut network back at equal epochs: from the cut, repaired, with a teacher (hours)"
 	@echo "make bench-budgets what is left of a network at a budget, beside other ways to choose what goes (an hour)"
 	@echo "make bench-latency plans that are asked for a latency: met or not, and what whole blocks give (half an hour)"
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
@@ -68,6 +72,9 @@ bench-sweep: setup
 bench-repair: setup
 	$(BIN)/python benchmarks/repair.py
 
+bench-retrain: setup
+	$(BIN)/python benchmarks/retrain.py
+
 bench-budgets: setup
 	$(BIN)/python benchmarks/budgets.py
 
@@ -112,10 +119,15 @@ test-paddlex: setup
 	$(VENV)-paddlex/bin/python $(PIP) install paddlepaddle==$(lastword $(PADDLES)) $(PADDLEX)
 	OMP_NUM_THREADS=1 PADDLEX_PYTHON=$(VENV)-paddlex/bin/python $(BIN)/pytest -m slow tests/paddlex
 
+docs:
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python $(PIP) install $(MKDOCS)
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,36 @@
+"""What the pages name is there: calls, messages and pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pages import ROOT
+
+import paddleprune
+from paddleprune.plain_yaml import read_yaml
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_call_that_a_page_names_exists(page: Path) -> None:
+    modules = {file.stem for file in (ROOT / "core/paddleprune").iterdir()}
+    named = set(re.findall(r"\bpaddleprune\.([A-Za-z_]+)", page.read_text())) - modules
+    assert named <= {*paddleprune.__all__, "exe", "yml"}, page
+
+
+def test_every_message_that_is_explained_is_said_somewhere() -> None:
+    text = (ROOT / "docs/questions.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|", text[text.index("## What an error means") :], flags=re.MULTILINE)
+    sources = [file.read_text() for file in (ROOT / "core/paddleprune").rglob("*.py")]
+    assert len(rows) > 5
+    for words in rows:
+        assert any(words in source for source in sources), words
+
+
+def test_every_page_is_in_the_site_s_menu() -> None:
+    menu = str(read_yaml(ROOT / "mkdocs.yml", "the site", ValueError)["nav"])
+    for page in PAGES:
+        assert f"'{page.name}'" in menu, page.name
