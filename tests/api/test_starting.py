@@ -176,7 +176,7 @@ def test_a_pruned_model_learns_from_the_one_that_it_was_cut_from(
         weights.append(read_checkpoint(tmp_path / str(layers) / "best_model").weights)
     assert any((weights[0][name] != array).any() for name, array in weights[1].items())
     again = run(*words, "--save-dir", tmp_path / "0", "--teacher", dense, code=2)
-    assert "--distill is 1.0, but was 0.5" in again.stderr
+    assert "distill is 1.0, but was 0.5" in again.stderr
     assert "teacher is not set, but was" in run(*words, "--save-dir", tmp_path / "0", code=2).stderr
 
 
