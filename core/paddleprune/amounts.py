@@ -12,6 +12,8 @@ from paddleprune.errors import ConfigError
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _TIME = "a time such as 90s, 10m or 2h"
+FLOP = "one multiply-add of a convolution, a linear layer or a matrix product"
+"""What counts as one."""
 
 
 def likely(value: Any) -> str:

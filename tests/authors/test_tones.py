@@ -19,8 +19,8 @@ from paddleprune.errors import DataError, PluginError
 from paddleprune.graph import build_graph
 from paddleprune.pruning.plan import Counts, Plan
 from paddleprune.registry import Registry
-from paddleprune.report import Comparison
-from paddleprune.report.rows import ComparisonRow, MetricValue
+from paddleprune.reports import Comparison
+from paddleprune.reports.rows import ComparisonRow, MetricValue
 from paddleprune.specs import FamilyOptions
 from paddleprune.testing import FamilyConformance, TaskConformance
 

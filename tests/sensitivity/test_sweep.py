@@ -18,7 +18,7 @@ import small
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import masked
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
-from paddleprune.report import draw_heatmap
+from paddleprune.reports import draw_heatmap
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, rank, sweep
 from paddleprune.sensitivity.measuring.measurer import Known, Scores
 from paddleprune.sensitivity.measuring.scores import Score

@@ -21,7 +21,7 @@ from paddleprune.measure.latency import measure_latency
 from paddleprune.measure.runtimes import Mode, modes_of, write_for
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.registry import Registry
-from paddleprune.report import Comparison, MetricValue, comparison_row, conditions
+from paddleprune.reports import Comparison, MetricValue, comparison_row, conditions
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
 
 

@@ -23,7 +23,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.files import user_path, write_bytes, write_text
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.report import Comparison
+from paddleprune.reports import Comparison
 from paddleprune.specs import Contract, Demo
 from paddleprune.training import read_info
 

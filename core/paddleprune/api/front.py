@@ -18,7 +18,7 @@ from paddleprune.files import check_writable, user_path
 from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
-from paddleprune.report import Front, FrontPoint, draw_front
+from paddleprune.reports import Front, FrontPoint, draw_front
 from paddleprune.settings import CostName, FrontSettings, PruneSettings
 from paddleprune.solver import Ceiling, Costs
 from paddleprune.solver import Path as PlanPath

@@ -16,7 +16,7 @@ from paddleprune.measure.latency import measure_latency
 from paddleprune.measure.machine import cpu_name, cpu_threads
 from paddleprune.measure.runtimes import MODES, modes_of, write_for
 from paddleprune.registry import Registry
-from paddleprune.report import Latencies, LatencyRow
+from paddleprune.reports import Latencies, LatencyRow
 from paddleprune.training import select_device
 
 

@@ -16,7 +16,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
 from paddleprune.registry import Registry
-from paddleprune.report import Curve, CurvePoint, JointPoint, draw_curve, draw_heatmap
+from paddleprune.reports import Curve, CurvePoint, JointPoint, draw_curve, draw_heatmap
 from paddleprune.sensitivity import SensitivityTable, criterion_of, model_digest
 from paddleprune.settings import PruneSettings
 from paddleprune.solver import solve

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paddleprune.api.prune import PruneResult
     from paddleprune.graph import Explanation
     from paddleprune.quantization import Quantized
-    from paddleprune.report import Front, Latencies
+    from paddleprune.reports import Front, Latencies
     from paddleprune.sensitivity import SensitivityTable
     from paddleprune.sensitivity.table.imported import ImportedTable
     from paddleprune.training import TrainResult

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from paddleprune.amounts import FLOP as FLOP
 from paddleprune.errors import UnknownNameError
 from paddleprune.graph.atoms import Atoms
 from paddleprune.graph.branches import Branch, chosen
@@ -20,7 +21,6 @@ Role: TypeAlias = Literal["own", "read", "follow", "index"]
 An index axis holds numbers of channels: its entries go with the units that they pick.
 """
 Shape: TypeAlias = tuple[int, ...]
-FLOP = "one multiply-add of a convolution, a linear layer or a matrix product"
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import util
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from paddle import nn
 
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.export import export_model
-from paddleprune.measure.inference import create_predictor
 from paddleprune.measure.machine import block_channels
-from paddleprune.measure.onnx import export_onnx
 from paddleprune.settings import RUNTIMES, RuntimeName, TimingSettings
 from paddleprune.validation import choose_from
+
+if TYPE_CHECKING:
+    from paddle import nn
 
 Mode = Literal["onednn_on", "onednn_off", "onnxruntime", "openvino"]
 """How a model is run, in reports."""
@@ -103,6 +102,8 @@ class _Paddle:
     """Paddle Inference."""
 
     def __init__(self, path: Path, threads: int, *, onednn: bool) -> None:
+        from paddleprune.measure.inference import create_predictor
+
         self._predictor = create_predictor(path, onednn=onednn, threads=threads)
         self._given = {name: self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()}
         self.inputs = {name: tuple(handle.shape()) for name, handle in self._given.items()}
@@ -180,12 +181,24 @@ def _size(given: Any) -> int:
     return given if isinstance(given, int) else -1
 
 
+def _write_paddle(*what: Any, **how: Any) -> Any:
+    from paddleprune.measure.export import export_model
+
+    return export_model(*what, **how)
+
+
+def _write_onnx(*what: Any, **how: Any) -> Any:
+    from paddleprune.measure.onnx import export_onnx
+
+    return export_onnx(*what, **how)
+
+
 def _paddle(title: str, *, onednn: bool) -> Runtime:
-    return Runtime("paddle", title, "Paddle", ("paddle",), export_model, partial(_Paddle, onednn=onednn), onednn)
+    return Runtime("paddle", title, "Paddle", ("paddle",), _write_paddle, partial(_Paddle, onednn=onednn), onednn)
 
 
 def _onnx(name: RuntimeName, title: str, load: Callable[[Path, int], Session]) -> Runtime:
-    return Runtime(name, title, title, ("paddle2onnx", name), export_onnx, load)
+    return Runtime(name, title, title, ("paddle2onnx", name), _write_onnx, load)
 
 
 MODES: Mapping[Mode, Runtime] = {

@@ -1,8 +1,27 @@
 """Plan -> shrunk layer, with a certificate."""
 
-from paddleprune.pruning.certificate import prune as prune
-from paddleprune.pruning.hardcoded import protect_hard_coded as protect_hard_coded
-from paddleprune.pruning.make import make_plan as make_plan
-from paddleprune.pruning.plan import Plan as Plan
-from paddleprune.pruning.surgery import resize as resize
-from paddleprune.pruning.surgery import shrink as shrink
+from typing import TYPE_CHECKING
+
+from paddleprune.lazily import exported
+
+if TYPE_CHECKING:
+    from paddleprune.pruning.certificate import prune as prune
+    from paddleprune.pruning.hardcoded import protect_hard_coded as protect_hard_coded
+    from paddleprune.pruning.make import make_plan as make_plan
+    from paddleprune.pruning.plan import Plan as Plan
+    from paddleprune.pruning.surgery import resize as resize
+    from paddleprune.pruning.surgery import shrink as shrink
+else:
+    __getattr__ = exported(
+        __name__,
+        {
+            "certificate": ("prune",),
+            "hardcoded": ("protect_hard_coded",),
+            "make": ("make_plan",),
+            "plan": ("Plan",),
+            "surgery": (
+                "resize",
+                "shrink",
+            ),
+        },
+    )

@@ -6,20 +6,22 @@ import base64
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from paddleprune.console import counted, listed
 from paddleprune.errors import PlanError
-from paddleprune.graph import ChannelGraph
-from paddleprune.graph.branches import Branch
 from paddleprune.interfaces import Array
 from paddleprune.pruning.outcome import Certificate, JointLoss, MeasuredLatency, Repair
 from paddleprune.settings import EngineName
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
+
+if TYPE_CHECKING:
+    from paddleprune.graph import ChannelGraph
+    from paddleprune.graph.branches import Branch
 
 
 class Counts(Contract):

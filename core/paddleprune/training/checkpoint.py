@@ -12,9 +12,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from paddle import nn
 from pydantic import ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
@@ -28,7 +27,9 @@ from paddleprune.pruning.plan import Plan
 from paddleprune.signed import Signed, dump_signed, read_signed
 from paddleprune.training.folder import existing, replacing, write_synced
 from paddleprune.training.state import TrainState
-from paddleprune.training.weights import weights_of
+
+if TYPE_CHECKING:
+    from paddle import nn
 
 INFO, WEIGHTS, PLAN = "checkpoint.json", "weights.safetensors", "plan.json"
 STATE, OPTIMIZER = "training.json", "optimizer.safetensors"
@@ -105,6 +106,8 @@ def save_checkpoint(
     Raises:
         SaveError: the disk is full or the place can't be written; a checkpoint that was there is untouched.
     """
+    from paddleprune.training.weights import weights_of
+
     write_checkpoint(folder, weights_of(layer), info, plan, state, optimizer)
 
 

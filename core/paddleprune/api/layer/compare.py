@@ -12,7 +12,7 @@ from paddleprune.errors import ConfigError
 from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.measure.runtimes import modes_of
-from paddleprune.report import Comparison, MetricValue
+from paddleprune.reports import Comparison, MetricValue
 from paddleprune.training import select_device
 
 

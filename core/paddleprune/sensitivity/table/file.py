@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from paddle import nn
 from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
-from paddleprune.graph.tensors import saved_tensors
 from paddleprune.settings import EngineName, Estimate
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
+
+if TYPE_CHECKING:
+    from paddle import nn
 
 
 class Identity(Contract):
@@ -187,6 +188,8 @@ def _between(below: float, above: float, share: float) -> float:
 
 def model_digest(layer: nn.Layer) -> str:
     """A hash of every parameter and buffer that is saved: which model this is, to the bit."""
+    from paddleprune.graph.tensors import saved_tensors
+
     total = hashlib.sha256()
     for name, tensor in sorted(saved_tensors(layer).items()):
         array = tensor.numpy()

@@ -15,7 +15,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from paddleprune.errors import ConfigError
-from paddleprune.report.pictures import check_suffix, save_figure
+from paddleprune.reports.pictures import check_suffix, save_figure
 
 _ROWS = 60  # groups one below the other, before the next column begins
 _COLOURS = colormaps["RdBu_r"].with_extremes(bad="#D0D0D0")

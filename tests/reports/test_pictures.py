@@ -13,9 +13,9 @@ import pytest
 from matplotlib.text import Annotation
 
 from paddleprune.errors import ConfigError
-from paddleprune.report import Curve, CurvePoint, draw_curve, draw_heatmap
-from paddleprune.report.curves import curve_figure
-from paddleprune.report.heatmap import heatmap_figure
+from paddleprune.reports import Curve, CurvePoint, draw_curve, draw_heatmap
+from paddleprune.reports.curves import curve_figure
+from paddleprune.reports.heatmap import heatmap_figure
 
 TOLERANCES = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)))
 RATIOS = [round(0.1 * i, 1) for i in range(1, 10)]

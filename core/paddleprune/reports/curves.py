@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 
 from paddleprune.files import write_json
-from paddleprune.report.labels import place_labels
-from paddleprune.report.pictures import BLUE, GREEN, GREY, ORANGE, check_suffix, save_figure
+from paddleprune.reports.labels import place_labels
+from paddleprune.reports.pictures import BLUE, GREEN, GREY, ORANGE, check_suffix, save_figure
 from paddleprune.specs import Contract
 
 _STEPS = [1, 2, 5, 10]

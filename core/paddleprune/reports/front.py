@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
 from pydantic import Field
 
 from paddleprune.files import write_json
-from paddleprune.report.pictures import BLUE, GREY, ORANGE, check_suffix, save_figure
+from paddleprune.reports.pictures import BLUE, GREY, ORANGE, check_suffix, save_figure
 from paddleprune.settings import CostName, RuntimeName
 from paddleprune.specs import Contract
 
-_WORDS: dict[CostName, str] = {"flops": "FLOPs", "params": "parameters", "latency": "latency"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WORDS: dict[CostName, str] = {"flops": "FLOPs", "params": "parameters", "latency": "latency"}
+"""What people call a cost."""
 
 
 class FrontPoint(Contract):
@@ -79,6 +83,8 @@ def draw_front(front: Front, picture: Path, data: Path) -> None:
 
 def front_figure(front: Front) -> Figure:
     """The picture: the metric after the repair with its standard error, and after the cut alone."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.add_subplot()
     x = [100 * point.stays(front.by) for point in front.points]
@@ -95,7 +101,7 @@ def front_figure(front: Front) -> Figure:
     axes.set_title(f"{front.model}: what each size costs\n", loc="left", fontsize=13, fontweight="bold")
     axes.text(0, 1.02, f"{front.metric} of {front.samples} samples, without training", transform=axes.transAxes)
     where = "" if front.runtime is None else f" in {front.runtime}"
-    axes.set_xlabel(f"{_WORDS[front.by]}{where} that stay, % of the dense model's")
+    axes.set_xlabel(f"{WORDS[front.by]}{where} that stay, % of the dense model's")
     axes.set_ylabel(front.metric)
     axes.legend(loc="lower left", frameon=False)
     axes.grid(color="#DDDDDD", linewidth=0.7)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from paddleprune.errors import ConfigError
 from paddleprune.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 """Colours that colour-blind readers tell apart (Okabe and Ito)."""
@@ -34,6 +35,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         ConfigError: an unknown suffix.
         SaveError: the disk is full, or the place can't be written.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     check_suffix(path)
     buffer = BytesIO()
     FigureCanvasAgg(figure)

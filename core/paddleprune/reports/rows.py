@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from paddleprune.graph import FLOP
+from paddleprune.amounts import FLOP
 from paddleprune.measure.latency import Latency, fastest_of
 from paddleprune.measure.machine import cpu_name
 from paddleprune.measure.runtimes import MODES, Mode

@@ -14,8 +14,8 @@ from rich.console import Console
 from paddleprune.errors import SaveError
 from paddleprune.graph import FLOP
 from paddleprune.measure.machine import cpu_name
-from paddleprune.report import Comparison, ComparisonRow, MetricValue
-from paddleprune.report import format as text
+from paddleprune.reports import Comparison, ComparisonRow, MetricValue
+from paddleprune.reports import format as text
 
 
 def test_json_is_a_list_of_rows(comparison: Comparison, tmp_path: Path) -> None:

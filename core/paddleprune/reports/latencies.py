@@ -9,7 +9,7 @@ from paddleprune.console import counted
 from paddleprune.measure.cold import ColdStart
 from paddleprune.measure.latency import Latency, fastest_of
 from paddleprune.measure.runtimes import MODES, Mode
-from paddleprune.report import format as text
+from paddleprune.reports import format as text
 from paddleprune.specs import Contract
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from paddleprune.measure.latency import Latency
 from paddleprune.pruning.outcome import JointLoss
-from paddleprune.report import Comparison, MetricValue, comparison_row, conditions
+from paddleprune.reports import Comparison, MetricValue, comparison_row, conditions
 
 
 def _latency(off: float) -> dict[str, Latency]:
