@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from paddleprune.api.prune import PruneResult as PruneResult
     from paddleprune.api.prune import prune as prune
     from paddleprune.api.quantize import quantize as quantize
+    from paddleprune.api.report import report as report
     from paddleprune.api.scoring import score_units as score_units
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
     **{name: f"api.{name}" for name in ("front", "import_table", "latency", "merge", "predict", "prune", "quantize")},
+    "report": "api.report",
     **{name: f"api.{name}" for name in ("train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),

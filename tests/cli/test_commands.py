@@ -29,7 +29,7 @@ COMMANDS = (
         "evaluate",
         "predict",
     ),
-    *("explain", "export", "quantize", "front", "demo", "tasks", "families", "plugins", "doctor"),
+    *("explain", "export", "quantize", "front", "report", "demo", "tasks", "families", "plugins", "doctor"),
 )
 
 

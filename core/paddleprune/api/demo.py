@@ -16,6 +16,7 @@ from paddleprune.api.compare import compare, measure_beside
 from paddleprune.api.loading import open_model
 from paddleprune.api.predict import predict
 from paddleprune.api.prune import prune
+from paddleprune.api.report import leave_report
 from paddleprune.api.train import train
 from paddleprune.api.visualize import visualize
 from paddleprune.console import counted, say
@@ -59,9 +60,9 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     """Show a task end to end, in minutes on a CPU.
 
     Leaves in `save_dir` the data, the checkpoints, `sensitivities.json` and its pictures, `plan.json`,
-    `comparison.json`, `comparison.md` and `control.log`; where the recipe has examples also `examples/`, what the dense
-    model and the pruned one make of each, side by side. An earlier demo there is replaced. The control trains in a
-    process of its own, beside the analysis and the pruned model.
+    `comparison.json`, `comparison.md`, `report.html` and `control.log`; where the recipe has examples also `examples/`,
+    what the dense model and the pruned one make of each, side by side. An earlier demo there is replaced. The control
+    trains in a process of its own, beside the analysis and the pruned model.
 
     Args:
         task: a task whose plugin has a demo.
@@ -104,6 +105,7 @@ def demo(task: str = "classification", *, save_dir: str | Path = "output/demo") 
     comparison = compare(models, eval_dataset=recipe.eval_dataset, save_dir=folder, threads=1)
     if recipe.examples is not None:
         draw_both(models[0], models[-1], recipe.examples, folder / "examples")
+    leave_report(folder)
     rivals = {place.name: open_model(registry, place / "best_model") for place in (control, pruned)}
     values = measure_beside(registry, rivals, recipe.eval_dataset, None, _BATCH)
     return _verdict(comparison, values[pruned.name].error, done.plan, read_info(models[0]).higher_is_better)

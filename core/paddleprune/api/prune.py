@@ -11,6 +11,7 @@ from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
 from paddleprune.api.pruning import Wish, cut_and_repair, wished
+from paddleprune.api.report import leave_report
 from paddleprune.api.rules import Request, check
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
@@ -62,7 +63,7 @@ def prune(
     Args:
         checkpoint: a checkpoint folder.
         eval_dataset: measures: a folder in the task's layout, the fields of its dataset config, or a Dataset.
-        save_dir: gets `best_model/` and `plan.json`.
+        save_dir: gets `best_model/`, `plan.json` and `report.html`.
         train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation, and with their labels
             those that the criteria "taylor" and "obd" look at; by default the training split of `eval_dataset`, if
             that is a folder.
@@ -101,4 +102,5 @@ def prune(
         metrics = {evaluation.metric.primary: value}
         save_checkpoint(best, loaded.layer, loaded.info.model_copy(update={"metrics": metrics}), plan)
         plan.save(folder / "plan.json")
+        leave_report(folder)
     return PruneResult(best, plan, metrics)

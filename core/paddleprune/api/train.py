@@ -12,6 +12,7 @@ from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
 from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
 from paddleprune.api.published import fetch_published, is_published
+from paddleprune.api.report import leave_report
 from paddleprune.api.rules import Request, check
 from paddleprune.api.starting import start_from, start_from_file
 from paddleprune.api.teaching import check_teacher, open_teacher
@@ -86,7 +87,8 @@ def train(
         task: a task's name, such as "classification".
         train_dataset: a folder in the task's layout, the fields of its dataset config, or a Dataset.
         eval_dataset: the same, for the evaluation after each epoch.
-        save_dir: gets `best_model/`, `epoch_N/`, `run.json` (what was asked for) and, after pruning, `plan.json`.
+        save_dir: gets `best_model/`, `epoch_N/`, `run.json` (what was asked for) and, after pruning, `plan.json` and
+            `report.html`.
         model: a family's name; may be left out where `pretrain_weights` or `resume_checkpoint` says it.
         options: the family's options; `num_classes` comes from the data.
         pretrain_weights: a checkpoint folder to start from; or "IMAGENET", the weights that the family's makers
@@ -225,7 +227,10 @@ def train(
         else:
             layer = registry.build_model(task, family, chosen_options)
         taught = None if teaching is None else open_teacher(registry, teaching, plan, chosen)
-        return fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
+        result = fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
+        if prunes:
+            leave_report(folder)
+        return result
 
 
 def _how(

@@ -279,6 +279,20 @@ def quantize(checkpoint: Checkpoint, *, values: dict[str, Any]) -> None:
     show.quantized(record, run.save_dir)
 
 
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="checkpoints, runs, or folders of runs; several stand side by side")
+    ],
+    save_file: Annotated[
+        Path | None, typer.Option(help="the file; report.html in the run, or here for several, if unset", **NEW)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a file that is there")] = False,
+) -> None:
+    """Show what a run left as one HTML file that needs no network; nothing is measured."""
+    typer.echo(paddleprune.report(runs, save_file=save_file, overwrite=overwrite))
+
+
 @app.command(cls=Computing)
 def demo(
     task: Annotated[str, typer.Option(help="the task to show")] = "classification",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
+from paddleprune.interfaces import Array
 from paddleprune.settings import EngineName, Estimate
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -190,9 +192,13 @@ def model_digest(layer: nn.Layer) -> str:
     """A hash of every parameter and buffer that is saved: which model this is, to the bit."""
     from paddleprune.graph.tensors import saved_tensors
 
+    return weights_digest({name: tensor.numpy() for name, tensor in saved_tensors(layer).items()})
+
+
+def weights_digest(weights: Mapping[str, Array]) -> str:
+    """The same hash, of weights by structured name."""
     total = hashlib.sha256()
-    for name, tensor in sorted(saved_tensors(layer).items()):
-        array = tensor.numpy()
+    for name, array in sorted(weights.items()):
         total.update(f"{name}{array.dtype}{array.shape}".encode())
         total.update(array.tobytes())
     return total.hexdigest()
