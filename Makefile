@@ -13,7 +13,7 @@ PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn l
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-browser clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -37,6 +37,7 @@ help:
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
+	@echo "make test-browser  reports in Chromium, which is installed from Debian where it isn't"
 	@echo "make clean         remove $(VENV), caches and outputs"
 
 setup: $(VENV)/.installed-dev
@@ -123,6 +124,10 @@ docs:
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python $(PIP) install $(MKDOCS)
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build
+
+test-browser: setup
+	command -v chromium || apt-get install -y chromium || sudo apt-get install -y chromium
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/reports/test_in_browser.py
 
 format: setup
 	$(BIN)/ruff check --fix .

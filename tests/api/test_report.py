@@ -100,7 +100,7 @@ def test_what_cannot_be_is_one_line(runs: Path, tmp_path: Path) -> None:
     assert f"{tmp_path / 'report.html'} is there already; choose another --save-file" in refused(*words)
     assert (tmp_path / "report.html").read_text() == "mine"
     with pytest.raises(CheckpointError, match="is no checkpoint and no run: it holds no"):
-        paddleprune.report(tmp_path)
+        paddleprune.report(tmp_path, save_file=tmp_path / "other.html")
     with pytest.raises(CheckpointError, match="does not exist"):
         paddleprune.report(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="is a file; give a folder"):

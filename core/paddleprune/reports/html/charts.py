@@ -44,7 +44,7 @@ def front_chart(front: Front, chosen: Sequence[Model]) -> Markup | None:
     points = [p for p in front.points[:_POINTS] if _drawable(p.stays(front.by), p.repaired, p.cut, p.error or 0.0)]
     if not points or not _drawable(front.baseline):
         return None
-    rings = [(100 * stays, value, plain(model.name)) for model in chosen for stays, value in _place(front, model)]
+    rings = [(100 * stays, value, plain(model.name)) for model in chosen for stays, value in place_on(front, model)]
     errors = [sign * (p.error or 0.0) for p in points for sign in (-1, 1)]
     values = [p.repaired for p in points for _ in (0, 1)]
     low, high = span_of(
@@ -76,7 +76,7 @@ def front_chart(front: Front, chosen: Sequence[Model]) -> Markup | None:
     return frame.drawn(f"{plain(front.model)}: {metric} at each size", *parts)
 
 
-def _place(front: Front, model: Model) -> list[tuple[float, float]]:
+def place_on(front: Front, model: Model) -> list[tuple[float, float]]:
     """Where a model lies on a front, if it can be there."""
     plan, value = model.plan, model.info.metrics.get(front.metric)
     if plan is None or value is None or model.info.family != front.model:

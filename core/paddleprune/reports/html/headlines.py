@@ -238,4 +238,7 @@ def _tile(
 ) -> Tile | None:
     if value is None or not before:
         return None
-    return Tile(title, text.SAME if same else text.change(value, before), f"{show(before)} → {show(value)}")
+    beside = f"{show(before)} → {show(value)}"
+    if same:
+        return Tile(title, text.SAME, f"{beside}: can't be told apart")
+    return Tile(title, text.change(value, before), beside)

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from paddleprune import __version__
 from paddleprune.errors import SaveError
@@ -77,5 +78,6 @@ def _templates() -> Environment:
     found.filters["plain"] = plain
     found.filters["percent"] = _percent
     found.filters["change"] = lambda share: text.change(1 - share, 1)
-    found.filters["count"] = text.count
+    found.filters["dotted"] = lambda name: escape(name).replace(".", Markup(".<wbr>"))
+    found.filters["begun"] = lambda line: line[:1].upper() + line[1:]
     return found

@@ -57,7 +57,7 @@ def _round_step(rough: float) -> float:
     if not rough > 0 or not math.isfinite(rough):
         return 1.0
     size = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough * 0.999)
+    return size * min((1, 2, 5, 10), key=lambda factor: abs(math.log(factor * size / rough)))
 
 
 @dataclass(frozen=True)

@@ -99,12 +99,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The sensitivity table."""
+    """The sensitivity table; one that is estimated tells of the training loss, not of the metric."""
 
     metric: str
     baseline: float
     samples: int
     criterion: str
+    estimated: bool
     ratios: tuple[str, ...]
     groups: Shown
 
@@ -119,6 +120,7 @@ class View:
         table: the models beside each other.
         notes: how they were measured.
         front: the picture of the front.
+        chosen: the names of the models on it.
         heat: the sensitivity table.
         cuts: the plans.
         more_cuts: how many more there are.
@@ -134,6 +136,7 @@ class View:
     table: Table | None
     notes: tuple[str, ...]
     front: Markup | None
+    chosen: tuple[str, ...]
     heat: HeatMap | None
     cuts: tuple[Cut, ...]
     more_cuts: int
@@ -148,14 +151,15 @@ class View:
 def view(known: Known, others: Sequence[Model] = ()) -> View:
     """What the page shows of one folder; `others` are models that may have been chosen from its front."""
     lines = lines_of(known)
-    cuts = known.cuts()
+    cuts, made = known.cuts(), list({id(model): model for model in (*known.models, *others)}.values())
     trained = [model for model in known.models if model.history]
     return View(
         name=known.name,
         tiles=tuple(tiles_of(lines)) if lines else (),
         table=table_of(lines) if lines else None,
         notes=known.notes[:NOTES],
-        front=None if known.front is None else charts.front_chart(known.front, [*known.models, *others]),
+        front=None if known.front is None else charts.front_chart(known.front, made),
+        chosen=tuple(m.name for m in made if known.front and charts.place_on(known.front, m)),
         heat=None if known.table is None else _heat_map(known.table),
         cuts=tuple(_cut(plan, models, known.table) for plan, models in cuts[:CUTS]),
         more_cuts=max(0, len(cuts) - CUTS),
@@ -210,6 +214,7 @@ def _heat_map(table: SensitivityTable) -> HeatMap:
         baseline=table.baseline,
         samples=table.identity.samples,
         criterion=table.criterion,
+        estimated=table.identity.estimated is not None,
         ratios=tuple(f"{100 * ratio:g}%" for ratio in ratios),
         groups=Shown.of(
             (name, [_heat(name, at.get((name, ratio)), most) for ratio in ratios]) for name in table.groups
