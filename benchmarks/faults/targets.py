@@ -19,8 +19,12 @@ from paddleprune.api.data import open_dataset
 from paddleprune.api.import_table import _read_shapes
 from paddleprune.api.runs import TrainRun
 from paddleprune.cli.flags import read_run_file
+from paddleprune.files import write_json
+from paddleprune.measure.latency import Latency
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
+from paddleprune.reports import Comparison, Front, FrontPoint, MetricValue, comparison_row, conditions
+from paddleprune.reports.html import gather, render
 from paddleprune.sensitivity import Identity, Point, SensitivityTable
 from paddleprune.sensitivity.table.unpickle import read_losses
 from paddleprune.settings import TrainSettings
@@ -28,6 +32,7 @@ from paddleprune.specs import ImageOptions
 from paddleprune.training import Asked, CheckpointInfo, load_model, read_checkpoint, save_checkpoint
 from paddleprune.training.asked import RUN
 from paddleprune.training.checkpoint import INFO, OPTIMIZER, PLAN, STATE, WEIGHTS, read_state
+from paddleprune.training.places import HISTORY
 from paddleprune.training.state import Best, EpochRecord, TrainState
 from paddleprune.validation import validated
 from paddleprune.vision.decode import decode_colour
@@ -57,7 +62,8 @@ class Target:
 def write_targets(folder: Path) -> list[Target]:
     """Write the files into a folder."""
     registry = Registry.discover()
-    found = [*_own(folder, registry), *_old(folder, registry), *_lists(folder, registry), *_pictures(folder)]
+    found = [*_own(folder, registry), *_reported(folder), *_old(folder, registry)]
+    found += [*_lists(folder, registry), *_pictures(folder)]
     losses = folder / "losses.data"
     losses.write_bytes(pickle.dumps({f"conv{i}": {0.1: np.float64(0.1), 0.5: 0.2} for i in range(9)}, 2))
     shapes = folder / "shapes.yml"
@@ -138,6 +144,28 @@ def _checkpoint(folder: Path) -> object:
         state.model_dump_json(),
         sorted((name, array.dtype.str, array.shape, array.tobytes()) for name, array in arrays),
     )
+
+
+def _reported(folder: Path) -> list[Target]:
+    """What a report is drawn from beside checkpoints: whatever passes must be drawn."""
+    run = folder / "reported"
+    shutil.copytree(folder / "epoch_1", run / "net" / "best_model")
+    records = [EpochRecord(epoch=i, loss=1 / i, learning_rate=0.1, seconds=2.0, metrics={"acc1": 0.5}) for i in (1, 2)]
+    write_json(run / "net" / HISTORY, [record.model_dump(mode="json") for record in records])
+    time = {"onednn_on": Latency(median_ms=2.0, p10_ms=1.9, p90_ms=2.1, runs=50, threads=1)}
+    rows = [
+        comparison_row(name, parameters=9, flops=9, file_bytes=9, latency=time, metric=MetricValue(name="m", value=0.5))
+        for name in ("dense", "net")
+    ]
+    Comparison(conditions=conditions([time]), rows=tuple(rows)).save(run)
+    points = [FrontPoint(flops=share, params=share, cut=0.1, repaired=0.5, error=0.1) for share in (0.8, 0.5)]
+    front = Front(
+        model="lenet", metric="acc1", higher_is_better=True, baseline=0.5, samples=9, by="flops", points=tuple(points)
+    )
+    write_json(run / "front.json", front)
+    files = {"history": run / "net" / HISTORY, "front": run / "front.json", "comparison": run / "comparison.json"}
+    files["comparison's notes"] = run / "comparison.md"
+    return [Target(name, file, lambda: render([gather(run)])) for name, file in files.items()]
 
 
 def _old(folder: Path, registry: Registry) -> list[Target]:

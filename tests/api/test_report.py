@@ -57,7 +57,7 @@ def test_a_run_leaves_its_report_after_a_cut_and_no_dense_one_does(dense: Path, 
     assert str(pruned.parent.parent.parent) not in content.replace(str(pruned.parent.parent), "")
 
 
-def test_what_is_on_disk_is_gathered(runs: Path, pruned: Path) -> None:
+def test_what_is_on_disk_is_gathered(runs: Path, pruned: Path, tmp_path: Path) -> None:
     known = gather(runs)
     assert [(model.name, model.stage) for model in known.models] == [("net", "dense"), ("net_prune", "retrained")]
     assert [row.name for row in known.rows] == ["net", "net_prune"]
@@ -71,6 +71,11 @@ def test_what_is_on_disk_is_gathered(runs: Path, pruned: Path) -> None:
     assert gather(pruned) == gather(pruned.parent)
     assert gather(pruned).table is not None  # the file that its run.json names, if it is still the same
     assert gather(runs / "net" / "epoch_2").models[0].history[-1].epoch == 2
+    assert gather(runs / "net_prune" / "epoch_1").models[0].stage == "retrained"
+    copied = shutil.copytree(pruned, tmp_path / "best_model")
+    assert gather(copied).models[0].stage == "cut"
+    shutil.copy(pruned / "plan.json", tmp_path)
+    assert gather(copied).models[0].stage == "cut and repaired"
 
 
 def test_the_command_line_writes_one_file_without_paddle(runs: Path, tmp_path: Path) -> None:
@@ -94,7 +99,7 @@ def test_several_runs_go_into_one_file(runs: Path, tmp_path: Path) -> None:
     assert content.count('<h2 class="run">') == 2
 
 
-def test_what_cannot_be_is_one_line(runs: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_is_one_line(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "report.html").write_text("mine")
     words = ("report", runs / "net", "--save-file", tmp_path / "report.html")
     assert f"{tmp_path / 'report.html'} is there already; choose another --save-file" in refused(*words)
@@ -109,9 +114,15 @@ def test_what_cannot_be_is_one_line(runs: Path, tmp_path: Path) -> None:
         paddleprune.report([runs / "net", runs / "net" / "best_model"], save_file=tmp_path / "other.html")
     with pytest.raises(ConfigError, match="give at least one run"):
         paddleprune.report([])
+    with pytest.raises(ConfigError, match="a path must be text"):
+        paddleprune.report(5)  # type: ignore[arg-type]
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(CheckpointError, match=r"\. is no checkpoint and no run"):
+        paddleprune.report(".")
     with pytest.raises(SaveError, match=r"report\.html is a file, not a folder"):
         paddleprune.report(runs / "net", save_file=tmp_path / "report.html" / "below.html")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "report.html"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from paddleprune.console import say
-from paddleprune.errors import ConfigError, PaddlePruneError
+from paddleprune.errors import CheckpointError, ConfigError, PaddlePruneError
 from paddleprune.files import user_path, write_text
 from paddleprune.reports.html import gather, render, unedited
 from paddleprune.reports.html.gather import run_of
@@ -36,7 +35,7 @@ def report(
         CheckpointError, TableError, PlanError: a folder is no checkpoint and no run, or a file in it is damaged.
         SaveError: the file can't be written.
     """
-    given = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
+    given = list(runs) if isinstance(runs, (list, tuple)) else [runs]
     if not given:
         raise ConfigError("give at least one run or checkpoint to report on")
     folders = [user_path(run) for run in given]
@@ -46,8 +45,18 @@ def report(
     file = alone if save_file is None else user_path(save_file)
     if file.exists() and not overwrite:
         raise ConfigError(f"{file} is there already; choose another save_file, or `overwrite` to replace it")
-    write_text(file, render([gather(folder) for folder in folders]))
+    write_text(file, _page(folders))
     return file
+
+
+def _page(folders: Sequence[Path]) -> str:
+    found = [gather(folder) for folder in folders]
+    try:
+        return render(found)
+    except ArithmeticError as error:
+        raise CheckpointError(
+            f"{', '.join(map(str, folders))} can't be shown: its numbers are none ({error})"
+        ) from error
 
 
 def leave_report(run: Path) -> None:
@@ -60,7 +69,7 @@ def leave_report(run: Path) -> None:
         if file.exists() and not unedited(file):
             say(f"{file} isn't as it was written, and stays; `paddleprune report {run}` writes another one")
             return
-        write_text(file, render([gather(run)]))
+        write_text(file, _page([run]))
         say(f"report: {file}")
     except PaddlePruneError as error:
         say(f"no report: {error}")

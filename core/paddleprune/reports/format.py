@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 SAME = "≈"
 """Between values that can't be told apart."""
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -27,8 +29,8 @@ def milliseconds(value: float) -> str:
 
 
 def change(value: float, before: float) -> str:
-    """The relative change, rounded to a percent: `−68%`, `+4%`; empty where `before` is 0."""
-    if not before:
+    """The relative change, rounded to a percent: `−68%`, `+4%`; empty where there is none."""
+    if not before or not math.isfinite(value / before):
         return ""
     percent = round(100 * (value / before - 1))
     return f"{percent:+d}%".replace("-", "−") if percent else "±0%"

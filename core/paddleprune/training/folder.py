@@ -18,8 +18,10 @@ def _sibling(folder: Path, what: str) -> Path:
 
 def existing(folder: Path) -> Path:
     """Where the folder's content is now: a process killed while it swapped may have left it beside."""
+    if folder.exists() or not folder.name:  # such as `.`, which has no name
+        return folder
     previous = _sibling(folder, "previous")
-    return previous if not folder.exists() and previous.exists() else folder
+    return previous if previous.exists() else folder
 
 
 @contextmanager

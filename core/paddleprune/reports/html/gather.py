@@ -10,14 +10,15 @@ from pydantic import RootModel
 
 from paddleprune.errors import CheckpointError, PaddlePruneError, TableError
 from paddleprune.files import read_bytes, read_json, unreadable
+from paddleprune.pruning import Plan
 from paddleprune.reports import ComparisonRow, Front
 from paddleprune.reports.html.examples import read_pictures
 from paddleprune.reports.html.known import STAGES, Known, Model, Stage
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.sensitivity.table.file import weights_digest
 from paddleprune.signed import read_signed
-from paddleprune.training import WEIGHTS, Asked, CheckpointInfo, EpochRecord, read_checkpoint
-from paddleprune.training.checkpoint import INFO, STATE
+from paddleprune.training import WEIGHTS, Asked, EpochRecord, read_checkpoint
+from paddleprune.training.checkpoint import INFO, PLAN, STATE
 from paddleprune.training.folder import existing
 from paddleprune.training.places import BEST, HISTORY
 from paddleprune.training.state import TrainState
@@ -104,7 +105,7 @@ def _model(folder: Path) -> Model:
     asked, history = (None, _epochs_of(place)) if alone else (Asked.of(folder), _history(folder))
     return Model(
         name=folder.resolve().name,
-        stage=_stage(read.info, read.plan is not None, read.plan is not None and read.plan.repair is not None, asked),
+        stage=_stage(read.plan, bool(asked or history), pruned=not alone and (folder / PLAN).exists()),
         info=read.info,
         plan=read.plan,
         digest=weights_digest(read.weights),
@@ -114,12 +115,13 @@ def _model(folder: Path) -> Model:
     )
 
 
-def _stage(info: CheckpointInfo, cut: bool, repaired: bool, asked: Asked | None) -> Stage:
-    if not cut:
+def _stage(plan: Plan | None, trained: bool, pruned: bool) -> Stage:
+    """How far a model has come; of a cut one that was copied elsewhere only that it is cut is known."""
+    if plan is None:
         return "dense"
-    if asked is not None:
+    if trained:
         return "retrained"
-    return "cut and repaired" if repaired else "cut"
+    return "cut and repaired" if pruned and plan.repair is not None else "cut"
 
 
 def _staged(models: list[Model]) -> list[Model]:

@@ -14,6 +14,9 @@ from paddleprune.reports import ComparisonRow
 from paddleprune.reports import format as text
 from paddleprune.reports.html.known import Known, Model
 
+_FAR = 1e18
+"""Larger numbers are no figures."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -125,10 +128,10 @@ def tiles_of(lines: Sequence[Line]) -> list[Tile]:
         ),
     ]
     for line in lines:
-        if line.metric and line.stage in ("cut and repaired", "retrained"):
+        if line.metric and line.stage in ("cut", "cut and repaired", "retrained"):
             cell = _metric(line, first, line.metric[0])
-            note = line.loss and f"metric loss {line.loss}"
-            found.append(Tile(f"{line.metric[0]}, {line.stage}", cell.text, cell.note or note))
+            note = line.loss and f"loss {line.loss}"
+            found.append(Tile(f"{line.metric[0]}, {line.stage.removeprefix('cut and ')}", cell.text, cell.note or note))
     return [tile for tile in found if tile is not None]
 
 
@@ -203,7 +206,7 @@ def _engine(plan: Plan) -> str:
 
 
 def _amount(value: float | None, before: float | None, show: Callable[[float], str], is_first: bool) -> Cell:
-    if value is None or not math.isfinite(value):
+    if value is None or not abs(value) < _FAR:
         return Cell()
     return Cell(show(value), "" if is_first or not before else text.change(value, before), value)
 
@@ -236,7 +239,7 @@ def _metric(line: Line, first: Line, name: str) -> Cell:
 def _tile(
     title: str, value: float | None, before: float | None, show: Callable[[float], str], same: bool = False
 ) -> Tile | None:
-    if value is None or not before:
+    if value is None or not before or not max(abs(value), abs(before)) < _FAR:
         return None
     beside = f"{show(before)} → {show(value)}"
     if same:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def _percent(share: float) -> str:
     return "< 0.01%" if 0 < share < 5e-5 else f"{100 * share:.2f}%"
 
 
+@cache
 def _templates() -> Environment:
     found = Environment(
         loader=PackageLoader(__package__),
