@@ -110,7 +110,7 @@ def test_what_cannot_be_is_one_line(runs: Path, tmp_path: Path, monkeypatch: pyt
         paddleprune.report(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="is a file; give a folder"):
         paddleprune.report(tmp_path / "report.html", save_file=tmp_path / "other.html")
-    with pytest.raises(ConfigError, match="the same run is there twice"):
+    with pytest.raises(ConfigError, match="the same checkpoint is there twice"):
         paddleprune.report([runs / "net", runs / "net" / "best_model"], save_file=tmp_path / "other.html")
     with pytest.raises(ConfigError, match="give at least one run"):
         paddleprune.report([])

@@ -171,7 +171,14 @@ def test_several_runs_stand_side_by_side() -> None:
     content = render([one, other])
     assert headings(content).count("Certificate") == 2
     first = content.index("<table")
-    assert content[first : content.index("</table>")].count('<th scope="row"') == 2 * 3
+    assert content[first : content.index("</table>")].count('<th scope="row"') == 3  # each model once
+
+
+def test_a_dense_run_beside_a_cut_one_has_the_counts_that_the_plan_proves() -> None:
+    dense, cut = (replace(known(GROUPS), models=(model,)).called(model.name) for model in known(GROUPS).models)
+    text = Page(render([dense, cut])).text
+    assert "before the cut" not in text
+    assert text.count("lenet dense 1.00 k 20.0 k") == 2
 
 
 def test_two_models_of_one_cut_share_its_sections() -> None:

@@ -22,6 +22,7 @@ from paddleprune.measure.runtimes import Mode, modes_of, write_for
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.registry import Registry
 from paddleprune.reports import Comparison, MetricValue, comparison_row, conditions
+from paddleprune.reports.names import distinct_names
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
 
 
@@ -63,7 +64,7 @@ def compare(
     modes = modes_of([runtime] if isinstance(runtime, str) else runtime)
     registry = Registry.discover()
     places = [as_path(path) for path in checkpoints]
-    paths = dict(zip(_names(places), places, strict=True))
+    paths = dict(zip(distinct_names(places), places, strict=True))
     check_comparable(registry, {path: read_info(path) for path in paths.values()}, metric or {})
     if save_dir is not None:
         check_writable(user_path(save_dir) / "comparison.json")
@@ -190,18 +191,3 @@ def measure_beside(
         found[name] = MetricValue(name=evaluation.metric.primary, value=tally.value(), error=tally.error)
         first = first or tally
     return found
-
-
-def _names(paths: list[Path]) -> list[str]:
-    """The last parts of the paths that tell them apart, without `best_model` where that says nothing.
-
-    Raises:
-        ConfigError: the same checkpoint twice.
-    """
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise ConfigError(f"the same checkpoint is there twice: {', '.join(map(str, paths))}")
-    whole = [path.resolve().parts for path in paths]
-    trimmed = [parts[:-1] for parts in whole]
-    parts = trimmed if len({p[-1] for p in whole}) == 1 else whole
-    depth = next(d for d in range(1, 99) if len({p[-d:] for p in parts}) == len(parts))
-    return ["/".join(p[-depth:]) for p in parts]

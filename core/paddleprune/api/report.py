@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from paddleprune.console import say
 from paddleprune.errors import CheckpointError, ConfigError, PaddlePruneError
 from paddleprune.files import user_path, write_text
 from paddleprune.reports.html import gather, render, unedited
 from paddleprune.reports.html.gather import run_of
+from paddleprune.reports.names import distinct_names
 
 REPORT = "report.html"
 
@@ -35,12 +37,11 @@ def report(
         CheckpointError, TableError, PlanError: a folder is no checkpoint and no run, or a file in it is damaged.
         SaveError: the file can't be written.
     """
-    given = list(runs) if isinstance(runs, (list, tuple)) else [runs]
+    given: list[Any] = list(runs) if isinstance(runs, (list, tuple)) else [runs]
     if not given:
         raise ConfigError("give at least one run or checkpoint to report on")
     folders = [user_path(run) for run in given]
-    if len({run_of(folder).resolve() for folder in folders}) < len(folders):
-        raise ConfigError(f"the same run is there twice: {', '.join(map(str, folders))}")
+    distinct_names([run_of(folder) for folder in folders])  # is one there twice?
     alone = run_of(folders[0]) / REPORT if len(folders) == 1 else Path(REPORT)
     file = alone if save_file is None else user_path(save_file)
     if file.exists() and not overwrite:
@@ -51,6 +52,9 @@ def report(
 
 def _page(folders: Sequence[Path]) -> str:
     found = [gather(folder) for folder in folders]
+    if len(found) > 1:
+        names = distinct_names([run_of(folder) for folder in folders])
+        found = [known.called(name) for known, name in zip(found, names, strict=True)]
     try:
         return render(found)
     except ArithmeticError as error:
@@ -67,7 +71,7 @@ def leave_report(run: Path) -> None:
     file = run / REPORT
     try:
         if file.exists() and not unedited(file):
-            say(f"{file} isn't as it was written, and stays; `paddleprune report {run}` writes another one")
+            say(f"{file} isn't as it was written, and stays; `paddleprune report {run} --overwrite` replaces it")
             return
         write_text(file, _page([run]))
         say(f"report: {file}")

@@ -77,14 +77,21 @@ class Tile:
     detail: str
 
 
-def lines_of(known: Known) -> list[Line]:
-    """What is known of each model: as `compare` measured it, or else as its files say."""
+def lines_of(known: Known, others: Sequence[Model] = ()) -> list[Line]:
+    """What is known of each model: as `compare` measured it, or else as its files say.
+
+    Args:
+        known: of one folder.
+        others: models of other folders, of which a plan here may have been made, or the other way round.
+    """
+    everyone = [*known.models, *others]
     models = {model.name: model for model in known.models}
     found = [_measured(row, models.get(row.name)) for row in known.rows]
     rest = [model for name, model in models.items() if name not in {row.name for row in known.rows}]
     if not any(model.plan is None for model in known.models) and not known.rows:
-        found += [_before(plan) for plan, _ in known.cuts()[:1]]
-    counts = _dense_counts(known)
+        there = {model.digest for model in others}
+        found += [_before(plan) for plan, _ in known.cuts()[:1] if plan.model not in there]
+    counts = _dense_counts(everyone)
     found += [_recorded(model, counts) for model in rest]
     for plan, made in known.cuts():
         names = [model.name for model in made]
@@ -167,10 +174,11 @@ def _recorded(model: Model, dense: Mapping[str, Counts]) -> Line:
     )
 
 
-def _dense_counts(known: Known) -> dict[str, Counts]:
-    """Architecture -> what the plan of a model here says of the dense one that it was made of, to the bit."""
-    digests = {model.digest: _architecture(model) for model in known.models if model.plan is None}
-    return {digests[plan.model]: plan.before for plan, _ in known.cuts() if plan.model in digests}
+def _dense_counts(models: Sequence[Model]) -> dict[str, Counts]:
+    """Architecture -> what the plan of a model says of the dense one that it was made of, to the bit."""
+    digests = {model.digest: _architecture(model) for model in models if model.plan is None}
+    plans = [model.plan for model in models if model.plan is not None]
+    return {digests[plan.model]: plan.before for plan in plans if plan.model in digests}
 
 
 def _architecture(model: Model) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -82,6 +82,13 @@ class Known:
     pictures: tuple[Picture, ...] = ()
     unshown: int = 0
     digests: dict[Path, str] = field(default_factory=dict)
+
+    def called(self, name: str) -> Known:
+        """The same, under another name; a run's one model is called as the run is."""
+        models = self.models
+        if len(models) == 1 and not self.rows:
+            models = (replace(models[0], name=name),)
+        return replace(self, name=name, models=models)
 
     def cuts(self) -> list[tuple[Plan, list[Model]]]:
         """The plans, each once, with the models that they made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -56,8 +57,14 @@ def _digest(content: bytes) -> str:
 
 
 def _beside(found: Sequence[Known]) -> list[Line]:
-    """The models of all folders."""
-    return [line for known in found for line in lines_of(known)]
+    """The models of all folders, each once."""
+    everyone = [model for known in found for model in known.models]
+    lines, seen = list[Line](), set[str]()
+    for known in found:
+        fresh = tuple(model for model in known.models if model.digest not in seen)
+        lines += [line for line in lines_of(replace(known, models=fresh), everyone) if line not in lines]
+        seen |= {model.digest for model in fresh}
+    return lines
 
 
 def _part(name: str) -> str:

@@ -150,7 +150,7 @@ class View:
 
 def view(known: Known, others: Sequence[Model] = ()) -> View:
     """What the page shows of one folder; `others` are models that may have been chosen from its front."""
-    lines = lines_of(known)
+    lines = lines_of(known, others)
     cuts, made = known.cuts(), list({id(model): model for model in (*known.models, *others)}.values())
     trained = [model for model in known.models if model.history]
     return View(
