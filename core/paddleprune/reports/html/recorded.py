@@ -71,7 +71,8 @@ def _model(model: Model) -> Iterator[tuple[str, str]]:
 
 def _asked(asked: Asked) -> Iterator[tuple[str, str]]:
     """What `run.json` says."""
-    for what, source in (("starts from", asked.pretrain_weights), ("goes on from", asked.resumed)):
+    sources = {"starts from": asked.pretrain_weights, "goes on from": asked.resumed, "learns from": asked.teacher}
+    for what, source in sources.items():
         if source is not None:
             yield what, _source(source)
     if asked.sensitivities_file is not None:
