@@ -23,12 +23,14 @@ from trained import Trained, parser_of, trained
 import paddleprune
 from paddleprune.settings import REPAIRED_RATE
 
+SIDES = ("plain", "repaired", "distilled", "layers")
+
 
 def main() -> None:
     """Compare, print, and end with a line of JSON."""
-    parser = parser_of(__doc__, "that a repair is made from")
+    parser = parser_of(__doc__)
     parser.set_defaults(epochs=3)
-    parser.add_argument("--sides", nargs="+", help="of those above; all if unset")
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, help="of those above, beside the control")
     asked = parser.parse_args()
     found = {name: _compare(trained(name, asked.folder, asked.full), asked) for name in asked.networks}
     print(json.dumps(found))
@@ -41,10 +43,9 @@ def _compare(network: Trained, asked: argparse.Namespace) -> dict[str, Any]:
     for share in asked.shares:
         rows[f"{share:g}"] = {"control": control}
         for name, (said, rate) in _sides(network).items():
-            if asked.sides and name not in asked.sides:
-                continue
-            rows[f"{share:g}"][name] = _trained(network, asked, {**said, "flops": 1 - share}, rate)
-            print(f"  -{share:.0%} {name} {_shown(rows[f'{share:g}'][name])}", flush=True)
+            if name in asked.sides:
+                rows[f"{share:g}"][name] = _trained(network, asked, {**said, "flops": 1 - share}, rate)
+                print(f"  -{share:.0%} {name} {_shown(rows[f'{share:g}'][name])}", flush=True)
     return rows
 
 

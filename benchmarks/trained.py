@@ -38,17 +38,18 @@ SHARES = (0.3, 0.5, 0.7, 0.85)
 """Of the dense network's FLOPs that go."""
 
 
-def parser_of(description: str | None, samples: str) -> argparse.ArgumentParser:
+def parser_of(description: str | None, samples: str | None = None) -> argparse.ArgumentParser:
     """The arguments of a benchmark that cuts these networks.
 
     Args:
         description: of the benchmark.
-        samples: what it makes of its samples.
+        samples: what it makes of its samples; None if it takes as many as `train` does.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("networks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
     parser.add_argument("--folder", type=Path, default=Path("output/bench-repair"), help="keeps the dense networks")
-    parser.add_argument("--samples", type=int, default=256, help=samples)
+    if samples is not None:
+        parser.add_argument("--samples", type=int, default=256, help=samples)
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the FLOPs that go")
     parser.add_argument("--epochs", type=int, default=0, help="of retraining; 0 for none")
     parser.add_argument("--seeds", type=int, default=3, help="of the retraining")
