@@ -80,6 +80,13 @@ class Dataset(ABC):
         """The target of every sample, in order. Override it where that takes no decoding of inputs."""
         return (self[index][1] for index in range(len(self)))
 
+    def listing(self) -> str:
+        """What names the samples, such as a hash of a list: with some decoded ones it tells large data apart.
+
+        Called where there are too many samples to decode them all; nothing unless overridden.
+        """
+        return ""
+
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Called before each pass over the training split."""
         self.seed, self.epoch = seed, epoch

@@ -78,6 +78,12 @@ class AnalyzeSettings(Contract):
     time_budget: Seconds | None = Field(
         None, description="measure what can be measured in this time, such as 90s, 10m or 2h"
     )
+    samples: int | None = Field(
+        None,
+        ge=1,
+        description="samples to measure on, drawn at random; all if unset, "
+        "but 5000 where tolerance, until_loss or time_budget is given",
+    )
     estimate: Estimate | None = Field(None, description="taylor: estimate the table from one backward pass instead")
     workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
     shard: Shard | None = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,47 @@ def test_a_time_budget_is_kept_and_the_table_goes_on(data: Path, dense: Path, ta
     assert plan(file, 0.2) == plan(table, 0.2)
 
 
+def many(data: Path, folder: Path, count: int) -> dict[str, str]:
+    """A list of so many lines, that name the images of each class in turns."""
+    names = sorted(path.name for path in (data / "val").iterdir())
+    images = [
+        (image, label) for label, name in enumerate(names) for image in sorted((data / "val" / name).iterdir())[:3]
+    ]
+    lines = [f"{image} {label}\n" for image, label in images]
+    (folder / "list.txt").write_text("".join(lines[i % len(lines)] for i in range(count)))
+    (folder / "labels.txt").write_text("".join(f"{name}\n" for name in names))
+    return {
+        "data_dir": str(folder),
+        "file_list": str(folder / "list.txt"),
+        "label_list": str(folder / "labels.txt"),
+    }
+
+
+def test_of_a_large_list_samples_are_drawn(data: Path, dense: Path, tmp_path: Path) -> None:
+    file, lists = tmp_path / "drawn.json", many(data, tmp_path, 200_000)
+    said = {"eval_dataset": lists, "save_file": file, "ratios": (0.5,), "time_budget": 0.1}
+    busy = time.process_time()
+    table = paddleprune.analyze(dense, samples=48, **said)
+    assert time.process_time() - busy < 60
+    assert table.identity.samples == 48
+    assert not table.identity.data.startswith("sample:")
+    with pytest.raises(TableError, match="was measured with 48 samples, not 64"):
+        paddleprune.analyze(dense, samples=64, **said)
+
+
+@pytest.mark.slow
+def test_an_adaptive_analysis_of_large_data_draws_samples_and_goes_on_with_them(
+    data: Path, dense: Path, tmp_path: Path
+) -> None:
+    said = {"eval_dataset": many(data, tmp_path, 200_000), "save_file": tmp_path / "drawn.json", "ratios": (0.5,)}
+    groups = {"exclude": ("features.[0-9].*", "features.1[0-7].*")}
+    table = paddleprune.analyze(dense, tolerance=(0.05,), **said, **groups)
+    assert table.identity.samples == 5000
+    again = paddleprune.analyze(dense, **said, **groups)
+    assert again.identity == table.identity
+    assert not any(point.implied for points in again.groups.values() for point in points)
+
+
 def test_an_estimate_is_labelled_and_can_be_used(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file = tmp_path / "taylor.json"
     run("analyze", dense, "--data", data, *RATIOS, "--save-file", file, "--estimate", "taylor")
@@ -130,6 +172,7 @@ def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: 
         (("--ratios", "0.5,1"), "must be a share of a group's units, between 0 and 1, not 1; 1 would be all of it"),
         (("--time-budget", "soon"), "--time-budget must be a time such as 90s, 10m or 2h, not 'soon'"),
         (("--time-budget", "0m"), "--time-budget must be above 0, not '0m'"),
+        (("--samples", "0"), "--samples must be at least 1, not 0"),
         (("--workers", "0"), "--workers must be at least 1, not 0"),
         (("--memory", "much"), "memory"),
         (("--estimate", "guess"), "--estimate must be 'taylor', not 'guess'"),

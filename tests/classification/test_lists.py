@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,17 @@ def test_hidden_folders_and_files_are_no_classes_and_no_images(tmp_path: Path) -
         labels, items = scan_folders(ClassificationData.from_directory(tmp_path, split).data_dir)
         assert labels == ("a", "b")
         assert len(items) == 2
+
+
+def test_of_a_long_list_every_number_is_checked_and_every_image_when_it_is_read(image_net: Path) -> None:
+    file, good = image_net / "train_list.txt", ["a/1.png 0\n"] * 2500
+    data = ClassificationData.from_directory(image_net, "train")
+    file.write_text("".join([*good, "a/1.png 2\n"]))
+    with pytest.raises(DataError, match=r"train_list.txt:2501: label 2 is out of range"):
+        ClassDataset(data, "train", OPTIONS)
+    file.write_text("".join([*good, "a/lost.png 1\n"]))
+    dataset = pickle.loads(pickle.dumps(ClassDataset(data, "train", OPTIONS)))
+    assert list(dataset.targets()) == [0] * 2500 + [1]
+    assert dataset[2499][1] == 0
+    with pytest.raises(DataError, match=r"^[^\n]*train_list.txt:2501: image .*lost.png does not exist$"):
+        dataset[2500]

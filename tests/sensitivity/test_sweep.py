@@ -17,6 +17,8 @@ import small
 
 from paddleprune.errors import ConfigError, TableError
 from paddleprune.graph import masked
+from paddleprune.interfaces import Dataset, Sample
+from paddleprune.measure.drawn import LARGE, drawn
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.reports import draw_heatmap
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, rank, sweep
@@ -61,6 +63,45 @@ def test_samples_beyond_the_memory_budget_are_decoded_again() -> None:
 def test_what_the_data_is_does_not_depend_on_the_batches() -> None:
     _, _, data = small.parts()
     assert Batches(data, 16).digest() == Batches(data, 7, memory=0).digest()
+
+
+class Many(Dataset):
+    """More samples than are decoded to tell what they are."""
+
+    labels = ("a",)
+
+    def __init__(self, name: str = "", other: int = -1) -> None:
+        self.name, self.other, self.decoded = name, other, list[int]()
+
+    def __len__(self) -> int:
+        return LARGE + 1
+
+    def __getitem__(self, index: int) -> Sample:
+        self.decoded.append(index)
+        return (np.float32([index]),), int(index == self.other)
+
+    def listing(self) -> str:
+        return self.name
+
+
+def test_what_large_data_is_comes_from_its_list_and_some_of_its_samples() -> None:
+    data = Many("a")
+    said = Batches(data, 16).digest()
+    assert said.startswith("sample:")
+    assert (len(data.decoded), min(data.decoded), max(data.decoded)) == (500, 0, LARGE)
+    assert Batches(Many("a"), 7).digest() == said
+    assert len({said, Batches(Many("b"), 16).digest(), Batches(Many("a", other=LARGE), 16).digest()}) == 3
+
+
+def test_drawn_samples_are_always_the_same_ones() -> None:
+    data = Many()
+    some, again, more = drawn(data, 300), drawn(Many(), 300), drawn(data, 400)
+    values = [int(some[i][0][0][0]) for i in range(len(some))]
+    assert values == [int(again[i][0][0][0]) for i in range(300)] == [int(more[i][0][0][0]) for i in range(300)]
+    assert len(set(values)) == 300
+    assert max(values) > 0.9 * LARGE
+    assert drawn(data, None) is drawn(data, LARGE + 1) is data
+    assert not Batches(some, 16).digest().startswith("sample:")
 
 
 def test_killed_and_continued_gives_the_same_table(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from paddleprune.engines import Engine, NativeEngine, left_whole, open_engine
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Metric, Scorer
+from paddleprune.measure.drawn import LARGE, drawn
 from paddleprune.measure.evaluation import Batches, eager_forward, free_memory
 from paddleprune.measure.heap import kept_heap
 from paddleprune.registry import Registry
@@ -63,6 +64,7 @@ def analyze(
     tolerance: Sequence[float] = (),
     until_loss: float | None = None,
     time_budget: float | str | None = None,
+    samples: int | None = None,
     estimate: Estimate | None = None,
     workers: int = 1,
     shard: str | None = None,
@@ -95,6 +97,8 @@ def analyze(
         until_loss: the same for every tolerance up to this one.
         time_budget: seconds, or words such as "10m", to measure for: first every group, then those whose plan is
             least certain.
+        samples: how many to measure on, drawn at random, always the same ones. By default all; of more than 5000, if
+            `tolerance`, `until_loss` or `time_budget` is given, 5000, or as many as the table has that is there.
         estimate: "taylor": don't measure, but estimate how much the training loss would rise, from one backward pass.
             Such losses rank groups; they are no shares of the metric.
         workers: processes that measure at once; they share the CPU's threads, and `memory`.
@@ -116,6 +120,7 @@ def analyze(
         "tolerance": tolerance,
         "until_loss": until_loss,
         "time_budget": time_budget,
+        "samples": samples,
         "workers": workers,
         "shard": shard,
     }
@@ -133,12 +138,14 @@ def analyze(
     read_info(as_path(checkpoint))  # is it one?
     kept = (free_memory() // 4 if memory is None else memory) // workers
     with writing_table(where):
-        scored = _scored(where, criterion)
+        begun = SensitivityTable.load(where) if where.is_file() else None
+        adaptive = time_budget is not None or not question.everything
         job = _Job(
             checkpoint,
             eval_dataset,
             train_dataset,
-            scored or ranking,
+            _scored(begun, criterion) or ranking,
+            samples if samples is not None else _usual_samples(begun, adaptive),
             engine,
             batch_size,
             kept,
@@ -190,9 +197,15 @@ def analyze(
     return table
 
 
-def _scored(file: Path, criterion: Any) -> Importance | None:
+def _usual_samples(begun: SensitivityTable | None, adaptive: bool) -> int | None:
+    """How many samples are drawn if nobody says: a large table goes on with as many as it has."""
+    if begun is not None and begun.identity.samples >= LARGE:
+        return begun.identity.samples
+    return LARGE if adaptive else None
+
+
+def _scored(table: SensitivityTable | None, criterion: Any) -> Importance | None:
     """The units' scores by this criterion, where a table holds them that is to be continued."""
-    table = SensitivityTable.load(file) if file.is_file() else None
     if table is None or table.scores is None or table.criterion != criterion:
         return None
     return Importance(table.criterion, table.scores)
@@ -229,6 +242,7 @@ class _Job:
     data: Data
     training: Data | None
     criterion: Any
+    samples: int | None
     engine: EngineName
     batch_size: int
     memory: int
@@ -248,7 +262,7 @@ class _Job:
             labelled = open_labelled(registry, loaded, criterion, self.training, self.data)
             criterion = score_by(registry, loaded, graph, criterion, labelled, SAMPLES)
         engine = open_engine(self.engine, loaded.layer, graph, criterion)
-        batches = Batches(evaluation.dataset, self.batch_size, self.memory)
+        batches = Batches(drawn(evaluation.dataset, self.samples), self.batch_size, self.memory)
         return _Opened(registry, loaded, engine, criterion, evaluation.metric, batches)
 
     def measurer(self) -> Measurer:

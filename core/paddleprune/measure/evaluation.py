@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,10 +18,13 @@ from paddleprune.console import say
 from paddleprune.errors import DataError
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample, read_sample
+from paddleprune.measure.drawn import LARGE, SAMPLED
 from paddleprune.measure.machine import cpu_threads
 
 Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
 """(the inputs of a batch) -> the model's outputs, flattened in order."""
+HASHED = 500
+"""Samples of large data that are decoded to tell what it is."""
 
 
 def flatten(outputs: Any) -> tuple[Any, ...]:
@@ -88,10 +92,13 @@ class Batches:
         missing = range(start + len(kept), stop)
         if not missing:
             return kept
-        with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
-            decoded = list(pool.map(partial(read_sample, self.dataset), missing))
+        decoded = self._decoded(missing)
         self._keep(missing.start, decoded)
         return kept + decoded
+
+    def _decoded(self, numbers: Iterable[int]) -> list[Sample]:
+        with ThreadPoolExecutor(cpu_threads(), thread_name_prefix="decode") as pool:
+            return list(pool.map(partial(read_sample, self.dataset), numbers))
 
     def _keep(self, start: int, samples: Sequence[Sample]) -> None:
         if start != len(self._kept) or self._kept_bytes > self.memory:
@@ -105,14 +112,20 @@ class Batches:
             self._kept.append(sample)
 
     def digest(self) -> str:
-        """What the data is: a hash of every decoded input and target, so of images, labels and preprocessing."""
+        """What the data is: a hash of every decoded input and target, so of images, labels and preprocessing.
+
+        Of large data (more than `LARGE` samples) it is of what names the samples, `Dataset.listing`, of how many there
+        are, and of `HASHED` decoded ones, spread evenly; it then begins with `SAMPLED`.
+        """
         if self._digest is None:
-            total = hashlib.sha256()
-            for start in range(0, len(self.dataset), self.batch_size):
-                for inputs, target in self._samples(start, min(start + self.batch_size, len(self.dataset))):
-                    _update(total, inputs)
-                    _update(total, target)
-            self._digest = total.hexdigest()
+            count = len(self.dataset)
+            if count <= LARGE:
+                starts = range(0, count, self.batch_size)
+                parts = (self._samples(start, min(start + self.batch_size, count)) for start in starts)
+                self._digest = _hash("", parts)
+            else:
+                some = np.linspace(0, count - 1, HASHED).astype(int).tolist()
+                self._digest = SAMPLED + _hash(f"{count} {self.dataset.listing()}", [self._decoded(some)])
         return self._digest
 
 
@@ -123,6 +136,14 @@ def _size(value: Any) -> int:
     if isinstance(value, (list, tuple)):
         return sum(map(_size, value))
     return value.nbytes if isinstance(value, np.ndarray) else 64
+
+
+def _hash(said: str, parts: Iterable[Iterable[Sample]]) -> str:
+    total = hashlib.sha256(said.encode())
+    for inputs, target in chain.from_iterable(parts):
+        _update(total, inputs)
+        _update(total, target)
+    return total.hexdigest()
 
 
 def _update(total: Any, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from paddleprune.errors import ConfigError, DataError
 from paddleprune.interfaces import Dataset, Sample
 from paddleprune.specs import Contract, DatasetConfig, ImageOptions, Split
 from paddleprune.vision.decode import decode_colour, to_channels
-from paddleprune.vision.lists import Item
+from paddleprune.vision.lists import Item, Listed
 from paddleprune.vision.picture import Picture
 from paddleprune.vision.specs import Normalize, Resize, random_step
 from paddleprune.vision.transforms import Rng, preprocess
@@ -54,15 +55,17 @@ class ImageDataset(Dataset):
         """Decode and preprocess one image, with what rides along.
 
         Raises:
-            DataError: it can't be decoded, or doesn't come out in the shape of the model's input.
+            DataError: it does not exist or can't be decoded, or doesn't come out in the shape of the model's input.
         """
-        item, rng = self.items[index], np.random.default_rng((self.seed, self.epoch, index))
+        rng = np.random.default_rng((self.seed, self.epoch, index))
         picture = self.picture(index)
         try:
             picture = self.preprocessed(picture, index, rng)
         except DataError as error:
+            item = self.items[index]
             raise DataError(f"{item.origin}: {item.image}: {error}") from error
         if picture.image.shape != self.shape:
+            item = self.items[index]
             got, wanted = ("x".join(map(str, shape)) for shape in (picture.image.shape, self.shape))
             raise DataError(
                 f"{item.origin}: the transforms make {item.image} {got}, but the model reads {wanted}; "
@@ -70,13 +73,22 @@ class ImageDataset(Dataset):
             )
         return (picture.image,), self.target(index, picture)
 
+    def listing(self) -> str:
+        """A hash of the list's text; where there is none, of the images' names."""
+        if isinstance(self.items, Listed):
+            return self.items.digest()
+        return hashlib.sha256("\n".join(item.image.name for item in self.items).encode()).hexdigest()
+
     def picture(self, index: int) -> Picture:
         """The image as its file has it, in the channels that the model reads; overridden, what rides along too.
 
         Raises:
             DataError: it can't be decoded.
         """
-        item = self.items[index]
+        return self.opened(self.items[index])
+
+    def opened(self, item: Item) -> Picture:
+        """An image file, in the channels that the model reads."""
         return Picture.of(to_channels(decode_colour(item.image, item.origin), self.shape[0]))
 
     def preprocessed(self, picture: Picture, index: int, rng: Rng) -> Picture:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import stat
-from collections.abc import Callable
+from array import array
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar, overload
 
 from paddleprune.errors import DataError
 from paddleprune.files import read_bytes
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+CHECKED = 1000
+"""Samples that are looked at when a list is opened, at most, spread evenly over it: of a short one all."""
 _T = TypeVar("_T")
 
 
@@ -23,21 +30,91 @@ class Item:
     origin: str
 
 
-def read_list(file_list: Path, form: str, read: Callable[[str, str], _T]) -> tuple[_T, ...]:
+class Listed(Sequence[_T], Generic[_T]):
+    """What the lines of a list say. A line is read when it is asked for: only the text of a million is in memory.
+
+    Args:
+        file_list: a text file.
+        read: (a line, its file and number) -> what it says; it can be pickled if the samples are to be.
+
+    Raises:
+        DataError: the file can't be read, or isn't UTF-8 text; later as `read` says.
+    """
+
+    def __init__(self, file_list: Path, read: Callable[[str, str], _T]) -> None:
+        self._file, self._read = file_list, read
+        content = read_bytes(file_list, DataError, "file list").removeprefix(BOM_UTF8)
+        if b"\r" in content:
+            content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"file list {file_list} is not UTF-8 text (byte {error.start})") from error
+        self._content, self._starts, self._numbers = content, array("q"), array("q")
+        place = 0
+        for number, line in enumerate(io.BytesIO(content), start=1):
+            if not line.isspace():
+                self._starts.append(place)
+                self._numbers.append(number)
+            place += len(line)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        return self._read(self.line(index), self.origin(index))
+
+    def line(self, index: int) -> str:
+        """A line that isn't blank, as it stands."""
+        start = self._starts[index]
+        stop = self._content.find(b"\n", start)
+        return self._content[start : None if stop < 0 else stop].decode()
+
+    def origin(self, index: int) -> str:
+        """Its file and number."""
+        return f"{self._file}:{self._numbers[index]}"
+
+    def raw_lines(self) -> Iterator[bytes]:
+        """All of them, in UTF-8, for what needs no file: far faster than to read each."""
+        return (line for line in io.BytesIO(self._content) if not line.isspace())
+
+    def digest(self) -> str:
+        """A hash of the text."""
+        return hashlib.sha256(self._content).hexdigest()
+
+
+def spread(count: int, most: int = CHECKED) -> range:
+    """The numbers of at most so many samples of `count`, spread evenly."""
+    return range(0, count, max(1, -(-count // most)))
+
+
+def read_list(file_list: Path, form: str, read: Callable[[str, str], _T]) -> Listed[_T]:
     """What the lines of a list say; blank ones are skipped.
+
+    All lines of a list of up to `CHECKED` are read here, of a longer one so many, spread evenly; the others when they
+    are asked for.
 
     Args:
         file_list: a text file.
         form: what a line looks like, such as "path number", for the message.
-        read: (a line, its file and number) -> what it says.
+        read: (a line, its file and number) -> what it says; it can be pickled if the samples are to be.
 
     Raises:
         DataError: the list can't be read or is empty, or as `read` says.
     """
-    lines = enumerate(read_lines(file_list, "file list"), start=1)
-    said = tuple(read(line, f"{file_list}:{number}") for number, line in lines if line.strip())
+    said = Listed(file_list, read)
     if not said:
         raise DataError(f"file list {file_list} is empty; write `{form}` in each line")
+    for index in spread(len(said)):
+        said[index]
     return said
 
 
@@ -114,6 +191,20 @@ def visible(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda path: path.name)
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files with these suffixes in a folder, by name, without those that are hidden; only links are followed.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if Path(e.name).suffix.lower() in suffixes and e.is_file()]
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
+    return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
 def sub_folders(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from paddleprune.errors import TableError
 from paddleprune.interfaces import Array
+from paddleprune.measure.drawn import SAMPLED
 from paddleprune.settings import EngineName, Estimate
 from paddleprune.signed import Signed, read_signed, write_signed
 from paddleprune.specs import Contract
@@ -25,7 +26,7 @@ class Identity(Contract):
 
     Attributes:
         model: hash of the measured network's weights.
-        data: hash of the decoded evaluation data; empty where it isn't known.
+        data: hash of the decoded evaluation data, of large data of a part of it; empty where it isn't known.
         samples: how many samples it has; 0 where that isn't known.
         metric: name of the primary metric.
         higher_is_better: its direction.
@@ -119,7 +120,9 @@ class SensitivityTable(Signed):
             "engine": f"the engine {self.identity.engine}, not {identity.engine}",
             "model": "another model (the weights differ)",
             "samples": f"{self.identity.samples} samples, not {identity.samples}",
-            "data": "other data (the decoded samples or labels differ)",
+            "data": "other data (the decoded samples or labels differ)"
+            if self.identity.data.startswith(SAMPLED) == identity.data.startswith(SAMPLED)
+            else "an earlier version, which told large data apart by all of its samples",
             "metric": f"the metric {self.identity.metric}, not {identity.metric}",
             "higher_is_better": "a metric of the other direction",
             "criterion": f"the criterion {self.identity.criterion}, not {identity.criterion}",

@@ -9,7 +9,7 @@ from paddleprune.vision.dataset import ImageDataset
 from paddleprune.vision.lists import read_labels
 from paddleprune.vision.picture import Picture
 from paddleprune_classification.config import ClassificationData
-from paddleprune_classification.data.lists import LabelledImage, read_items, scan_folders
+from paddleprune_classification.data.lists import LabelledImage, class_numbers, read_items, scan_folders
 from paddleprune_classification.data.transforms import default_transforms
 
 
@@ -30,6 +30,7 @@ class ClassDataset(ImageDataset):
             self.items = read_items(config.file_list, config.data_dir, len(self.labels))
         else:
             self.labels, self.items = scan_folders(config.data_dir)
+        self._numbers = class_numbers(self.items, len(self.labels))
         super().__init__(config, split, options)
 
     def defaults(self, split: Split, channels: int, height: int, width: int) -> Sequence[Contract]:
@@ -38,8 +39,8 @@ class ClassDataset(ImageDataset):
 
     def targets(self) -> Iterator[int]:
         """The class number of every image."""
-        return (item.label for item in self.items)
+        return iter(self._numbers)
 
     def target(self, index: int, picture: Picture) -> int:
         """The class number."""
-        return self.items[index].label
+        return self._numbers[index]

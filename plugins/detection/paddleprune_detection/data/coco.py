@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from paddleprune.errors import DataError
 from paddleprune.files import read_json
-from paddleprune.vision.lists import listed
+from paddleprune.vision.lists import listed, spread
 from paddleprune.vision.objects import make_objects
 from paddleprune_detection.data.records import Record, fitted
 
@@ -75,14 +75,16 @@ def read_coco(ann_file: Path, image_dir: Path) -> tuple[tuple[str, ...], tuple[R
         if annotation.category_id not in categories:
             raise DataError(f"{where} has category {annotation.category_id}, which isn't among the file's categories")
         found[annotation.image_id].append(annotation)
-    return labels, tuple(_record(images[i], found[i], numbers, ann_file, image_dir) for i in images)
+    records = tuple(_record(images[i], found[i], numbers, ann_file, image_dir) for i in images)
+    for index in spread(len(records)):
+        listed(image_dir, content.images[index].file_name, "image", records[index].origin)
+    return labels, records
 
 
 def _record(
     image: _Image, annotations: list[_Annotation], numbers: dict[int, int], ann_file: Path, image_dir: Path
 ) -> Record:
     origin, size = f"{ann_file}: image {image.id}", (image.height, image.width)
-    path = listed(image_dir, image.file_name, "image", origin)
     boxes = []
     for annotation in annotations:
         left, top, width, height = annotation.bbox
@@ -90,7 +92,7 @@ def _record(
         boxes.append(fitted((left, top, left + width, top + height), size, place))
     classes = [numbers[annotation.category_id] for annotation in annotations]
     crowd = [annotation.iscrowd == 1 for annotation in annotations]
-    return Record(path, origin, size, make_objects(boxes, classes, crowd=crowd))
+    return Record(image_dir / image.file_name.strip(), origin, size, make_objects(boxes, classes, crowd=crowd))
 
 
 def _by_id(entries: list[_Entry], what: str) -> dict[int, _Entry]:

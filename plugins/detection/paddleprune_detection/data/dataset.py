@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from paddleprune.console import listed
 from paddleprune.errors import DataError
+from paddleprune.files import read_bytes
 from paddleprune.interfaces import Batch, Sample
 from paddleprune.specs import Contract, ImageOptions, Split
 from paddleprune.vision.dataset import ImageDataset
@@ -17,7 +19,7 @@ from paddleprune.vision.transforms import Rng, preprocess
 from paddleprune_detection.config import DetectionData
 from paddleprune_detection.data.coco import read_coco
 from paddleprune_detection.data.mixture import mixed
-from paddleprune_detection.data.records import Record, renumbered
+from paddleprune_detection.data.records import Record, Renumbered
 from paddleprune_detection.data.targets import Target, collate_targets
 from paddleprune_detection.data.transforms import default_transforms
 from paddleprune_detection.data.voc import read_voc
@@ -42,9 +44,9 @@ class ObjectDataset(ImageDataset):
         self.labels, self.items = read_records(config)
         super().__init__(config, split, options)
         self.source = config.ann_file or config.label_list
+        self._listing = config.ann_file or config.file_list
         if split == "eval" and not any(len(record.objects.classes) for record in self.items):
-            source = config.ann_file or config.file_list
-            raise DataError(f"{source} names no object in any image, so that nothing can be evaluated")
+            raise DataError(f"{self._listing} names no object in any image, so that nothing can be evaluated")
 
     def defaults(self, split: Split, channels: int, height: int, width: int) -> Sequence[Contract]:
         """Distorted, expanded and cropped; see `default_transforms`."""
@@ -62,8 +64,13 @@ class ObjectDataset(ImageDataset):
                 but = "which {} lacks" if what == "has" else "which {} has"
                 raise DataError(f"{self.source} {what} the class {listed(names)}, {but.format(whose)}")
         numbers = np.array([list(labels).index(name) for name in self.labels], np.int64)
-        self.items = tuple(renumbered(record, numbers) for record in self.items)
+        self.items = Renumbered(self.items, numbers)
         self.labels = tuple(labels)
+
+    def listing(self) -> str:
+        """A hash of the file that names the images."""
+        assert self._listing is not None
+        return hashlib.sha256(read_bytes(self._listing, DataError)).hexdigest()
 
     def picture(self, index: int) -> Picture:
         """The image as its file has it, and its objects.
@@ -71,7 +78,8 @@ class ObjectDataset(ImageDataset):
         Raises:
             DataError: it can't be decoded, or isn't as large as its annotation says.
         """
-        record, picture = self.items[index], super().picture(index)
+        record = self.items[index]
+        picture = self.opened(record)
         if picture.size != record.size:
             (height, width), (said_height, said_width) = picture.size, record.size
             raise DataError(
@@ -103,7 +111,7 @@ class ObjectDataset(ImageDataset):
         return mixed(picture, self.picture(other), rng.beta(step.alpha, step.beta))
 
 
-def read_records(config: DetectionData) -> tuple[tuple[str, ...], tuple[Record, ...]]:
+def read_records(config: DetectionData) -> tuple[tuple[str, ...], Sequence[Record]]:
     """The names of the classes, and the images with their objects, of a split in either layout.
 
     Raises:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
@@ -30,9 +31,26 @@ class Record(Item):
     objects: Objects
 
 
-def renumbered(record: Record, numbers: Array) -> Record:
-    """The record with other numbers of classes: [classes] int64, old to new."""
-    return replace(record, objects=record.objects._replace(classes=numbers[record.objects.classes]))
+class Renumbered(Sequence[Record]):
+    """Records with other numbers of classes: [classes] int64, old to new."""
+
+    def __init__(self, records: Sequence[Record], numbers: Array) -> None:
+        self.records, self._numbers = records, numbers
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        record = self.records[index]
+        return replace(record, objects=record.objects._replace(classes=self._numbers[record.objects.classes]))
 
 
 def fitted(box: Box, size: tuple[int, int], place: str) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -10,7 +11,7 @@ from xml.etree.ElementTree import Element
 from paddleprune.errors import DataError
 from paddleprune.files import read_bytes
 from paddleprune.validation import choose_from
-from paddleprune.vision.lists import listed, read_list, two_paths
+from paddleprune.vision.lists import Listed, listed, read_list, two_paths
 from paddleprune.vision.objects import make_objects
 from paddleprune_detection.data.records import Box, Record, fitted
 
@@ -20,14 +21,14 @@ _MOST = 2**31
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read_voc(file_list: Path, data_dir: Path, labels: tuple[str, ...]) -> tuple[Record, ...]:
+def read_voc(file_list: Path, data_dir: Path, labels: tuple[str, ...]) -> Listed[Record]:
     """The images of a list of `image annotation.xml` lines (blank lines are skipped).
 
     Raises:
         DataError: the list can't be read or is empty, a line isn't of that form, a file does not exist, or an
             annotation can't be used.
     """
-    return read_list(file_list, _FORM, lambda line, origin: _record(line, origin, data_dir, labels))
+    return read_list(file_list, _FORM, partial(_record, data_dir=data_dir, labels=labels))
 
 
 def _record(line: str, origin: str, data_dir: Path, labels: tuple[str, ...]) -> Record:

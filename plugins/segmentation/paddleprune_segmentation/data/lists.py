@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from paddleprune.errors import DataError
-from paddleprune.vision.lists import Item, listed, read_list, two_paths
+from paddleprune.vision.lists import Item, Listed, listed, read_list, two_paths
 from paddleprune.vision.lists import read_labels as labels_of
 from paddleprune.vision.values import IGNORED
 
@@ -32,13 +33,13 @@ def read_labels(label_list: Path) -> tuple[str, ...]:
     return names
 
 
-def read_pairs(file_list: Path, data_dir: Path) -> tuple[Pair, ...]:
+def read_pairs(file_list: Path, data_dir: Path) -> Listed[Pair]:
     """The pairs of a list of `image mask` lines (blank lines are skipped).
 
     Raises:
         DataError: the list can't be read or is empty, a line isn't of that form, or a file does not exist.
     """
-    return read_list(file_list, _FORM, lambda line, origin: _pair(line, origin, data_dir))
+    return read_list(file_list, _FORM, partial(_pair, data_dir=data_dir))
 
 
 def _pair(line: str, origin: str, data_dir: Path) -> Pair:
