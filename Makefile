@@ -13,7 +13,7 @@ PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn l
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-browser clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-browser test-ray clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -38,6 +38,7 @@ help:
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
 	@echo "make test-browser  reports in Chromium, which is installed from Debian where it isn't"
+	@echo "make test-ray      sweeps on a Ray cluster on this machine: the same tables to the bit (5 minutes)"
 	@echo "make clean         remove $(VENV), caches and outputs"
 
 setup: $(VENV)/.installed-dev
@@ -129,10 +130,15 @@ test-browser: setup
 	command -v chromium || apt-get install -y chromium || sudo apt-get install -y chromium
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/reports/test_in_browser.py
 
+test-ray:
+	$(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python $(PIP) install -c constraints.txt -e '.[cpu,demo,ray,dev]'
+	OMP_NUM_THREADS=1 $(VENV)-ray/bin/pytest tests/ray
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,6 +16,7 @@ WAYS_OUT = {
     "onnxruntime": "pip install 'paddleprune[onnx]'",
     "ml_dtypes": "pip install 'paddleprune[onnx]'",
     "openvino": "pip install 'paddleprune[openvino]'",
+    "ray": "pip install 'paddleprune[ray]'",
     "paddleslim": "pip install --no-deps paddleslim==2.6.0 && pip install 'paddleprune[paddleslim]'",
     "hypothesis": "pip install 'paddleprune[dev]'",
 }

@@ -42,6 +42,9 @@ ExportFormat: TypeAlias = Literal["paddle", "onnx", "paddlex", "lite"]
 """What a checkpoint is exported as: for Paddle Inference, as ONNX, or as a model folder of PaddleX 3."""
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
+ExecutorName: TypeAlias = Literal["processes", "ray"]
+"""What measures a table's groups: processes on this machine, or actors of a Ray cluster."""
+
 Estimate: TypeAlias = Literal["taylor"]
 """What foretells a table instead of measuring it."""
 
@@ -86,12 +89,22 @@ class AnalyzeSettings(Contract):
     )
     estimate: Estimate | None = Field(None, description="taylor: estimate the table from one backward pass instead")
     workers: int = Field(1, ge=1, description="processes that measure at once, sharing threads and memory")
+    executor: ExecutorName = Field("processes", description="where they are: processes here, or a ray cluster's actors")
+    address: str | None = Field(None, description="of the ray cluster, such as auto; one on this machine if unset")
     shard: Shard | None = Field(
         None, description="measure only every eighth group, for 1/8 to 8/8; `paddleprune merge` joins the files"
     )
     memory: ByteSize | None = Field(None, description="decoded samples to keep, such as 2GB; a quarter of what is free")
     batch_size: int = Field(64, ge=1, description="samples a forward pass, at most; changes the speed, not the result")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
+
+    @model_validator(mode="after")
+    def _measured_there(self) -> AnalyzeSettings:
+        if self.address is not None and self.executor != "ray":
+            raise ValueError('`address` is that of a Ray cluster: give executor="ray" with it')
+        if self.executor == "ray" and self.estimate is not None:
+            raise ValueError('an estimate takes one pass, in this process: leave executor="ray" out')
+        return self
 
 
 USUAL_TOLERANCE = 0.05

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,14 @@ def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: 
         (("--time-budget", "0m"), "--time-budget must be above 0, not '0m'"),
         (("--samples", "0"), "--samples must be at least 1, not 0"),
         (("--workers", "0"), "--workers must be at least 1, not 0"),
+        (("--executor", "slurm"), "--executor must be 'processes' or 'ray', not 'slurm'"),
+        (("--address", "auto"), "--address is that of a Ray cluster: give --executor ray with it"),
+        (("--executor", "ray", "--estimate", "taylor"), "leave --executor ray out"),
+        pytest.param(
+            ("--executor", "ray"),
+            "--executor ray needs the module 'ray', which is not installed: pip install 'paddleprune[ray]'",
+            marks=pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed"),
+        ),
         (("--memory", "much"), "memory"),
         (("--estimate", "guess"), "--estimate must be 'taylor', not 'guess'"),
         (("--estimate", "taylor", "--engine", "paddleslim"), "leave --engine out (got 'paddleslim')"),

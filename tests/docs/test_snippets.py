@@ -6,13 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from checkpoints import write_checkpoint
 from installed import install
 from pages import ROOT, blocks, code_blocks
+
+from paddleprune.plain_yaml import parse_yaml
+from paddleprune.sensitivity import SensitivityTable
 
 
 @pytest.fixture
@@ -110,6 +115,27 @@ def test_the_guide(part: str, place: Path) -> None:
 def test_the_python_page(number: int, place: Path) -> None:
     (place / "snippet.py").write_text(blocks("docs/python.md", "python")[number])
     run([sys.executable, "snippet.py"], place)
+
+
+def test_the_scale_page(place: Path) -> None:
+    """Two jobs in the place of eight, one as SLURM starts it and one as Kubernetes does, and the whole of the two."""
+    model, options = place / "output/mobilenetv2/best_model", {"num_classes": 2, "input_size": 28}
+    write_checkpoint(model, "classification", "lenet", options, labels=("circle", "square"))
+    slurm, merge, ray = blocks("docs/scale.md", "bash")
+    (job,) = (parse_yaml(text) for text in blocks("docs/scale.md", "yaml"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    script = container["args"][0].replace("--workers 4", "--workers 1")
+    run(["env", "SLURM_ARRAY_TASK_ID=1", "SLURM_CPUS_PER_TASK=1", "bash", "-c", slurm.replace("/8 ", "/2 ")], place)
+    run(["env", "JOB_COMPLETION_INDEX=1", *container["command"], script.replace("/8 ", "/2 ")], place)
+    run(["bash", "-c", merge], place)
+    groups = SensitivityTable.load(place / "mobilenetv2.sensi.json").groups
+    assert len(groups) >= 2
+    assert all(groups.values())
+    if find_spec("ray") is None:
+        done = subprocess.run(
+            [sys.executable, "-m", *ray.split()], cwd=place, capture_output=True, text=True, check=False
+        )
+        assert "--executor ray needs the module 'ray', which is not installed" in done.stderr
 
 
 def test_the_graph_page(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def write_checkpoint(
     transforms: Sequence[Mapping[str, Any]] | None = None,
     *,
     pruned: bool = False,
+    labels: Sequence[str] | None = None,
 ) -> Path:
     """A checkpoint of random weights, with the task's usual steps unless `transforms` names others.
 
@@ -52,7 +53,7 @@ def write_checkpoint(
         task=task,
         family=family,
         options=known.model_dump(mode="json"),
-        labels=tuple(f"class {number}" for number in range(known.num_classes)),
+        labels=tuple(labels or (f"class {number}" for number in range(known.num_classes))),
         transforms=tuple(map(dict, steps)),
         primary_metric="none",
     )

@@ -13,12 +13,12 @@ from test_adaptive import IDENTITY, Drawn
 
 from paddleprune.errors import DataError, WorkerError
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.sensitivity import Question, SensitivityTable, WorkerMeasurer, sweep
-from paddleprune.sensitivity.measuring.workers import Make
+from paddleprune.sensitivity import Processes, Question, SensitivityTable, WorkerMeasurer, sweep
+from paddleprune.sensitivity.measuring.executor import Make
 
 
 def swept(make: Make, file: Path | None = None, *, workers: int = 2, together: bool = False) -> SensitivityTable:
-    measurer = WorkerMeasurer(workers, make, worker_jobs.measurer(), together=together)
+    measurer = WorkerMeasurer(Processes(workers), make, worker_jobs.measurer(), together=together)
     return sweep(Drawn(6).groups, measurer, IDENTITY, save_file=file)
 
 
@@ -57,7 +57,7 @@ def test_threads_are_shared_and_the_environment_is_left_as_it_was() -> None:
 
 
 def test_a_real_network_in_two_processes() -> None:
-    measurer = WorkerMeasurer(2, worker_jobs.real, worker_jobs.real(), together=False)
+    measurer = WorkerMeasurer(Processes(2), worker_jobs.real, worker_jobs.real(), together=False)
     _, graph, _ = small.parts()
     one = small.analyze()
     two = sweep(graph.prunable, measurer, one.identity, ratios=small.RATIOS)

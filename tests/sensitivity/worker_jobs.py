@@ -20,7 +20,7 @@ from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.sensitivity import DataMeasurer, Question, WorkerMeasurer, sweep
+from paddleprune.sensitivity import DataMeasurer, Processes, Question, WorkerMeasurer, sweep
 from paddleprune.sensitivity.masked.evaluators import Outputs
 from paddleprune.sensitivity.measuring.kept import Kept
 
@@ -92,6 +92,5 @@ if __name__ == "__main__":
     from worker_jobs import slow as make  # under the name that the processes know
 
     where = Path(sys.argv[1])
-    sweep(
-        Drawn(6).groups, WorkerMeasurer(2, partial(make, where), measurer(), together=False), IDENTITY, save_file=where
-    )
+    workers = WorkerMeasurer(Processes(2), partial(make, where), measurer(), together=False)
+    sweep(Drawn(6).groups, workers, IDENTITY, save_file=where)

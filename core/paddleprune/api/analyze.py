@@ -27,7 +27,9 @@ from paddleprune.sensitivity import (
     Identity,
     Importance,
     Measurer,
+    Processes,
     Question,
+    RayActors,
     SensitivityTable,
     WorkerMeasurer,
     criterion_name,
@@ -37,11 +39,12 @@ from paddleprune.sensitivity import (
 )
 from paddleprune.sensitivity.criteria.gradients import BATCH
 from paddleprune.sensitivity.measuring.estimate import estimate as estimate_rises
+from paddleprune.sensitivity.measuring.executor import Executor
 from paddleprune.sensitivity.measuring.kept import Kept, writing_table
 from paddleprune.sensitivity.measuring.measurer import Known, Scores
 from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.sensitivity.measuring.sweep import checked_ratios
-from paddleprune.settings import DATA_CRITERIA, RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate
+from paddleprune.settings import DATA_CRITERIA, RATIOS, AnalyzeSettings, Criterion, EngineName, Estimate, ExecutorName
 from paddleprune.training import LoadedModel, read_info, select_device
 from paddleprune.validation import SETTING, validated
 
@@ -67,6 +70,8 @@ def analyze(
     samples: int | None = None,
     estimate: Estimate | None = None,
     workers: int = 1,
+    executor: ExecutorName = "processes",
+    address: str | None = None,
     shard: str | None = None,
     memory: int | None = None,
     batch_size: int = 64,
@@ -102,6 +107,10 @@ def analyze(
         estimate: "taylor": don't measure, but estimate how much the training loss would rise, from one backward pass.
             Such losses rank groups; they are no shares of the metric.
         workers: processes that measure at once; they share the CPU's threads, and `memory`.
+        executor: where they are: "processes" on this machine, or actors of a "ray" cluster, each on one thread. Its
+            nodes share the folder that this process works in, the checkpoint and the data; an open dataset is sent to
+            them. The table is that of one process on one thread, however many actors there are.
+        address: of the Ray cluster, such as "auto"; None for one on this machine alone.
         shard: "2/8" measures the second of eight parts of the groups: the others are measured elsewhere, each into a
             file of its own, and `merge` joins the files.
         memory: bytes of decoded samples to keep; by default a quarter of what is free.
@@ -111,7 +120,7 @@ def analyze(
     Raises:
         CheckpointError, DataError, ConfigError: what was given can't be used.
         TableError: the file holds a table of something else, or the baseline metric is 0.
-        DependencyError: PaddleSlim isn't installed.
+        DependencyError: PaddleSlim or Ray isn't installed.
         GraphError: PaddleSlim can't prune this network.
         WorkerError: a process died twice at the same groups; the others are in the table.
     """
@@ -122,6 +131,8 @@ def analyze(
         "time_budget": time_budget,
         "samples": samples,
         "workers": workers,
+        "executor": executor,
+        "address": address,
         "shard": shard,
     }
     if isinstance(criterion, str):
@@ -136,6 +147,7 @@ def analyze(
         checked_ratios(ratios),
     )
     read_info(as_path(checkpoint))  # is it one?
+    elsewhere = _executor(chosen)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     with writing_table(where):
         begun = SensitivityTable.load(where) if where.is_file() else None
@@ -175,12 +187,14 @@ def analyze(
             measurer: Measurer
             if estimate is not None:
                 measurer = _Taylor(opened)
-            elif workers == 1:
+            elif elsewhere is None:
                 measurer = job.measurer_of(opened)
             else:
+                if executor == "ray":
+                    job = replace(job, kept=None)  # what other machines keep isn't beside the table
                 _check_picklable(job)
                 dense = opened.measurer(question, None)
-                measurer = WorkerMeasurer(workers, job.measurer, dense, together=time_budget is not None)
+                measurer = WorkerMeasurer(elsewhere, job.measurer, dense, together=time_budget is not None)
             table = sweep(
                 groups,
                 measurer,
@@ -195,6 +209,17 @@ def analyze(
     if note:
         say(note)
     return table
+
+
+def _executor(chosen: AnalyzeSettings) -> Executor | None:
+    """Where workers are; None where this process measures.
+
+    Raises:
+        DependencyError: Ray isn't installed.
+    """
+    if chosen.executor == "ray":
+        return RayActors(chosen.workers, chosen.address)
+    return Processes(chosen.workers) if chosen.workers > 1 else None
 
 
 def _usual_samples(begun: SensitivityTable | None, adaptive: bool) -> int | None:

@@ -10,7 +10,7 @@ from paddleprune.dependencies import WAYS_OUT
 
 Row = tuple[str, str, str]
 _PADDLE = ((3, 1), (3, 4))
-_OPTIONAL = ("visualdl", "sklearn", "paddle2onnx", "onnxruntime", "openvino", "paddleslim")
+_OPTIONAL = ("visualdl", "sklearn", "paddle2onnx", "onnxruntime", "openvino", "paddleslim", "ray")
 
 
 def examine() -> tuple[list[Row], bool]:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from paddleprune.sensitivity.criteria.weights import weigh as weigh
     from paddleprune.sensitivity.measuring.measurer import DataMeasurer as DataMeasurer
     from paddleprune.sensitivity.measuring.measurer import Measurer as Measurer
+    from paddleprune.sensitivity.measuring.processes import Processes as Processes
     from paddleprune.sensitivity.measuring.questions import Question as Question
+    from paddleprune.sensitivity.measuring.ray_actors import RayActors as RayActors
     from paddleprune.sensitivity.measuring.sweep import Prunable as Prunable
     from paddleprune.sensitivity.measuring.sweep import check_removed as check_removed
     from paddleprune.sensitivity.measuring.sweep import left_out as left_out
@@ -42,7 +44,9 @@ else:
                 "DataMeasurer",
                 "Measurer",
             ),
+            "measuring.processes": ("Processes",),
             "measuring.questions": ("Question",),
+            "measuring.ray_actors": ("RayActors",),
             "measuring.sweep": (
                 "Prunable",
                 "check_removed",
