@@ -61,10 +61,13 @@ def test_an_unknown_criterion_is_one_line(tmp_path: Path) -> None:
         assert "taylor, obd or package.module:function, not 'l3'" in line
 
 
-def test_a_run_file_names_no_code(tmp_path: Path) -> None:
+def test_a_run_file_names_no_code_and_no_cluster(tmp_path: Path) -> None:
     (tmp_path / "ran.py").write_text("raise SystemExit('it ran')")
     (tmp_path / "run.yaml").write_text("criterion: ran:scores\nflops: 0.5\n")
     words = ("prune", tmp_path, "--data", tmp_path, "--save-dir", tmp_path / "cut", "--config", tmp_path / "run.yaml")
     said = run(*words, code=2, cwd=tmp_path).stderr
     assert "names code, 'ran:scores': files run none; give --criterion as a flag" in said
     assert "it ran" not in said
+    (tmp_path / "run.yaml").write_text("executor: ray\naddress: elsewhere:6379\n")
+    said = run("analyze", tmp_path, "--data", tmp_path, "--config", tmp_path / "run.yaml", code=2, cwd=tmp_path).stderr
+    assert "names a cluster, 'elsewhere:6379': files reach none; give --address as a flag" in said

@@ -148,6 +148,8 @@ def analyze(
     )
     read_info(as_path(checkpoint))  # is it one?
     elsewhere = _executor(chosen)
+    if executor == "ray":
+        device = _cpu(device)
     kept = (free_memory() // 4 if memory is None else memory) // workers
     with writing_table(where):
         begun = SensitivityTable.load(where) if where.is_file() else None
@@ -220,6 +222,17 @@ def _executor(chosen: AnalyzeSettings) -> Executor | None:
     if chosen.executor == "ray":
         return RayActors(chosen.workers, chosen.address)
     return Processes(chosen.workers) if chosen.workers > 1 else None
+
+
+def _cpu(device: str) -> str:
+    """The device of a cluster's actors, and of what goes with them.
+
+    Raises:
+        ConfigError: another one was asked for.
+    """
+    if device not in ("auto", "cpu"):
+        raise ConfigError(f'executor="ray" measures on CPUs; leave `device` out (got {device!r})')
+    return "cpu"
 
 
 def _usual_samples(begun: SensitivityTable | None, adaptive: bool) -> int | None:

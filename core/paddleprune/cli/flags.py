@@ -70,6 +70,8 @@ def resolve(model: type[Run], values: Mapping[str, Any], of: str) -> Run:
     said = {name: value for name, value in read_run_file(file).items() if name not in flags}
     if ":" in str(said.get("criterion", "")):
         raise ConfigError(f"{file} names code, {said['criterion']!r}: files run none; give --criterion as a flag")
+    if said.get("address") is not None:  # what a Ray cluster answers is unpickled
+        raise ConfigError(f"{file} names a cluster, {said['address']!r}: files reach none; give --address as a flag")
     speak_flags(())
     validated(model, said, f"the run file {file}", SETTING)
     speak_flags(model.model_fields.keys() - said.keys())
