@@ -20,7 +20,7 @@ import numpy as np
 import paddle
 from clock import Clock
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.graph import build_graph
 from paddleprune.interfaces import Dataset, Reduction, Sample

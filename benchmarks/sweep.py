@@ -35,7 +35,7 @@ from clock import Clock, gemm_peak, multiply_adds
 from digits import SIDE, Digits, network
 from paddle import nn
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
 from paddleprune.engines.paddleslim import SlimPruner

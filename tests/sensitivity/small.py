@@ -11,7 +11,7 @@ import paddle
 import paddle.nn.functional as F  # noqa: N812
 from paddle import nn
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Array, Dataset, Metric, Sample

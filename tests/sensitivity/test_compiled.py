@@ -11,7 +11,7 @@ import pytest
 import small
 from paddle import nn
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
 from paddleprune.graph import ChannelGraph, build_graph, masked

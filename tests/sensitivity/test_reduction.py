@@ -10,7 +10,7 @@ import pytest
 import small
 from paddle import Tensor, nn
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.graph import build_graph
 from paddleprune.interfaces import Array, Dataset, Metric, Reduction, Sample

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import small
 from test_adaptive import IDENTITY, Counted, Drawn, Right
 
-from paddleprune.api.analyze import measure_with
+from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
