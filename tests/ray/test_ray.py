@@ -114,7 +114,6 @@ def test_what_a_killed_actor_was_at_goes_elsewhere(
     thread.join(5)
     assert killed
     assert "they are measured again" in capfd.readouterr().err
-    assert len(list(seen.iterdir())) == 4  # this process, two actors, and one in the dead one's place
     assert file.read_bytes() == local.read_bytes()
 
 
@@ -139,12 +138,12 @@ def test_the_table_of_a_killed_command_goes_on(
 
 
 def test_a_cluster_that_is_not_there_is_named(model: Path, images: dict[str, str], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no Ray cluster at nowhere:1 .*; `ray start --head`"):
+    with pytest.raises(ConfigError, match=r"there is no Ray cluster at 127.0.0.1:1 .*refused.*; `ray start --head`"):
         paddleprune.analyze(
             model,
             eval_dataset=images,
             save_file=tmp_path / "table.json",
             executor="ray",
-            address="nowhere:1",
+            address="127.0.0.1:1",
             **HOW,
         )

@@ -20,6 +20,7 @@ from paddleprune.sensitivity.measuring.measurer import Measurer, Scores
 
 _SECONDS_OF_PATIENCE = 30.0
 """After which it is said that no actor has been started yet."""
+_SECONDS_TO_CONNECT = 10.0
 
 
 class RayActors:
@@ -35,12 +36,15 @@ class RayActors:
 
     Raises:
         DependencyError: Ray isn't installed.
+        ConfigError: nothing answers at the address.
     """
 
     def __init__(self, count: int, address: str | None = None) -> None:
         self._ray = require("ray", 'executor="ray"')
         self.count, self._address, self._patient = count, address, True
         self._sent: Any = None
+        if address is not None:
+            _knock(address)
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -56,10 +60,7 @@ class RayActors:
             with _sigterm_kept():
                 self._ray.init(self._address, log_to_driver=False, logging_level="error")
         except (ConnectionError, RuntimeError, ValueError) as error:
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ConfigError(
-                f"there is no Ray cluster at {self._address} ({said}); `ray start --head` starts one here"
-            ) from error
+            raise _no_cluster(self._address, error) from error
         try:
             yield
         finally:
@@ -84,6 +85,25 @@ class RayActors:
 
     def interrupt(self, workers: Sequence[Worker]) -> None:
         """They keep nothing: what is begun is lost when they end."""
+
+
+def _knock(address: str) -> None:
+    """Look whether anything is there: Ray itself tries for minutes. Words such as `auto` are left to it.
+
+    Raises:
+        ConfigError: nothing is.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_CONNECT).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str | None, error: Exception) -> ConfigError:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ConfigError(f"there is no Ray cluster at {address} ({said}); `ray start --head` starts one here")
 
 
 @contextmanager
