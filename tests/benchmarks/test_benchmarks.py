@@ -102,3 +102,12 @@ def test_the_solver_is_timed_and_never_loses_more_than_a_greedy_choice() -> None
     for kind in ("table, flops", "table, flops+params", "samples, flops"):
         for greedy, planned in found[kind]["lost, greedily and by the plan"].values():
             assert planned <= greedy + 1e-4
+
+
+@pytest.mark.slow
+def test_every_kind_of_list_is_opened() -> None:
+    found, text = figures("scale.py", "list", "--lines", "3000")
+    assert set(found["list"]) == {"classification", "segmentation", "detection"}
+    for row in found["list"].values():
+        assert row["peak_mb"] >= row["before_mb"] > 0
+    assert "3,000 lines" in text
