@@ -19,6 +19,7 @@ from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import Traces, trace, useful_ops
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
+from paddleprune.graph.written import find_written
 
 FEEDS_OUTPUT = ("feeds an output of the model", "feeds an output of the training forward")
 """Why what a forward returns stays: in evaluation mode, and in training mode where that is something else."""
@@ -65,6 +66,7 @@ def build_graph(
             *([Product(walker.counted, ())] if walker.counted else ()),
         ),
         widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
+        written=find_written(layer, walker, traced),
         quiet=frozenset(int(unit) for atoms in walker.quiet for unit in find(atoms)),
         uncounted=frozenset(walker.uncounted),
         trains=traced.training is not None or traced.untraced is not None,

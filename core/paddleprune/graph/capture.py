@@ -9,10 +9,11 @@ a process-wide counter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import paddle
 from paddle import nn
 
@@ -21,8 +22,26 @@ from paddleprune.graph.inputs import input_specs, leaves, read_inputs
 from paddleprune.graph.kept import kept_activations
 from paddleprune.graph.modes import Mode, evaluating, switches, training
 from paddleprune.graph.state import undisturbed
+from paddleprune.graph.telling import hearing
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.paddle_private.programs import Value, without_debug_names
+
+
+@dataclass(frozen=True)
+class Said:
+    """Sizes that a forward writes into a call of `reshape` or `split`.
+
+    Attributes:
+        layer: the layer's structured name.
+        call: which of the calls in its methods, as `calls_of` has them.
+        sizes: as the call takes them; None for what is no number.
+        results: ids of the tensors that it gives.
+    """
+
+    layer: str
+    call: str
+    sizes: tuple[int | None, ...]
+    results: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,7 @@ class Capture:
         outputs: PIR values that the network returns.
         names: Paddle's name of a parameter or buffer -> its structured name.
         program: what owns them all.
-        normalized, calls, overwritten: as a trace's.
+        normalized, calls, overwritten, said: as a trace's.
         asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
     """
 
@@ -45,6 +64,7 @@ class Capture:
     normalized: Mapping[str, list[str]]
     calls: Mapping[str, list[str | None]]
     overwritten: frozenset[str]
+    said: list[Said]
     asked: bool
 
     def parameter(self, raw: Any) -> str | None:
@@ -112,12 +132,13 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         without_debug_names(),
         _norms_noted(layer) as normalized,
         _calls_noted(layer) as calls,
+        _sizes_noted(layer, isinstance(wrapper, _Plain)) as said,
     ):
         program, outputs = traced.forward.main_program, list(traced.forward.outputs)
     names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
     asked = mode.asked or switches(layer)
     ops = list(program.global_block().ops)
-    return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), asked)
+    return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), said, asked)
 
 
 @contextmanager
@@ -158,6 +179,22 @@ def _calls_noted(layer: nn.Layer) -> Iterator[dict[str, list[str | None]]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextmanager
+def _sizes_noted(layer: nn.Layer, plain: bool) -> Iterator[list[Said]]:
+    """Which sizes forwards write; of a source that Paddle rewrites it can't be known."""
+    found: list[Said] = []
+    names = {id(sub): name for name, sub in layer.named_sublayers(include_self=True)}
+
+    def hear(sub: nn.Layer, call: str, given: list[Any], taken: list[Any], result: Any) -> None:
+        values = result if isinstance(result, (list, tuple)) else [result]
+        if all(isinstance(value, Value) and is_tensor(value) for value in values):
+            sizes = tuple(int(n) if isinstance(n, (int, np.integer)) else None for n in taken)
+            found.append(Said(names[id(sub)], call, sizes, tuple(str(value.id) for value in values)))
+
+    with hearing(layer, hear) if plain else nullcontext():
+        yield found
 
 
 def is_tensor(raw: Any) -> bool:

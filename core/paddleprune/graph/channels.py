@@ -61,17 +61,30 @@ class Read:
 
 @dataclass(frozen=True)
 class Width:
-    """An attribute of a layer that says how many units there are, such as `num_heads`.
+    """An attribute of a layer that says how many units there are, such as `num_heads`, or a size in its forward.
 
     Attributes:
         layer: the layer's structured name.
-        attribute: the attribute's name.
+        attribute: the attribute's name, or that of a size, as `paddleprune.graph.telling` has it.
         units: [its value], the units that it counts.
     """
 
     layer: str
     attribute: str
     units: Atoms
+
+
+@dataclass(frozen=True)
+class Written:
+    """A size that a forward writes, and that may have to be told.
+
+    Attributes:
+        size: the layer and the size's name, with the units that it counts.
+        attribute: which attribute of the layer it is; None where it is something else.
+    """
+
+    size: Width
+    attribute: str | None
 
 
 @dataclass(frozen=True)
@@ -183,7 +196,8 @@ class ChannelGraph:
         parameters: the names that count as parameters: running statistics don't.
         uses: structured name -> FLOPs of its operations per number in it (output positions, for one image).
         products: products of activations.
-        widths: attributes of layers that count units.
+        widths: attributes of layers, and sizes in their forwards, that count units.
+        written: sizes in forwards that could be told; nobody knows yet whether they must.
         quiet: units that are read without weights too, so that masking silences what makes them as well.
         uncounted: kinds of operations that were not counted, though they compute.
         trains: whether the network's own code does something else in training, which a cut must survive, too.
@@ -201,6 +215,7 @@ class ChannelGraph:
     uses: Mapping[str, int]
     products: tuple[Product, ...] = ()
     widths: tuple[Width, ...] = ()
+    written: tuple[Written, ...] = ()
     quiet: frozenset[int] = frozenset()
     uncounted: frozenset[str] = frozenset()
     trains: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 from paddle import nn
 
 from paddleprune.errors import GraphError, said_by
-from paddleprune.graph.capture import Capture, capture, is_tensor
+from paddleprune.graph.capture import Capture, Said, capture, is_tensor
 from paddleprune.graph.from_shapes import computed_from_shapes
 
 _PADDLE_INTERNALS = tuple(f"/paddle/{part}" for part in ("nn/", "tensor/", "utils/", "base/", "pir/", "jit/", "_"))
@@ -69,6 +69,7 @@ class Trace:
         numbers: value id -> integers that the forward computed from shapes alone.
         normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
         calls: layer name -> for each of its calls the id of the tensor that it gives; None where that isn't one.
+        said: the sizes that forwards write.
     """
 
     ops: tuple[Op, ...]
@@ -79,6 +80,7 @@ class Trace:
     calls: Mapping[str, list[str | None]]
     strangers: frozenset[str]
     overwritten: frozenset[str]
+    said: Sequence[Said] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Tra
         calls=captured.calls,
         strangers=frozenset(strangers),
         overwritten=captured.overwritten,
+        said=captured.said,
     )
 
 

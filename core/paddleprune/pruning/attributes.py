@@ -9,6 +9,7 @@ from typing import TypeAlias
 from paddle import nn
 
 from paddleprune.errors import PlanError
+from paddleprune.graph.telling import call_of, calls_of, is_size
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.paddle_private.widths import GROUPS, NORM_GROUPS, NORM_SHAPE
 
@@ -48,6 +49,8 @@ def check_attributes(layer: nn.Layer, shapes: Shapes, attributes: Attributes) ->
 def _wrong(
     sub: nn.Layer, name: str, attribute: str, value: int, factors: set[tuple[int, int]], shapes: Shapes
 ) -> str | None:
+    if is_size(attribute):
+        return None if call_of(attribute) in calls_of(sub) else "its source writes no such size"
     dense = vars(sub).get(attribute)
     if attribute == NORM_SHAPE and isinstance(dense, (list, tuple)) and dense:
         dense = dense[0]

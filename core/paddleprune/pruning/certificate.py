@@ -58,7 +58,7 @@ def prune(layer: nn.Layer, graph: ChannelGraph, plan: Plan, probe: Sequence[Arra
     unsaved = _unsaved(layer, graph)
     certificate = _certified(layer, graph, removed, tuple(probe))
     after = attributes_of(layer, graph.without(removed))
-    changed = {name: attributes for name, attributes in after.items() if attributes != before[name]}
+    changed = {name: attributes for name, attributes in after.items() if attributes != before.get(name)}
     tensors = named_tensors(layer)
     buffers = {name: Buffer.of(tensors[name].numpy()) for name in unsaved if name in tensors}
     done = {"model": model, "certificate": certificate, "attributes": changed, "buffers": buffers}

@@ -9,8 +9,10 @@ why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from paddleprune.errors import GraphError, said_by
 from paddleprune.graph import ChannelGraph, Group, random_inputs
 from paddleprune.graph.branches import Branch, outermost
 from paddleprune.graph.channels import Width
-from paddleprune.graph.inputs import leaves
+from paddleprune.graph.inputs import leaves, map_leaves
+from paddleprune.graph.telling import call_of, hearing, is_size, size_name
+from paddleprune.interfaces import Array
 from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
 from paddleprune.pruning.forwards import ForwardError, noise, run
 
@@ -54,11 +58,36 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
             return protect_hard_coded(layer, replace(graph, trains=False, untraced=str(error)), probe)
         raise GraphError(_does_not_run(layer, inputs, error)) from error
     trial.know_noise(graph)
+    graph = _telling(graph, trial)
     culprits = trial.culprits(graph, graph.prunable)
     counted = _with_counting(layer, graph, [graph[name] for name in culprits], trial)
     if counted is not graph:
         graph, culprits = counted, trial.culprits(counted, counted.prunable)
-    return _with_branches(graph.protecting(culprits), trial)
+    return _with_branches(_without_idle(layer, graph.protecting(culprits), trial), trial)
+
+
+def _telling(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
+    """The graph that tells forwards every size that counts channels, whether they need it or not.
+
+    What a layer holds as an attribute, and reads as a size alone, is set there.
+    """
+    follows = trial.sizes_of_inputs(graph) if graph.written else frozenset()
+    told = [w for w in graph.written if (w.size.layer, w.size.attribute) not in follows]
+    found = [w.size if w.attribute is None else replace(w.size, attribute=w.attribute) for w in told]
+    widths = {(w.layer, w.attribute): w for w in (*found, *graph.widths)}
+    return replace(graph, widths=tuple(widths.values()))
+
+
+def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
+    """The graph without the calls in forwards whose sizes come out right by themselves.
+
+    Layers of one class are alike: what one of them must be told, all are.
+    """
+    kinds = {name: type(sub) for name, sub in layer.named_sublayers(include_self=True)}
+    needed = {(kinds[name], call_of(size)) for name, size in trial.corrected(graph)}
+    widths = [w for w in graph.widths if not is_size(w.attribute) or (kinds[w.layer], call_of(w.attribute)) in needed]
+    fewer = replace(graph, widths=tuple(widths))
+    return graph if trial.problem(fewer, fewer.prunable, shift=2) else fewer
 
 
 def _with_branches(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
@@ -120,6 +149,29 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+@contextmanager
+def _hearing(layer: nn.Layer, hear: Callable[[str, str, Any, Any], None]) -> Iterator[None]:
+    """While open, hear every size that a forward writes: the layer, the size's name, what is said and what is taken."""
+    names = {id(sub): name for name, sub in layer.named_sublayers(include_self=True)}
+
+    def each(sub: nn.Layer, call: str, given: Sequence[Any], taken: Sequence[Any], _: Any) -> None:
+        for entry, sizes in enumerate(zip(given, taken, strict=True)):
+            hear(names[id(sub)], size_name(call, entry), *sizes)
+
+    with hearing(layer, each):
+        yield
+
+
+def _twice(array: Array) -> Array:
+    """Twice as many samples."""
+    return np.concatenate([array, array])
+
+
+def _doubled(array: Array) -> Array:
+    """Twice as many samples, of images of twice the size."""
+    return _twice(array).repeat(2, 2).repeat(2, 3) if array.ndim == 4 else _twice(array)
+
+
 class _Trial:
     """Cuts on trial, on one probe."""
 
@@ -166,10 +218,43 @@ class _Trial:
             for branch in branches
         }
 
-    def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
+    def sizes_of_inputs(self, graph: ChannelGraph) -> frozenset[tuple[str, str]]:
+        """The sizes in forwards that aren't the same for inputs of other sizes: layer and name."""
+        dense = {(w.size.layer, w.size.attribute): len(w.size.units) for w in graph.written}
+        found: set[tuple[str, str]] = set()
+
+        def hear(layer: str, size: str, given: Any, taken: Any) -> None:
+            if given != dense.get((layer, size), given):
+                found.add((layer, size))
+
+        for larger in (_doubled, _twice):
+            try:
+                with _hearing(self._layer, hear):
+                    run(self._layer, map_leaves(larger, list(self._inputs)), graph.trains)
+            except ForwardError:  # it takes inputs of one size: what it writes until then counts
+                continue
+            break
+        return frozenset(found)
+
+    def corrected(self, graph: ChannelGraph) -> frozenset[tuple[str, str]]:
+        """The sizes that forwards are told and don't find by themselves, on a cut of all groups: layer and name."""
+        found: set[tuple[str, str]] = set()
+
+        def hear(layer: str, size: str, given: Any, taken: Any) -> None:
+            if isinstance(given, Integral) and given not in (taken, -1):
+                found.add((layer, size))
+
+        with _hearing(self._layer, hear):
+            self.problem(graph, graph.prunable)
+        return frozenset(found)
+
+    def problem(self, graph: ChannelGraph, groups: Sequence[Group], shift: int = 0) -> str | None:
         """What goes wrong when each group loses a different share of its units; None if nothing does."""
-        shares = [(group, max(1, group.count(0.2 + 0.1 * (i % 5)))) for i, group in enumerate(groups)]
-        return self._wrong(graph, [unit for group, count in shares for unit in group.removable()[:count]])
+        shares = [(group, max(1, group.count(0.2 + 0.1 * ((i + shift) % 5)))) for i, group in enumerate(groups)]
+        order = np.random.default_rng(shift).permutation
+        return self._wrong(
+            graph, [unit for group, count in shares for unit in group.removable(order(group.units).tolist())[:count]]
+        )
 
     def _wrong(self, graph: ChannelGraph, gone: Sequence[int]) -> str | None:
         """What goes wrong when these units go; None if nothing does."""

@@ -11,6 +11,7 @@ from paddle import nn
 
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
+from paddleprune.graph.telling import is_size, tell, tell_only, told
 from paddleprune.graph.tensors import named_tensors, overwrite
 from paddleprune.interfaces import Array
 from paddleprune.paddle_private.widths import (
@@ -34,12 +35,14 @@ class Undo:
 
     _tensors: Mapping[str, Array]
     _widths: Mapping[str, Mapping[str, Any]]
+    _told: Mapping[str, Mapping[str, int]]
     _contents: Sequence[Contents] = ()
 
     def after(self, earlier: Undo) -> Undo:
         """Undo this and an earlier shrink at once."""
         widths = {name: {**own, **earlier._widths.get(name, {})} for name, own in self._widths.items()}
-        return Undo({**self._tensors, **earlier._tensors}, widths, (*self._contents, *earlier._contents))
+        contents = (*self._contents, *earlier._contents)
+        return Undo({**self._tensors, **earlier._tensors}, widths, {**self._told, **earlier._told}, contents)
 
     def __call__(self, layer: nn.Layer) -> None:
         """Restore the layer bit for bit."""
@@ -50,6 +53,8 @@ class Undo:
             overwrite(tensors[name], array)
         for name, layer_ in layer.named_sublayers(include_self=True):
             vars(layer_).update(self._widths.get(name, {}))
+            if name in self._told:
+                tell_only(layer_, self._told[name])
 
 
 def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo:
@@ -67,7 +72,7 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
     tensors = named_tensors(layer)
     changed = _cut(graph, tensors, removed)
     axes = axes_of(graph.gone(removed))
-    undo = Undo({name: tensors[name].numpy() for name in changed}, _widths(layer, graph), contents_of(layer, axes))
+    undo = _undo(layer, graph, changed, axes)
     counts, grouped = _counts(graph, removed), _grouped(layer, graph)
     changed.update(_keep_attention_scale(layer, changed, counts))
     try:
@@ -86,15 +91,23 @@ def shrink(layer: nn.Layer, graph: ChannelGraph, removed: Iterable[int]) -> Undo
 
 def snapshot(layer: nn.Layer, graph: ChannelGraph) -> Undo:
     """What restores the layer bit for bit, whatever is cut from it meanwhile."""
-    tensors = named_tensors(layer)
-    contents = contents_of(layer, (name for branch in graph.branches for name in branch.layers))
-    return Undo({name: tensors[name].numpy() for name in graph.shapes}, _widths(layer, graph), contents)
+    return _undo(layer, graph, graph.shapes, [name for branch in graph.branches for name in branch.layers])
+
+
+def _undo(layer: nn.Layer, graph: ChannelGraph, changed: Iterable[str], emptied: Iterable[str]) -> Undo:
+    """What restores these tensors, these sublayers and all widths."""
+    tensors, sublayers = named_tensors(layer), dict(layer.named_sublayers(include_self=True))
+    sizes = {width.layer: told(sublayers[width.layer]) for width in graph.widths if width.layer in sublayers}
+    before = {name: tensors[name].numpy() for name in changed}
+    return Undo(before, _widths(layer, graph), sizes, contents_of(layer, emptied))
 
 
 def attributes_of(layer: nn.Layer, graph: ChannelGraph) -> dict[str, dict[str, int]]:
-    """What a network's shapes don't tell: groups of convolutions and norms, and what counts heads."""
+    """What a network's shapes don't tell: groups of convolutions and norms, what counts heads, what is told."""
     found: dict[str, dict[str, int]] = {}
     for name, sub in layer.named_sublayers(include_self=True):
+        if told(sub):
+            found[name] = {**told(sub)}
         for attribute in (GROUPS, NORM_GROUPS):
             if isinstance(vars(sub).get(attribute), (int, np.integer)):
                 found.setdefault(name, {})[attribute] = int(vars(sub)[attribute])
@@ -158,11 +171,11 @@ def _cut(graph: ChannelGraph, tensors: Mapping[str, Any], removed: list[int]) ->
 
 
 def _counts(graph: ChannelGraph, removed: list[int]) -> dict[str, dict[str, int]]:
-    """What the attributes that count units become."""
+    """What the attributes that count units become, and all sizes in forwards, which other cuts may change."""
     gone = np.fromiter(removed, np.int64)
     found: dict[str, dict[str, int]] = {}
     for width in graph.widths:
-        if np.isin(width.units, gone).any():
+        if (removed and is_size(width.attribute)) or np.isin(width.units, gone).any():
             found.setdefault(width.layer, {})[width.attribute] = int((~np.isin(width.units, gone)).sum())
     return found
 
@@ -193,6 +206,9 @@ def _keep_attention_scale(layer: nn.Layer, changed: Mapping[str, Array], counts:
 def _set_attributes(layer: nn.Layer, attributes: Attributes) -> None:
     for name, sub in layer.named_sublayers(include_self=True):
         for attribute, value in attributes.get(name, {}).items():
+            if is_size(attribute):
+                tell(sub, attribute, value)
+                continue
             if attribute not in vars(sub):  # it is empty by now
                 continue
             if attribute == GROUPS:

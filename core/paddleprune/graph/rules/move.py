@@ -17,7 +17,7 @@ def reshape(walker: Walker, op: Op) -> None:
     """Moves atoms. Where an axis is cut into factors, what is left must be a grid again (shuffles, heads)."""
     x, y = present(op.inputs[0]), present(op.outputs[0])
     before, after = shape_of(x), shape_of(y)
-    pairs = _factors(before, after)
+    pairs = factors(before, after)
     if walker.is_parameter(x):
         axes = _unsqueezed(before, after)
         if axes is not None:
@@ -79,7 +79,7 @@ def _unsqueezed(before: tuple[int, ...], after: tuple[int, ...]) -> list[int | N
     return found
 
 
-def _factors(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+def factors(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
     """Which consecutive axes of a reshape hold the same positions: the finest such pairs."""
     pairs, i, j = [], 0, 0
     while i < len(before) or j < len(after):

@@ -1,0 +1,93 @@
+"""Which sizes that forwards write into `reshape` and `split` count channels, and which channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.graph.atoms import Atoms, collapse
+from paddleprune.graph.capture import Said
+from paddleprune.graph.channels import Width, Written
+from paddleprune.graph.rules.common import numbers, present, shape_of
+from paddleprune.graph.rules.move import factors
+from paddleprune.graph.telling import calls_of, size_name
+from paddleprune.graph.trace import Traces
+from paddleprune.graph.walker import Walker
+
+
+def find_written(layer: nn.Layer, walker: Walker, traced: Traces) -> tuple[Written, ...]:
+    """The sizes that count channels wherever they are taken, after a walk.
+
+    The batch axis, sizes that a forward leaves open (-1) and those that count other channels in each run aren't
+    among them.
+    """
+    found: dict[tuple[str, str, int], list[Atoms | None]] = {}
+    for part in (traced.evaluating, traced.training):
+        for said in () if part is None else part.said:
+            for entry, units in _counted(walker, said):
+                found.setdefault((said.layer, said.call, entry), []).append(units)
+    sublayers = dict(layer.named_sublayers(include_self=True))
+    known = {place: units[0] for place, units in found.items() if _alike(units)}
+    return tuple(_written(sublayers, known, place) for place in known)
+
+
+def _alike(found: list[Any]) -> bool:
+    return all(units is not None and np.array_equal(units, found[0]) for units in found)
+
+
+def _written(sublayers: dict[str, Any], known: dict[Any, Any], place: tuple[str, str, int]) -> Written:
+    """A size, and the attribute that it is, if that counts the same everywhere."""
+    layer, call, entry = place
+    size, calls = Width(layer, size_name(call, entry), known[place]), calls_of(sublayers[layer])
+    attribute = calls[call][entry] if entry < len(calls[call]) else None
+    if attribute is None or vars(sublayers[layer]).get(attribute) != len(size.units):
+        return Written(size, None)
+    others = [(other, e) for other, names in calls.items() for e, name in enumerate(names) if name == attribute]
+    same = all(np.array_equal(known.get((layer, *other), ()), size.units) for other in others)
+    return Written(size, attribute if same else None)
+
+
+def _counted(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
+    """For each size that a call takes, the units at the positions that it counts; None where that isn't known."""
+    makers = [walker.makers.get(value) for value in said.results]
+    if any(maker is None for maker in makers):
+        return
+    if len(said.results) == 1 and makers[0] is not None and makers[0].name.startswith("reshape"):
+        yield from _reshaped(walker, said)
+    elif makers[0] is not None and makers[0].name == "builtin.split":
+        yield from _split(walker, said)
+
+
+def _reshaped(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
+    op = walker.makers[said.results[0]]
+    x, y = present(op.inputs[0]), present(op.outputs[0])
+    if walker.is_parameter(x) or len(said.sizes) != len(shape_of(y)):
+        return
+    for before, after in factors(shape_of(x), shape_of(y)):
+        carried = [t for t in walker.get(x) if t.axes & set(before)] + [t for t in walker.get(y) if t.axes & set(after)]
+        for axis in after if carried else ():
+            if axis and said.sizes[axis] == shape_of(y)[axis]:
+                yield axis, _along(walker, y.id, axis, shape_of(y)[axis])
+
+
+def _split(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
+    made = walker.makers[said.results[0]]
+    op = walker.makers[present(made.inputs[0]).id]
+    axis = numbers(walker, op.inputs[-1])[0] % len(shape_of(present(op.inputs[0])))
+    if op.name != "split" or not axis or not any(axis in t.axes for t in walker.get(present(op.inputs[0]))):
+        return
+    for entry, (size, result) in enumerate(zip(said.sizes, made.outputs, strict=False)):
+        if result is not None and size == shape_of(result)[axis]:
+            yield entry, _along(walker, result.id, axis, size)
+
+
+def _along(walker: Walker, value: str, axis: int, size: int) -> Atoms | None:
+    """The units along one axis of a value; zeros where none can go, None where several count at once."""
+    tracks = [collapse(walker.table.find(track.atoms)) for track in walker.tracks.get(value, ())]
+    here = [atoms for atoms in tracks if atoms.shape[axis] > 1]
+    if not here:
+        return np.zeros(size, np.int64)
+    return here[0].ravel() if len(here) == 1 and here[0].size == size else None
