@@ -207,13 +207,18 @@ class NoRule(Net):
         return self.b(F.temporal_shift(self.a(x), 1))
 
 
+def six_channels(x: Any) -> Any:
+    """No method of a layer: nobody can tell it otherwise."""
+    return x.reshape([-1, 6, 16, 16])
+
+
 class HardCoded(Net):
     def __init__(self) -> None:
         super().__init__(6)
         self.a, self.b = conv(8, 6), conv(6, 6)
 
     def body(self, x: Any) -> Any:
-        return self.b(self.a(x).reshape([-1, 6, 16, 16]))
+        return self.b(six_channels(self.a(x)))
 
 
 EXACT: tuple[type[nn.Layer], ...] = (

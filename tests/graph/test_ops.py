@@ -12,6 +12,7 @@ import ops_norms
 import ops_pointwise
 import ops_products
 import ops_space
+import ops_written
 import paddle
 import pytest
 from ops_support import Case
@@ -31,6 +32,7 @@ CASES: tuple[Case, ...] = (
     *ops_pointwise.CASES,
     *ops_space.CASES,
     *ops_blocks.CASES,
+    *ops_written.CASES,
 )
 OUTPUT = "feeds an output of the model"
 

@@ -24,7 +24,8 @@ def check_attributes(layer: nn.Layer, shapes: Shapes, attributes: Attributes) ->
     """Refuse to set what no cut changes.
 
     A width is a whole number that the dense layer holds. It shrinks by the factor by which an axis of some
-    parameter does; groups divide the channels.
+    parameter does, unless the layer writes it as a size; groups divide the channels. A size in a forward is told where
+    the source has such a call.
 
     Args:
         layer: the dense network.
@@ -63,7 +64,13 @@ def _wrong(
     if attribute in (GROUPS, NORM_GROUPS):
         filters = shapes.get(f"{name}.weight".removeprefix("."), ())
         return f"that doesn't divide its {filters[0]} channels" if filters and filters[0] % value else None
-    if value != dense and attribute != NORM_SHAPE and not any(old * value == new * dense for new, old in factors):
+    written = any(attribute in names for names in calls_of(sub).values())
+    if (
+        value != dense
+        and attribute != NORM_SHAPE
+        and not written
+        and not any(old * value == new * dense for new, old in factors)
+    ):
         return f"no parameter shrinks from {dense} to {value} in proportion"
     return None
 

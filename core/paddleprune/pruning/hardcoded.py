@@ -2,14 +2,15 @@
 
 All prunable groups are shrunk together, by different shares, and the network runs on a probe, in training mode too
 if it does something else then. If it fails or its outputs aren't the masked network's, halves of the groups are
-tried until the culprits stand alone. So are branches. Where an attribute of the network's own layers turns out to be
-the width (`x.split([self.c, self.c])`), it is kept true. A network that fails as it is is no matter of widths: it says
+tried until the culprits stand alone. So are branches. Sizes that forwards write into `reshape` and `split` are told
+what is left; where an attribute of the network's own layers is the width (`x.split([self.c, self.c])`), it is kept
+true. A network that fails as it is is no matter of widths: it says
 why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
@@ -58,24 +59,37 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
             return protect_hard_coded(layer, replace(graph, trains=False, untraced=str(error)), probe)
         raise GraphError(_does_not_run(layer, inputs, error)) from error
     trial.know_noise(graph)
-    graph = _telling(graph, trial)
-    culprits = trial.culprits(graph, graph.prunable)
+    graph, culprits = _telling(layer, graph, trial)
     counted = _with_counting(layer, graph, [graph[name] for name in culprits], trial)
     if counted is not graph:
         graph, culprits = counted, trial.culprits(counted, counted.prunable)
     return _with_branches(_without_idle(layer, graph.protecting(culprits), trial), trial)
 
 
-def _telling(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
-    """The graph that tells forwards every size that counts channels, whether they need it or not.
+def _telling(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> tuple[ChannelGraph, dict[str, str]]:
+    """The graph that tells forwards every size that counts channels, needed or not; and what can't be cut even so.
 
-    What a layer holds as an attribute, and reads as a size alone, is set there.
+    What a layer holds as an attribute, and reads as a size alone, is set there. Where that doesn't do, such as for a
+    scale that is computed from it, the network's own attributes stay what they are.
     """
     follows = trial.sizes_of_inputs(graph) if graph.written else frozenset()
     told = [w for w in graph.written if (w.size.layer, w.size.attribute) not in follows]
-    found = [w.size if w.attribute is None else replace(w.size, attribute=w.attribute) for w in told]
-    widths = {(w.layer, w.attribute): w for w in (*found, *graph.widths)}
-    return replace(graph, widths=tuple(widths.values()))
+    attributes = [w.size if w.attribute is None else replace(w.size, attribute=w.attribute) for w in told]
+    by_attribute = _wider(graph, (*attributes, *graph.widths))
+    culprits = trial.culprits(by_attribute, graph.prunable)
+    if not told or not culprits:
+        return by_attribute, culprits
+    sublayers = dict(layer.named_sublayers(include_self=True))
+    paddles = [w for w in graph.widths if type(sublayers[w.layer]).__module__.startswith("paddle.")]
+    by_size = _wider(graph, (*(w.size for w in told), *paddles))
+    if len(by_size.widths) == len(by_attribute.widths) and all(is_size(w.attribute) for w in attributes):
+        return by_attribute, culprits
+    others = trial.culprits(by_size, graph.prunable)
+    return (by_size, others) if len(others) < len(culprits) else (by_attribute, culprits)
+
+
+def _wider(graph: ChannelGraph, widths: Iterable[Width]) -> ChannelGraph:
+    return replace(graph, widths=tuple({(w.layer, w.attribute): w for w in widths}.values()))
 
 
 def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
@@ -83,11 +97,13 @@ def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> Channe
 
     Layers of one class are alike: what one of them must be told, all are.
     """
+    if not any(is_size(w.attribute) for w in graph.widths):
+        return graph
     kinds = {name: type(sub) for name, sub in layer.named_sublayers(include_self=True)}
     needed = {(kinds[name], call_of(size)) for name, size in trial.corrected(graph)}
     widths = [w for w in graph.widths if not is_size(w.attribute) or (kinds[w.layer], call_of(w.attribute)) in needed]
     fewer = replace(graph, widths=tuple(widths))
-    return graph if trial.problem(fewer, fewer.prunable, shift=2) else fewer
+    return graph if trial.problem(fewer, fewer.prunable) else fewer
 
 
 def _with_branches(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
@@ -172,6 +188,11 @@ def _doubled(array: Array) -> Array:
     return _twice(array).repeat(2, 2).repeat(2, 3) if array.ndim == 4 else _twice(array)
 
 
+_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
+_OTHERWISE = (0.7, 0.1, 0.6, 0.2, 0.5, 0.3, 0.4)
+"""Other shares of neighbours: a size that is computed from two groups may come out right by accident."""
+
+
 class _Trial:
     """Cuts on trial, on one probe."""
 
@@ -223,8 +244,8 @@ class _Trial:
         dense = {(w.size.layer, w.size.attribute): len(w.size.units) for w in graph.written}
         found: set[tuple[str, str]] = set()
 
-        def hear(layer: str, size: str, given: Any, taken: Any) -> None:
-            if given != dense.get((layer, size), given):
+        def hear(layer: str, size: str, _: Any, taken: Any) -> None:
+            if taken != dense.get((layer, size), taken):
                 found.add((layer, size))
 
         for larger in (_doubled, _twice):
@@ -248,13 +269,16 @@ class _Trial:
             self.problem(graph, graph.prunable)
         return frozenset(found)
 
-    def problem(self, graph: ChannelGraph, groups: Sequence[Group], shift: int = 0) -> str | None:
+    def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
         """What goes wrong when each group loses a different share of its units; None if nothing does."""
-        shares = [(group, max(1, group.count(0.2 + 0.1 * ((i + shift) % 5)))) for i, group in enumerate(groups)]
-        order = np.random.default_rng(shift).permutation
-        return self._wrong(
-            graph, [unit for group, count in shares for unit in group.removable(order(group.units).tolist())[:count]]
-        )
+        for shares in (_SHARES, _OTHERWISE) if graph.written else (_SHARES,):
+            counts = [max(1, group.count(shares[i % len(shares)])) for i, group in enumerate(groups)]
+            order = np.random.default_rng(len(shares)).permutation
+            orders = [group.removable(order(group.units).tolist()) for group in groups]
+            found = self._wrong(graph, [unit for mine, n in zip(orders, counts, strict=True) for unit in mine[:n]])
+            if found is not None:
+                return found
+        return None
 
     def _wrong(self, graph: ChannelGraph, gone: Sequence[int]) -> str | None:
         """What goes wrong when these units go; None if nothing does."""
