@@ -21,7 +21,16 @@ from paddleprune.testing.fuzz.network import Network, example, sample_shapes
 from paddleprune.testing.fuzz.program import Program
 from paddleprune.testing.mending import check_order, check_repair
 
-_HARD_CODING = {"divide_axis", "channel_shuffle", "windows", "to_image", "expand"}
+_HARD_CODING = {
+    "divide_axis",
+    "channel_shuffle",
+    "windows",
+    "to_image",
+    "expand",
+    "computed_heads",
+    "parts",
+    "positions",
+}
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""

@@ -33,7 +33,7 @@ _INPUTS: tuple[tuple[Any, ...], ...] = (
     ([_TOKENS, _TOKENS], _IDS),
 )
 _TIDY_INPUTS = tuple(_INPUTS[i] for i in (0, 1, 4, 5, 6, 7, 8, 9))
-_FAMILIES = (*["weights"] * 3, *["pointwise"] * 3, *["move"] * 2, *["meet"] * 2, "blocks")
+_FAMILIES = (*["weights"] * 3, *["pointwise"] * 3, *["move"] * 2, *["meet"] * 2, "blocks", "written")
 _OFTEN = {"conv": 6, "linear": 4, "batch_norm": 2, "activation": 5, "reduce": 4, "softmax": 3, "residual": 3}
 _WIDTHS = ("features", "per_group", "filters")
 _MOST_STEPS, _MOST_INNER_STEPS, _MOST_NUMBERS = 14, 4, 1500
