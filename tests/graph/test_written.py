@@ -81,7 +81,7 @@ def test_it_is_exported(written_for: str, tmp_path: Path) -> None:
 def test_a_told_layer_is_still_what_it_was() -> None:
     layer = built(ops_written.ComputedHeads)
     paddleprune.shrink(layer, paddleprune.plan(paddleprune.trace(layer, SHAPE), {"qkv": 0.5}))
-    assert layer.num_heads == 2
+    assert layer.num_heads == 4  # the heads' width is computed from it, too: both sizes are told
     assert isinstance(layer, ops_written.ComputedHeads)
     assert type(layer).__name__ == "ComputedHeads"
     layer.train()

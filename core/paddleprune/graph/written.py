@@ -66,11 +66,14 @@ def _reshaped(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
     x, y = present(op.inputs[0]), present(op.outputs[0])
     if walker.is_parameter(x) or len(said.sizes) != len(shape_of(y)):
         return
+    counting: list[int] = []
     for before, after in factors(shape_of(x), shape_of(y)):
-        carried = [t for t in walker.get(x) if t.axes & set(before)] + [t for t in walker.get(y) if t.axes & set(after)]
-        for axis in after if carried else ():
-            if axis and said.sizes[axis] == shape_of(y)[axis]:
-                yield axis, _along(walker, y.id, axis, shape_of(y)[axis])
+        if any(t.axes & set(before) for t in walker.get(x)) or any(t.axes & set(after) for t in walker.get(y)):
+            counting += after
+    single = [axis for axis, size in enumerate(shape_of(y)) if size == 1]  # beside others it belongs to none of them
+    for axis in (*counting, *single) if counting else ():
+        if axis and said.sizes[axis] == shape_of(y)[axis]:
+            yield axis, _along(walker, y.id, axis, shape_of(y)[axis])
 
 
 def _split(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import cycle
 from numbers import Integral
 from typing import Any
 
@@ -24,7 +25,7 @@ from paddleprune.graph import ChannelGraph, Group, random_inputs
 from paddleprune.graph.branches import Branch, outermost
 from paddleprune.graph.channels import Width
 from paddleprune.graph.inputs import leaves, map_leaves
-from paddleprune.graph.telling import call_of, hearing, is_size, size_name
+from paddleprune.graph.telling import calls_of, hearing, is_size, size_name
 from paddleprune.interfaces import Array
 from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
 from paddleprune.pruning.forwards import ForwardError, noise, run
@@ -69,23 +70,24 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
 def _telling(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> tuple[ChannelGraph, dict[str, str]]:
     """The graph that tells forwards every size that counts channels, needed or not; and what can't be cut even so.
 
-    What a layer holds as an attribute, and reads as a size alone, is set there. Where that doesn't do, such as for a
-    scale that is computed from it, the network's own attributes stay what they are.
+    What a layer holds as an attribute, and reads as a size alone, is set there. An attribute from which it computes
+    more, such as a scale, stays what it is, unless the forward needs it otherwise.
     """
     follows = trial.sizes_of_inputs(graph) if graph.written else frozenset()
     told = [w for w in graph.written if (w.size.layer, w.size.attribute) not in follows]
-    attributes = [w.size if w.attribute is None else replace(w.size, attribute=w.attribute) for w in told]
-    by_attribute = _wider(graph, (*attributes, *graph.widths))
-    culprits = trial.culprits(by_attribute, graph.prunable)
-    if not told or not culprits:
-        return by_attribute, culprits
-    sublayers = dict(layer.named_sublayers(include_self=True))
-    paddles = [w for w in graph.widths if type(sublayers[w.layer]).__module__.startswith("paddle.")]
-    by_size = _wider(graph, (*(w.size for w in told), *paddles))
-    if len(by_size.widths) == len(by_attribute.widths) and all(is_size(w.attribute) for w in attributes):
-        return by_attribute, culprits
-    others = trial.culprits(by_size, graph.prunable)
-    return (by_size, others) if len(others) < len(culprits) else (by_attribute, culprits)
+    sizes = [w.size if w.attribute is None else replace(w.size, attribute=w.attribute) for w in told]
+    sublayers, layers = dict(layer.named_sublayers(include_self=True)), {w.layer for w in sizes}
+    rest = [w for w in graph.widths if w.layer not in layers or _is_but_a_size(sublayers[w.layer], w.attribute)]
+    by_size, by_attribute = _wider(graph, (*sizes, *rest)), _wider(graph, (*sizes, *graph.widths))
+    culprits = trial.culprits(by_size, graph.prunable)
+    if not culprits or len(by_size.widths) == len(by_attribute.widths):
+        return by_size, culprits
+    others = trial.culprits(by_attribute, graph.prunable)
+    return (by_attribute, others) if len(others) < len(culprits) else (by_size, culprits)
+
+
+def _is_but_a_size(sub: nn.Layer, attribute: str) -> bool:
+    return type(sub).__module__.startswith("paddle.") or any(attribute in names for names in calls_of(sub).values())
 
 
 def _wider(graph: ChannelGraph, widths: Iterable[Width]) -> ChannelGraph:
@@ -93,15 +95,16 @@ def _wider(graph: ChannelGraph, widths: Iterable[Width]) -> ChannelGraph:
 
 
 def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
-    """The graph without the calls in forwards whose sizes come out right by themselves.
+    """The graph without the sizes of layers in which all sizes come out right by themselves.
 
-    Layers of one class are alike: what one of them must be told, all are.
+    Layers of one class are alike: if one of them must be told a size, all are told all, since others may have come out
+    right by accident.
     """
     if not any(is_size(w.attribute) for w in graph.widths):
         return graph
     kinds = {name: type(sub) for name, sub in layer.named_sublayers(include_self=True)}
-    needed = {(kinds[name], call_of(size)) for name, size in trial.corrected(graph)}
-    widths = [w for w in graph.widths if not is_size(w.attribute) or (kinds[w.layer], call_of(w.attribute)) in needed]
+    needed = {kinds[name] for name in trial.corrected(graph)}
+    widths = [w for w in graph.widths if not is_size(w.attribute) or kinds[w.layer] in needed]
     fewer = replace(graph, widths=tuple(widths))
     return graph if trial.problem(fewer, fewer.prunable) else fewer
 
@@ -189,8 +192,8 @@ def _doubled(array: Array) -> Array:
 
 
 _SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
-_OTHERWISE = (0.7, 0.1, 0.6, 0.2, 0.5, 0.3, 0.4)
-"""Other shares of neighbours: a size that is computed from two groups may come out right by accident."""
+_SOME = ((0, 0.8, 0, 0.7, 0.8, 0, 0.7), (0.7, 0, 0.8, 0, 0.75), (0.8, 0.7, 0))
+"""Large shares of some groups alone: what is computed from sizes may come out right where others are cut, or little."""
 
 
 class _Trial:
@@ -257,13 +260,13 @@ class _Trial:
             break
         return frozenset(found)
 
-    def corrected(self, graph: ChannelGraph) -> frozenset[tuple[str, str]]:
-        """The sizes that forwards are told and don't find by themselves, on a cut of all groups: layer and name."""
-        found: set[tuple[str, str]] = set()
+    def corrected(self, graph: ChannelGraph) -> frozenset[str]:
+        """The layers that are told sizes which they don't find by themselves, on a cut of all groups."""
+        found: set[str] = set()
 
-        def hear(layer: str, size: str, given: Any, taken: Any) -> None:
+        def hear(layer: str, _: str, given: Any, taken: Any) -> None:
             if isinstance(given, Integral) and given not in (taken, -1):
-                found.add((layer, size))
+                found.add(layer)
 
         with _hearing(self._layer, hear):
             self.problem(graph, graph.prunable)
@@ -271,11 +274,12 @@ class _Trial:
 
     def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
         """What goes wrong when each group loses a different share of its units; None if nothing does."""
-        for shares in (_SHARES, _OTHERWISE) if graph.written else (_SHARES,):
-            counts = [max(1, group.count(shares[i % len(shares)])) for i, group in enumerate(groups)]
-            order = np.random.default_rng(len(shares)).permutation
-            orders = [group.removable(order(group.units).tolist()) for group in groups]
-            found = self._wrong(graph, [unit for mine, n in zip(orders, counts, strict=True) for unit in mine[:n]])
+        for shares in (_SHARES, *(_SOME if graph.written or graph.widths else ())):
+            order, gone = np.random.default_rng(len(shares)).permutation, list[int]()
+            for group, share in zip(groups, cycle(shares), strict=False):
+                if share:
+                    gone += group.removable(order(group.units).tolist())[: max(1, group.count(share))]
+            found = self._wrong(graph, gone)
             if found is not None:
                 return found
         return None

@@ -18,7 +18,8 @@ from paddleprune.graph.tensors import viewed
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import free_memory
 from paddleprune.measure.heap import kept_heap
-from paddleprune.repair.readers import READABLE, inputs_at, matrices, outputs_at, positions_of
+from paddleprune.paddle_private.widths import TRANSPOSED
+from paddleprune.repair.readers import READABLE, groups_of, inputs_at, matrices, outputs_at, positions_of
 
 ROWS = 16384
 """Rows of a layer's output that are kept over all samples, at most."""
@@ -106,6 +107,8 @@ def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) 
             with watching(layer, after=note):
                 run(layer, batch)
             bar.advance()
+    grouped = [n for n, sub in readable(layer) if isinstance(sub, TRANSPOSED) and groups_of(sub) > 1]
+    found.unread |= dict.fromkeys(grouped, "it is transposed, in groups: a cut doesn't say which of its outputs stay")
     found.unread |= {n: "evaluation doesn't run it" for n, _ in readable(layer) if n not in found.seen[0]}
     return found
 
