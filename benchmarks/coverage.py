@@ -1,10 +1,11 @@
 """How many of the filters of published networks can be removed: with the native graph, and with PaddleSlim?
 
-Every family of every installed plugin, and Paddle's own version of those that a plugin rewrote. Filters that feed an
-output stay by nature and don't count; nor do those that a plugin protects on purpose. Random shares of all groups are
-then removed at once, and the shrunk network must compute what the masked one does.
+Every family of every installed plugin, Paddle's own version of those that a plugin rewrote, and small networks whose
+forwards write sizes as published ones do (`--styles`: those alone). Filters that feed an output stay by nature and
+don't count; nor do those that a plugin protects on purpose. Random shares of all groups are then removed at once, and
+the shrunk network must compute what the masked one does.
 
-    python benchmarks/coverage.py [family ...] [--no-paddleslim]
+    python benchmarks/coverage.py [family ...] [--styles] [--no-paddleslim]
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import paddle
 from paddle import nn
 from published import paddle_models, small_options
+from styles import STYLES
 
 from paddleprune.engines.slim import SlimEngine
 from paddleprune.errors import PaddlePruneError
@@ -30,6 +32,8 @@ from paddleprune.pruning import protect_hard_coded
 from paddleprune.registry import Registry
 from paddleprune.testing import check_exact, settle
 from paddleprune.testing.coverage import Coverage, coverage
+
+_BLOCKS = 12
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ def networks(registry: Registry, chosen: Sequence[str]) -> Iterator[Network]:
         yield Network(info.name, layer, options.input_shapes())
         if info.name in makers and not type(layer).__module__.startswith("paddle."):
             yield Network(f"{info.name}, Paddle's own", makers[info.name](), options.input_shapes())
+    for name, build in STYLES.items():
+        if not chosen or name in chosen:
+            yield Network(name, build(_BLOCKS), ((3, 32, 32),))
 
 
 def measure(network: Network, paddleslim: bool) -> Result:
@@ -118,12 +125,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", metavar="family", help="by default all")
     parser.add_argument("--no-paddleslim", action="store_true", help="count with the native graph alone")
+    parser.add_argument("--styles", action="store_true", help="only the networks whose forwards write sizes")
     given = parser.parse_args()
+    chosen = [*given.families, *(STYLES if given.styles else ())]
     paddle.seed(0)
     start = time.perf_counter()
     results = []
     print(f"{'network':34}{'filters':>8}{'native':>9}{'PaddleSlim':>11}{'exact':>7}{'seconds':>9}")
-    for network in networks(Registry.discover(), given.families):
+    for network in networks(Registry.discover(), chosen):
         results.append(measure(network, not given.no_paddleslim))
         show(network.name, results[-1])
     totals: dict[str, Any] = {
