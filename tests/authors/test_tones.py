@@ -71,8 +71,13 @@ def test_a_family_without_images_has_no_options_of_images() -> None:
         FamilyOptions().input_shapes()
 
 
+def eight(x: Any) -> Any:
+    """Eight channels, whatever there are."""
+    return x.reshape([-1, 8])
+
+
 class Softmaxed(nn.Layer):
-    """Its first convolution's channels meet in a softmax; what follows takes eight channels, whatever there are."""
+    """Its first convolution's channels meet in a softmax; what follows takes eight, by a function of its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +85,7 @@ class Softmaxed(nn.Layer):
 
     def forward(self, x: Any) -> Any:
         x = self.second(nn.functional.softmax(self.first(x), 1)).mean(2)
-        return self.head(x.reshape([-1, 8]))
+        return self.head(eight(x))
 
 
 def test_a_failed_check_names_groups_and_reasons() -> None:

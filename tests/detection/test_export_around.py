@@ -22,7 +22,7 @@ FAMILIES = {"yolov3_mobilenet_v1": {"scale": 0.125}, "ppyoloe_s": {}}
 STEPS = [{"name": "Resize", "target_size": [SIZE, SIZE]}, {"name": "Normalize"}]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=["yolov3_mobilenet_v1", pytest.param("ppyoloe_s", marks=pytest.mark.slow)])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     family = request.param
     options = {**LIMITS, **FAMILIES[family]}

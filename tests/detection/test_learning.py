@@ -85,11 +85,12 @@ def check_same(got: list[Detections], expected: list[Detections]) -> None:
         np.testing.assert_allclose(np.sort(a.boxes, axis=0), np.sort(b.boxes, axis=0), atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "more", "settings"),
     [
         ("yolov3_mobilenet_v1", {"anchors": ANCHORS}, {"num_epochs": 30, "learning_rate": 0.02}),
-        pytest.param(*TWO_STAGE, {"num_epochs": 60, "learning_rate": 0.01}, marks=pytest.mark.slow),
+        (*TWO_STAGE, {"num_epochs": 60, "learning_rate": 0.01}),
     ],
 )
 def test_a_pruned_network_trains_on_and_finds_the_same_boxes_elsewhere(

@@ -45,7 +45,7 @@ def test_eight_images_are_learnt_by_heart(tmp_path: Path) -> None:
     assert result.metrics["miou"] > 0.95
 
 
-@pytest.mark.parametrize("family", ["fast_scnn", "unet"])
+@pytest.mark.parametrize("family", [pytest.param("fast_scnn", marks=pytest.mark.slow), "unet"])
 def test_a_pruned_network_trains_on_and_exports(family: str, tmp_path: Path) -> None:
     """Fast-SCNN's auxiliary heads read what is pruned; odd sizes all the way."""
     folder = write_folder(tmp_path / "data", train=8, val=4, size=(37, 51))
