@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import paddle
 import pytest
+from paddle import nn
 
 from paddleprune.errors import ConfigError
 from paddleprune.training import fit, read_checkpoint, seed_everything
@@ -53,6 +54,20 @@ def test_the_teacher_stays_as_it_is_and_the_other_network_learns(tiny: ModuleTyp
     for name, array in weights_of(dense).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     assert float(squared_error((images,), (images,))) == 0
+
+
+def test_channels_may_come_last() -> None:
+    def net(width: int) -> nn.Layer:
+        last = {"data_format": "NHWC"}
+        return nn.Sequential(nn.Conv2D(1, width, 3, **last), nn.BatchNorm2D(width, **last))
+
+    dense, cut, kept, images = net(4), net(3), np.array([0, 1, 3]), paddle.randn([2, 6, 6, 1])
+    set_weights(cut, {name: array[kept] for name, array in weights_of(dense).items()})
+    cut.eval()
+    teacher = Teacher(dense, absolute, 0.0, 1.0, {"1": kept})
+    with teacher.beside(cut) as seen:
+        outputs = (cut(images),)
+    assert float(teacher.loss([images], outputs, seen)) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_teacher_of_other_outputs_is_refused(tiny: ModuleType) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paddle import nn
-
 from paddleprune.api.loading import graph_of_loaded, open_model
 from paddleprune.console import counted, say
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
+from paddleprune.paddle_private.widths import BATCH_NORMS
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import model_digest
 from paddleprune.settings import TrainSettings
 from paddleprune.training import LoadedModel, read_info
 from paddleprune.training.teacher import Teacher, squared_error
-
-_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
 def check_teacher(teacher: Path, task: str, labels: Sequence[str]) -> None:
@@ -66,7 +63,7 @@ def open_teacher(registry: Registry, teacher: Path, plan: Plan | None, settings:
 
 def _channels(registry: Registry, loaded: LoadedModel, plan: Plan) -> dict[str, Array | None]:
     """The dense network's norms -> which of their channels the cut one still has; None for all of them."""
-    norms = [name for name, layer in loaded.layer.named_sublayers() if isinstance(layer, _NORMS)]
+    norms = [name for name, layer in loaded.layer.named_sublayers() if isinstance(layer, BATCH_NORMS)]
     graph = graph_of_loaded(registry, loaded, depth=bool(plan.branches))
     keeps = graph.keeps(plan.removed(graph))
     return {name: keeps.get(f"{name}.weight", {}).get(0) for name in norms if name not in plan.emptied}

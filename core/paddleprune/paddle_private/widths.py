@@ -20,7 +20,7 @@ TRANSPOSED = (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D, *TRANSPOSED)
 _CELLS = (nn.SimpleRNNCell, nn.LSTMCell, nn.GRUCell)
 _RECURRENT = (nn.SimpleRNN, nn.LSTM, nn.GRU)
-_BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
+BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ KINDS = (
     Kind((nn.GroupNorm,), "weight", (NORM_GROUPS, "_num_channels"), _fit_group_norm),
     Kind((nn.LayerNorm,), "weight", (NORM_SHAPE,), _fit_layer_norm),
     Kind((nn.Embedding,), "weight", ("_embedding_dim",), _size_of(1, "_embedding_dim")),
-    Kind(_BATCH_NORMS, "weight", ("_num_features",), _size_of(0, "_num_features")),
+    Kind(BATCH_NORMS, "weight", ("_num_features",), _size_of(0, "_num_features")),
     Kind((nn.PReLU,), "_weight", ("_num_parameters",), _size_of(0, "_num_parameters")),
     Kind(_CELLS, "weight_ih", ("input_size",), _size_of(1, "input_size")),
     Kind(_RECURRENT, "weight_ih_l0", ("input_size",), _size_of(1, "input_size")),

@@ -32,8 +32,8 @@ class Teacher:
         outputs: what that counts beside the loss.
         features: what the mean over the layers in `channels` counts: the share of the variance of what they give here
             that the other network's layers don't give.
-        channels: names of layers that both networks have -> which of their channels, along axis 1, the other one still
-            has; None for all.
+        channels: names of layers that both networks have -> which of their channels the other one still has; None
+            for all.
     """
 
     def __init__(
@@ -89,7 +89,11 @@ def squared_error(outputs: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> Te
 
 
 def _missed(given: Tensor, wanted: Tensor, channels: Tensor | None) -> Tensor:
-    goal = wanted if channels is None else wanted.index_select(channels, axis=1)
+    if channels is None:
+        goal = wanted
+    else:
+        first = given.shape[1] == channels.shape[0]  # else channels come last
+        goal = wanted.index_select(channels, axis=1 if first else given.ndim - 1)
     return ((given - goal) ** 2).mean() / (goal.var(unbiased=False) + _LEAST)
 
 
