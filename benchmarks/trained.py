@@ -16,9 +16,9 @@ import numpy as np
 import paddleprune
 from paddleprune.api.calibration import calibration_inputs, choose, open_calibration
 from paddleprune.api.loading import Evaluation, evaluation_of, graph_of_loaded, open_model
-from paddleprune.api.meter import Part
 from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Array, Dataset
+from paddleprune.measure.drawn import Part
 from paddleprune.registry import Registry
 from paddleprune.training import LoadedModel
 

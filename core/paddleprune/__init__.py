@@ -3,8 +3,9 @@
 Names are imported when they are first used, so that importing this package is instant.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from paddleprune.lazily import exported
 
 __version__ = "0.1.0"
 
@@ -59,8 +60,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
     **{name: f"api.{name}" for name in ("front", "import_table", "latency", "merge", "predict", "prune", "quantize")},
-    "report": "api.report",
-    **{name: f"api.{name}" for name in ("train", "visualize")},
+    **{name: f"api.{name}" for name in ("report", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(
@@ -81,17 +81,16 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
+_exported = exported(__name__, _HOMES)
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'paddleprune' has no attribute {name!r}")
     try:
-        value = getattr(import_module(f"paddleprune.{_HOMES[name]}"), name)
+        return _exported(name)
     except ModuleNotFoundError as error:
         from paddleprune.dependencies import missing
 
         raise missing(error, f"paddleprune.{name}") from error
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 
-def exported(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+def exported(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """The `__getattr__` of a package.
 
     Args:
         package: its name.
-        modules: module of the package -> the names that the package has from there.
+        homes: name -> the package's module that it is from.
     """
-    homes = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> Any:
         if name not in homes:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from paddle import nn
 
 from paddleprune.console import progress, say
 from paddleprune.errors import DataError, PaddlePruneError, TableError
-from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample
+from paddleprune.interfaces import Array, Dataset, Metric
 from paddleprune.measure.compiled import compiled_forward, compiling_pays
+from paddleprune.measure.drawn import Part
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.sensitivity.measuring.scores import Baseline, Score, Tally
 
@@ -116,24 +117,6 @@ def tally_of(forward: Forward, metric: Metric, batches: Batches, dense: Mapping[
             tally.update(start, forward(inputs), targets)
             bar.advance()
     return tally
-
-
-class Part(Dataset):
-    """Some samples of a dataset."""
-
-    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
-        self._whole, self._indices = whole, indices
-        self.labels, self.transforms = whole.labels, whole.transforms
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._whole[self._indices[index]]
-
-    def collate(self, samples: Sequence[Sample]) -> Batch:
-        """As the whole dataset does."""
-        return self._whole.collate(samples)
 
 
 def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:

@@ -14,28 +14,30 @@ SAMPLED = "sample:"
 """How the hash of large data begins."""
 
 
-class Drawn(Dataset):
-    """So many samples of a data set, drawn at random, in a random order; always the same ones."""
+class Part(Dataset):
+    """Some samples of a dataset."""
 
-    def __init__(self, dataset: Dataset, count: int) -> None:
-        self._all, self.labels, self.transforms = dataset, dataset.labels, dataset.transforms
-        self._chosen = np.random.default_rng(0).permutation(len(dataset))[:count]
+    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+        self._whole, self._indices = whole, indices
+        self.labels, self.transforms = whole.labels, whole.transforms
 
     def __len__(self) -> int:
-        return len(self._chosen)
+        return len(self._indices)
 
     def __getitem__(self, index: int) -> Sample:
-        return self._all[int(self._chosen[index])]
+        return self._whole[self._indices[index]]
 
     def listing(self) -> str:
-        """That of all."""
-        return self._all.listing()
+        """That of the whole dataset."""
+        return self._whole.listing()
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
-        """As the data set does."""
-        return self._all.collate(samples)
+        """As the whole dataset does."""
+        return self._whole.collate(samples)
 
 
 def drawn(dataset: Dataset, count: int | None) -> Dataset:
-    """At most so many samples of a data set; all where None is said."""
-    return dataset if count is None or len(dataset) <= count else Drawn(dataset, count)
+    """At most so many samples of a dataset, drawn at random, always the same ones; all where None is said."""
+    if count is None or len(dataset) <= count:
+        return dataset
+    return Part(dataset, np.random.default_rng(0).permutation(len(dataset))[:count].tolist())

@@ -15,13 +15,10 @@ else:
     __getattr__ = exported(
         __name__,
         {
-            "certificate": ("prune",),
-            "hardcoded": ("protect_hard_coded",),
-            "make": ("make_plan",),
-            "plan": ("Plan",),
-            "surgery": (
-                "resize",
-                "shrink",
-            ),
+            "prune": "certificate",
+            "protect_hard_coded": "hardcoded",
+            "make_plan": "make",
+            "Plan": "plan",
+            **dict.fromkeys(("resize", "shrink"), "surgery"),
         },
     )

@@ -25,29 +25,11 @@ else:
     __getattr__ = exported(
         __name__,
         {
-            "comparison": ("Comparison",),
-            "curves": (
-                "Curve",
-                "CurvePoint",
-                "JointPoint",
-                "draw_curve",
-            ),
-            "front": (
-                "Front",
-                "FrontPoint",
-                "draw_front",
-            ),
-            "heatmap": ("draw_heatmap",),
-            "latencies": (
-                "Latencies",
-                "LatencyRow",
-            ),
-            "rows": (
-                "ComparisonRow",
-                "Conditions",
-                "MetricValue",
-                "comparison_row",
-                "conditions",
-            ),
+            "Comparison": "comparison",
+            **dict.fromkeys(("Curve", "CurvePoint", "JointPoint", "draw_curve"), "curves"),
+            **dict.fromkeys(("Front", "FrontPoint", "draw_front"), "front"),
+            "draw_heatmap": "heatmap",
+            **dict.fromkeys(("Latencies", "LatencyRow"), "latencies"),
+            **dict.fromkeys(("ComparisonRow", "Conditions", "MetricValue", "comparison_row", "conditions"), "rows"),
         },
     )

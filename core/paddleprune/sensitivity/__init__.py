@@ -30,36 +30,15 @@ else:
     __getattr__ = exported(
         __name__,
         {
-            "criteria.gradients": ("importance_by_gradients",),
-            "criteria.importance": (
-                "Importance",
-                "criterion_name",
-                "criterion_of",
-            ),
-            "criteria.weights": (
-                "rank",
-                "weigh",
-            ),
-            "measuring.measurer": (
-                "DataMeasurer",
-                "Measurer",
-            ),
-            "measuring.processes": ("Processes",),
-            "measuring.questions": ("Question",),
-            "measuring.ray_actors": ("RayActors",),
-            "measuring.sweep": (
-                "Prunable",
-                "check_removed",
-                "left_out",
-                "sweep",
-                "unsure",
-            ),
-            "measuring.workers": ("WorkerMeasurer",),
-            "table.file": (
-                "Identity",
-                "Point",
-                "SensitivityTable",
-                "model_digest",
-            ),
+            "importance_by_gradients": "criteria.gradients",
+            **dict.fromkeys(("Importance", "criterion_name", "criterion_of"), "criteria.importance"),
+            **dict.fromkeys(("rank", "weigh"), "criteria.weights"),
+            **dict.fromkeys(("DataMeasurer", "Measurer"), "measuring.measurer"),
+            "Processes": "measuring.processes",
+            "Question": "measuring.questions",
+            "RayActors": "measuring.ray_actors",
+            **dict.fromkeys(("Prunable", "check_removed", "left_out", "sweep", "unsure"), "measuring.sweep"),
+            "WorkerMeasurer": "measuring.workers",
+            **dict.fromkeys(("Identity", "Point", "SensitivityTable", "model_digest"), "table.file"),
         },
     )

@@ -28,31 +28,17 @@ else:
     __getattr__ = exported(
         __name__,
         {
-            "asked": (
-                "Asked",
-                "Source",
+            **dict.fromkeys(("Asked", "Source"), "asked"),
+            **dict.fromkeys(
+                ("WEIGHTS", "Checkpoint", "CheckpointInfo", "read_checkpoint", "read_info", "save_checkpoint"),
+                "checkpoint",
             ),
-            "checkpoint": (
-                "WEIGHTS",
-                "Checkpoint",
-                "CheckpointInfo",
-                "read_checkpoint",
-                "read_info",
-                "save_checkpoint",
-            ),
-            "device": ("select_device",),
-            "going_on": ("go_on",),
-            "load": (
-                "LoadedModel",
-                "load_model",
-                "restore_weights",
-            ),
-            "loop": (
-                "TrainResult",
-                "fit",
-            ),
-            "places": ("resume_folder",),
-            "seeding": ("seed_everything",),
-            "state": ("EpochRecord",),
+            "select_device": "device",
+            "go_on": "going_on",
+            **dict.fromkeys(("LoadedModel", "load_model", "restore_weights"), "load"),
+            **dict.fromkeys(("TrainResult", "fit"), "loop"),
+            "resume_folder": "places",
+            "seed_everything": "seeding",
+            "EpochRecord": "state",
         },
     )

@@ -6,12 +6,13 @@ import hashlib
 import io
 import os
 import stat
+from abc import ABC, abstractmethod
 from array import array
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, overload
+from typing import TypeVar, overload
 
 from paddleprune.errors import DataError
 from paddleprune.files import read_bytes
@@ -30,7 +31,26 @@ class Item:
     origin: str
 
 
-class Listed(Sequence[_T], Generic[_T]):
+class ReadLater(Sequence[_T], ABC):
+    """A sequence whose items are made when they are asked for."""
+
+    @abstractmethod
+    def made(self, index: int) -> _T:
+        """The item with this number."""
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
+        if isinstance(index, slice):
+            return tuple(self.made(i) for i in range(*index.indices(len(self))))
+        return self.made(index)
+
+
+class Listed(ReadLater[_T]):
     """What the lines of a list say. A line is read when it is asked for: only the text of a million is in memory.
 
     Args:
@@ -61,15 +81,8 @@ class Listed(Sequence[_T], Generic[_T]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, index: int) -> _T: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
-        if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(len(self))))
+    def made(self, index: int) -> _T:
+        """What a line says."""
         return self._read(self.line(index), self.origin(index))
 
     def line(self, index: int) -> str:

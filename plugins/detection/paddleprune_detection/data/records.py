@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
-from paddleprune.vision.lists import Item
+from paddleprune.vision.lists import Item, ReadLater
 from paddleprune.vision.objects import Objects
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -31,7 +31,7 @@ class Record(Item):
     objects: Objects
 
 
-class Renumbered(Sequence[Record]):
+class Renumbered(ReadLater[Record]):
     """Records with other numbers of classes: [classes] int64, old to new."""
 
     def __init__(self, records: Sequence[Record], numbers: Array) -> None:
@@ -40,15 +40,8 @@ class Renumbered(Sequence[Record]):
     def __len__(self) -> int:
         return len(self.records)
 
-    @overload
-    def __getitem__(self, index: int) -> Record: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
-        if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(len(self))))
+    def made(self, index: int) -> Record:
+        """A record, renumbered."""
         record = self.records[index]
         return replace(record, objects=record.objects._replace(classes=self._numbers[record.objects.classes]))
 
