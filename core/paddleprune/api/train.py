@@ -10,11 +10,10 @@ from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
+from paddleprune.api.origin import Origin, checkpoint_source
 from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
-from paddleprune.api.published import fetch_published, is_published
 from paddleprune.api.report import leave_report
 from paddleprune.api.rules import Request, check
-from paddleprune.api.starting import start_from, start_from_file
 from paddleprune.api.teaching import check_teacher, open_teacher
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
@@ -34,7 +33,6 @@ from paddleprune.settings import (
 )
 from paddleprune.specs import Contract
 from paddleprune.training import (
-    WEIGHTS,
     Asked,
     CheckpointInfo,
     Source,
@@ -42,13 +40,9 @@ from paddleprune.training import (
     fit,
     go_on,
     read_checkpoint,
-    read_info,
-    resume_folder,
     seed_everything,
     select_device,
 )
-from paddleprune.training.folder import existing
-from paddleprune.training.foreign import read_foreign
 from paddleprune.validation import SETTING, validated
 
 _RIDGE = 0.1
@@ -150,27 +144,22 @@ def train(
     if table is not None and resume_checkpoint is None:
         SensitivityTable.load(table)  # is it one?
     teaching = None if teacher is None else as_path(teacher, "teacher")
-    resume = resume_folder(as_path(resume_checkpoint, "resume_checkpoint")) if resume_checkpoint else None
-    published = isinstance(pretrain_weights, (str, Path)) and is_published(pretrain_weights)
-    if published and prunes:
+    origin = Origin.of(pretrain_weights, resume_checkpoint)
+    if origin.published and prunes:
         raise ConfigError(f"{pretrain_weights} weights know other classes: train with them first, then prune that")
-    begun = None if pretrain_weights is None or published else as_path(pretrain_weights, "pretrain_weights")
-    start = resume or begun
-    before = None if start is None else read_info(start)
-    family, given = _family(task, model, options, start, before)
+    before = origin.info
+    family, given = origin.family(task, model, options)
     provisional = registry.options(task, family, given)  # the data says how many classes there are
     training = open_dataset(registry, task, train_dataset, "train", provisional)
     if before is not None and set(before.labels) == set(training.labels):
-        training.number_by(before.labels, str(start))
+        training.number_by(before.labels, str(origin.start))
     evaluation = open_dataset(registry, task, eval_dataset, "eval", provisional)
     check_labels(evaluation, training.labels, "the training data")
     asked_classes = (options or {}).get("num_classes")
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
     if teaching is not None:
         check_teacher(teaching, task, training.labels)
-    file: Path | None = None
-    if published and resume is None:
-        file = fetch_published(registry, task, family, chosen_options, str(pretrain_weights))
+    origin = origin.fetched(registry, task, family, chosen_options)
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
     built_loss = registry.build_loss(task, loss_config, chosen_options, training)
@@ -186,11 +175,11 @@ def train(
         labels=tuple(training.labels),
         train_transforms=_steps(training.transforms),
         eval_transforms=_steps(evaluation.transforms),
-        pretrain_weights=_weights(begun) if begun else Source.of(file, Path(file.name)) if file else None,
-        teacher=None if teaching is None else _weights(teaching),
+        pretrain_weights=origin.source,
+        teacher=None if teaching is None else checkpoint_source(teaching),
         sensitivities_file=None if table is None else Source.of(table, table),
         **({} if not prunes else _pruning(how, repair, exclude, only, criterion)),
-        resumed=None if resume is None or resume.resolve().parent == folder.resolve() else _weights(resume),
+        resumed=origin.resumed_from(folder),
         settings=chosen,
     )
     say_other_transforms(before, asked.eval_transforms)
@@ -206,26 +195,22 @@ def train(
         higher_is_better=built_metric.higher_is_better,
     )
     with locked(folder / ".lock", folder, "choose another save_dir"):
-        last = go_on(folder, asked, resume, overwrite)
+        last = go_on(folder, asked, origin.resumed, overwrite)
         seed_everything(chosen.seed, 0)
         plan: Plan | None = None
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
             plan = read_checkpoint(last).plan
-        elif prunes and start is not None:
-            loaded = open_analyzed(registry, start, chosen_options, evaluation)
+        elif prunes and origin.start is not None:
+            loaded = open_analyzed(registry, origin.start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
             wish = Wish(how, table, exclude, only, scorer, calibration=samples, heads=False)
             wish = wished(registry, loaded, wish, train_dataset, eval_dataset)
             layer = loaded.layer
             plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
             plan.save(folder / "plan.json")
-        elif file is not None:
-            layer, _ = start_from_file(registry, task, family, chosen_options, read_foreign(file))
-        elif start is not None:
-            layer, plan = start_from(registry, start, chosen_options)
         else:
-            layer = registry.build_model(task, family, chosen_options)
+            layer, plan = origin.network(registry, task, family, chosen_options)
         taught = None if teaching is None else open_teacher(registry, teaching, plan, chosen)
         result = fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
         if prunes:
@@ -263,32 +248,3 @@ def _pruning(
 
 def _steps(transforms: Sequence[Contract]) -> tuple[dict[str, Any], ...]:
     return tuple(step.model_dump(mode="json") for step in transforms)
-
-
-def _weights(checkpoint: Path) -> Source:
-    return Source.of(existing(checkpoint) / WEIGHTS, checkpoint)
-
-
-def _family(
-    task: str,
-    model: str | None,
-    options: Mapping[str, Any] | None,
-    start: Path | None,
-    info: CheckpointInfo | None,
-) -> tuple[str, dict[str, Any]]:
-    """The family and its options as the user gave them, or else as the starting checkpoint has them.
-
-    Raises:
-        ConfigError: neither says it, or they contradict each other.
-    """
-    if info is None:
-        if model is None:
-            raise ConfigError("say which model to train: `model`, a family's name (`paddleprune families` lists them)")
-        return model, dict(options or {})
-    if info.task != task:
-        raise ConfigError(f"{start} is a checkpoint of the task {info.task!r}, not of {task!r}")
-    if model is not None and model != info.family:
-        raise ConfigError(
-            f"{start} is a {info.family}, not a {model}; leave `model` out, or start from another checkpoint"
-        )
-    return info.family, {**info.options, **(options or {})}
