@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from families import known, suite
 
-from paddleprune.graph.channels import ChannelGraph
-from paddleprune.testing import FamilyConformance, TaskConformance
+from paddleprune.testing import TaskConformance
 from paddleprune_classification.families import families
 
 QUICK = {
@@ -17,7 +16,7 @@ QUICK = {
     *("xception41",),
 }
 """One of each kind; the wider and deeper siblings are slow."""
-DEEP = {"densenet121", "xception41"}
+DEEP = {"darknet53", "densenet121", "resnet50", "vgg11", "xception41"}
 """Of these, all groups together are quick; each one alone is slow."""
 SMALL = {"scale": 0.25, "width": 8}
 
@@ -28,14 +27,8 @@ def small_options(info: Any) -> dict[str, Any]:
     return {"num_classes": 7, "input_size": min(max(32, least), most or 10_000), **known(info, SMALL)}
 
 
-@pytest.mark.slow
-def _every_group(self: FamilyConformance, layer: Any, graph: ChannelGraph, probe: tuple[Any, ...]) -> None:
-    FamilyConformance.test_every_group_alone_is_exact(self, layer, graph, probe)
-
-
 for _info in families():
-    _alone = {"test_every_group_alone_is_exact": _every_group} if _info.name in DEEP else {}
-    _suite = suite(_info, small_options(_info), __name__, **_alone)
+    _suite = suite(_info, small_options(_info), __name__, deep=_info.name in DEEP)
     globals()[_suite.__name__] = _suite if _info.name in QUICK else pytest.mark.slow(_suite)
 
 

@@ -20,4 +20,4 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 INFOS = {info.name: info for info in families()}
-globals().update(suites(INFOS, COMMON, VARIANTS, QUICK, __name__))
+globals().update(suites(INFOS, COMMON, VARIANTS, QUICK, __name__, deep={"ppyoloe_s"}))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from paddleprune.graph import ChannelGraph
 from paddleprune.specs import FamilyInfo
 from paddleprune.testing import FamilyConformance
 
@@ -43,10 +44,19 @@ def heavy_imports(task: str, families: int) -> str:
     return done.stdout.strip()
 
 
-def suite(info: FamilyInfo, options: Mapping[str, Any], module: str, name: str = "", **more: Any) -> Any:
-    """The suite of plugin authors for a family, for pytest to collect from `module`."""
-    fields = {"task": info.task, "family": info.name, "options": dict(options), "__module__": module, **more}
-    return type(f"Test_{(name or info.name).replace(' ', '_')}", (FamilyConformance,), fields)
+@pytest.mark.slow
+def _every_group(self: FamilyConformance, layer: Any, graph: ChannelGraph, probe: tuple[Any, ...]) -> None:
+    FamilyConformance.test_every_group_alone_is_exact(self, layer, graph, probe)
+
+
+def suite(info: FamilyInfo, options: Mapping[str, Any], module: str, name: str = "", *, deep: bool = False) -> Any:
+    """The suite of plugin authors for a family, for pytest to collect from `module`.
+
+    Of a deep family all groups together are quick, each one alone is slow.
+    """
+    fields = {"task": info.task, "family": info.name, "options": dict(options), "__module__": module}
+    alone = {"test_every_group_alone_is_exact": _every_group} if deep else {}
+    return type(f"Test_{(name or info.name).replace(' ', '_')}", (FamilyConformance,), {**fields, **alone})
 
 
 def suites(
@@ -55,14 +65,15 @@ def suites(
     variants: Mapping[str, Mapping[str, Any]],
     quick: Collection[str],
     module: str,
+    deep: Collection[str] = (),
 ) -> dict[str, Any]:
     """Suites for every family and for variants of some ("unet transposed"), the quick ones and those that are slow.
 
-    `common` are options that all get who have them.
+    `common` are options that all get who have them; `deep` are those of which each group alone is slow.
     """
     found = {}
     for name in (*infos, *(name for name in variants if name not in infos)):
         info = infos[name.partition(" ")[0]]
-        one = suite(info, {**known(info, common), **variants.get(name, {})}, module, name)
+        one = suite(info, {**known(info, common), **variants.get(name, {})}, module, name, deep=name in deep)
         found[one.__name__] = one if name in quick else pytest.mark.slow(one)
     return found
