@@ -22,21 +22,38 @@ from paddleprune.signed import digest_of
 RATIOS = ("--ratios", "0.3,0.6", "--batch-size", 24)
 
 
+FEW = ("--exclude", "features.[0-9].*", "--exclude", "features.1[0-4].*")
+"""So that the last groups alone are analyzed."""
+
+
 def plan(file: Path, tolerance: float) -> dict[str, float]:
     return SensitivityTable.load(file).ratios_for(tolerance)
 
 
+def planned_of(file: Path, whole: Path, tolerance: float) -> tuple[dict[str, float], dict[str, float]]:
+    """The plan of a table of few groups, and what the whole table plans for the same groups."""
+    mine, known = plan(file, tolerance), SensitivityTable.load(file).groups
+    assert len(known) >= 3
+    return mine, {name: ratio for name, ratio in plan(whole, tolerance).items() if name in known}
+
+
+def signed(file: Path, content: dict[str, Any]) -> Path:
+    file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
+    return file
+
+
 def test_adaptive_and_parallel_tables_make_the_same_plan(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     adaptive, parallel = tmp_path / "adaptive.json", tmp_path / "parallel.json"
-    said = ("analyze", dense, "--data", data, *RATIOS)
+    said = ("analyze", dense, "--data", data, *RATIOS, *FEW)
     done = run(*said, "--save-file", adaptive, "--tolerance", "0.1", "--memory", "50MB")
     assert "entries are measured on all samples" in done.stderr
-    assert plan(adaptive, 0.1) == plan(table, 0.1)
+    mine, wanted = planned_of(adaptive, table, 0.1)
+    assert mine == wanted
     run(*said, "--save-file", parallel, "--workers", 2)
     one, two = SensitivityTable.load(table), SensitivityTable.load(parallel)
-    assert list(one.groups) == list(two.groups)
-    for name, points in one.groups.items():
-        for a, b in zip(points, two.groups[name], strict=True):
+    assert len(two.groups) >= 3
+    for name, points in two.groups.items():
+        for a, b in zip(points, one.groups[name], strict=True):
             assert abs(a.metric - b.metric) <= 1 / 24 + 1e-9  # half the threads round otherwise: one image at most
     again = parallel.read_bytes()
     run(*said, "--save-file", parallel, "--until-loss", "0.3")  # nothing is left to measure
@@ -46,8 +63,8 @@ def test_adaptive_and_parallel_tables_make_the_same_plan(data: Path, dense: Path
 def test_parts_that_were_measured_apart_are_the_whole_table(
     data: Path, dense: Path, table: Path, tmp_path: Path
 ) -> None:
-    def measured(name: str, shard: str, **more: Any) -> Path:
-        said = {"ratios": [0.3, 0.6], "batch_size": 24, **more}
+    def measured(name: str, shard: str) -> Path:
+        said = {"ratios": [0.3, 0.6], "batch_size": 24}
         paddleprune.analyze(dense, eval_dataset=data, save_file=tmp_path / name, shard=shard, **said)
         return tmp_path / name
 
@@ -58,7 +75,10 @@ def test_parts_that_were_measured_apart_are_the_whole_table(
     assert whole.read_bytes() == table.read_bytes()
     paddleprune.merge(parts[1:], save_file=gaps, gaps=True)
     assert 0 < len(plan(gaps, 0.9)) < len(plan(whole, 0.9))
-    other, short = measured("l2.json", "1/3", criterion="l2"), measured("short.json", "1/3", ratios=[0.3])
+    content = json.loads(parts[0].read_text())
+    by_l2 = {**content, "identity": {**content["identity"], "criterion": "l2"}}
+    at_one = {**content, "groups": {name: points[:1] for name, points in content["groups"].items()}}
+    other, short = signed(tmp_path / "l2.json", by_l2), signed(tmp_path / "short.json", at_one)
     for given, why in (
         (parts[1:], r"no part holds features.*: give all parts, or allow `gaps`"),
         ([*parts, whole], "both hold features.*: give each part once"),
@@ -80,14 +100,15 @@ def test_a_part_is_one_of_several(shard: str, dense: Path, tmp_path: Path) -> No
 
 def test_a_time_budget_is_kept_and_the_table_goes_on(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
     file = tmp_path / "budget.json"
-    done = run("analyze", dense, "--data", data, *RATIOS, "--save-file", file, "--time-budget", "0.01s")
+    done = run("analyze", dense, "--data", data, *RATIOS, *FEW, "--save-file", file, "--time-budget", "0.01s")
     assert "the plan may still change at" in done.stderr
     copy = json.loads(file.read_text())
     assert (
         any(point["implied"] for points in copy["groups"].values() for point in points) or [] in copy["groups"].values()
     )
-    run("analyze", dense, "--data", data, *RATIOS, "--save-file", file)
-    assert plan(file, 0.2) == plan(table, 0.2)
+    run("analyze", dense, "--data", data, *RATIOS, *FEW, "--save-file", file)
+    mine, wanted = planned_of(file, table, 0.2)
+    assert mine == wanted
 
 
 def many(data: Path, folder: Path, count: int) -> dict[str, str]:
@@ -156,7 +177,7 @@ def test_a_plan_that_rests_on_estimates_says_so(data: Path, dense: Path, table: 
     first.update(loss=0.4, error=0.2, samples=8, implied=True)
     for point in others:
         point.update(loss=0.9, error=0.0)
-    file.write_text(json.dumps({**content, "sha256": digest_of(content)}))
+    signed(file, content)
     what = ("--pretrain-weights", dense, "--sensitivities-file", file, "--eval-metric-loss", 0.4)
     words = ("--data", data, "--save-dir", tmp_path / "out", "--train-batch-size", 16, "--num-epochs", 1)
     done = run("train", "classification", *words, *what)
