@@ -59,7 +59,8 @@ def test_the_pruned_checkpoint_is_smaller_and_needs_no_table(data: Path, dense: 
 
 def test_a_pruned_checkpoint_is_analyzed_and_pruned_again(data: Path, pruned: Path, tmp_path: Path) -> None:
     table = tmp_path / "again.json"
-    paddleprune.analyze(pruned, eval_dataset=data, save_file=table, ratios=(0.5,), batch_size=24)
+    few = {"exclude": ("features.[0-9].*",)}
+    paddleprune.analyze(pruned, eval_dataset=data, save_file=table, ratios=(0.5,), batch_size=24, **few)
     result = paddleprune.train(
         "classification",
         train_dataset=data,

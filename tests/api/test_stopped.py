@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def test_a_stopped_command_says_what_is_there_and_how_to_go_on(
 ) -> None:
     file = tmp_path / "table.json"
     words = ("analyze", dense, "--data", data, "--save-file", file, "--ratios", "0.3,0.6", "--batch-size", "4")
+    words += ("--exclude", "features.[0-9].*")
     command = [sys.executable, "-m", "paddleprune", *map(str, words)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_interrupts) as process:
         deadline = time.monotonic() + 180
@@ -57,7 +59,8 @@ def test_a_stopped_command_says_what_is_there_and_how_to_go_on(
     assert last.endswith("the same command goes on")
     assert said.count("interrupted") == 1
     run(*words)
-    assert SensitivityTable.load(file).groups.keys() == SensitivityTable.load(table).groups.keys()
+    known = [name for name in SensitivityTable.load(table).groups if not fnmatch(name, "features.[0-9].*")]
+    assert list(SensitivityTable.load(file).groups) == known
     assert all(SensitivityTable.load(file).groups.values())
     assert [path.name for path in tmp_path.iterdir()] == ["table.json"]
 
