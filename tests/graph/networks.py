@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import paddle
@@ -207,9 +208,8 @@ class NoRule(Net):
         return self.b(F.temporal_shift(self.a(x), 1))
 
 
-def six_channels(x: Any) -> Any:
-    """No method of a layer: nobody can tell it otherwise."""
-    return x.reshape([-1, 6, 16, 16])
+six_channels = partial(paddle.reshape, shape=[-1, 6, 16, 16])
+"""Nothing that has a source: nobody can tell it otherwise."""
 
 
 class HardCoded(Net):

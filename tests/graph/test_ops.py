@@ -11,6 +11,7 @@ import ops_convolutions
 import ops_norms
 import ops_pointwise
 import ops_products
+import ops_sliced
 import ops_space
 import ops_written
 import paddle
@@ -33,6 +34,7 @@ CASES: tuple[Case, ...] = (
     *ops_space.CASES,
     *ops_blocks.CASES,
     *ops_written.CASES,
+    *ops_sliced.CASES,
 )
 OUTPUT = "feeds an output of the model"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ops_sliced
 import ops_written
 import paddle
 import pytest
@@ -25,6 +26,11 @@ SHARES = {
     ops_written.ComputedHeads: {"qkv": 0.5},
     ops_written.Mixed: {"a": 0.4},
     ops_written.Untouched: {"stem.0": 0.4},
+    ops_sliced.Front: {"stem.0": 0.4},
+    ops_sliced.PutTogether: {"a": 0.34, "b": 0.3},
+    ops_sliced.InPlace: {"a": 0.3},
+    ops_sliced.Gates: {"gates": 0.4},
+    ops_sliced.HelpedWindows: {"q": 0.5, "proj": 0.4},
 }
 
 
@@ -66,9 +72,10 @@ def test_it_is_saved_loaded_cut_again_and_undone(kind: type[nn.Layer], tmp_path:
 
 
 @pytest.mark.parametrize("written_for", ["paddle", "onnx"])
-def test_it_is_exported(written_for: str, tmp_path: Path) -> None:
-    layer = built(ops_written.ComputedHeads)
-    plan = paddleprune.plan(paddleprune.trace(layer, SHAPE), {"qkv": 0.5})
+@pytest.mark.parametrize("kind", [ops_written.ComputedHeads, ops_sliced.InPlace, ops_sliced.HelpedWindows])
+def test_it_is_exported(kind: type[nn.Layer], written_for: str, tmp_path: Path) -> None:
+    layer = built(kind)
+    plan = paddleprune.plan(paddleprune.trace(layer, SHAPE), SHARES[kind])
     paddleprune.shrink(layer, plan)
     paddleprune.export(layer, shapes=[SHAPE[1:]], save_dir=tmp_path, format=written_for)
     x = np.random.default_rng(0).standard_normal((1, *SHAPE[1:])).astype(np.float32)

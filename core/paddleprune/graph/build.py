@@ -11,12 +11,14 @@ from paddle import nn
 
 from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
+from paddleprune.graph.capture import Said
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
 from paddleprune.graph.inputs import read_inputs
 from paddleprune.graph.residuals import find_branches
 from paddleprune.graph.shifts import find_shifts
+from paddleprune.graph.telling import is_slice
 from paddleprune.graph.tensors import named_tensors, parameter_names
-from paddleprune.graph.trace import Traces, trace, useful_ops
+from paddleprune.graph.trace import Trace, Traces, trace, useful_ops
 from paddleprune.graph.walker import ALONE, Attention, View, Walker
 from paddleprune.graph.widths import find_widths
 from paddleprune.graph.written import find_written
@@ -91,6 +93,7 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
         useful = useful_ops(part) if part is traced.evaluating else set()
         walker.constants.update(part.numbers)
         walker.strangers |= part.strangers
+        walker.told |= _told(part)
         for identity, name in part.parameters.items():
             if name in shapes:
                 walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
@@ -103,6 +106,15 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
         for value in part.outputs:
             walker.fix(value, reason, foremost=True)
     return walker
+
+
+def _told(part: Trace) -> frozenset[str]:
+    """What has sizes of calls that are the same in each run, or of slices that run once: all else may count others."""
+    runs: dict[tuple[str, str], list[Said]] = {}
+    for said in part.said:
+        runs.setdefault((said.layer, said.call), []).append(said)
+    alike = [each for each in runs.values() if len({(said.sizes, is_slice(said.call) and said) for said in each}) == 1]
+    return frozenset(value for each in alike for said in each for value in said.results)
 
 
 def _normalized(traced: Traces) -> dict[str, list[str]]:

@@ -24,18 +24,18 @@ from paddleprune.graph.modes import Mode, evaluating, switches, training
 from paddleprune.graph.state import undisturbed
 from paddleprune.graph.telling import hearing
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.paddle_private.programs import Value, without_debug_names
+from paddleprune.paddle_private.programs import Value, follow_in_place, without_debug_names
 
 
 @dataclass(frozen=True)
 class Said:
-    """Sizes that a forward writes into a call of `reshape` or `split`.
+    """Sizes that a forward writes into a call, such as `reshape`, or into a slice.
 
     Attributes:
         layer: the layer's structured name.
         call: which of the calls in its methods, as `calls_of` has them.
-        sizes: as the call takes them; None for what is no number.
-        results: ids of the tensors that it gives.
+        sizes: as the call takes them; None for what is no number. Of a slice, see `Heard`.
+        results: ids of the tensors that it gives; of a slice, of the one that is sliced.
     """
 
     layer: str
@@ -134,10 +134,11 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         _calls_noted(layer) as calls,
         _sizes_noted(layer, isinstance(wrapper, _Plain)) as said,
     ):
-        program, outputs = traced.forward.main_program, list(traced.forward.outputs)
+        program = traced.forward.main_program
+        ops = list(program.global_block().ops)
+        outputs = follow_in_place(ops, list(traced.forward.outputs))
     names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
     asked = mode.asked or switches(layer)
-    ops = list(program.global_block().ops)
     return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), said, asked)
 
 

@@ -1,37 +1,36 @@
-"""Sizes that a forward writes into `reshape` and `split`, heard while it runs, and told otherwise once it is cut.
+"""Sizes that a forward writes, heard while it runs, and told otherwise once it is cut.
 
 `x.reshape([n, count, 3, self.num_heads, width // self.num_heads])` computes a width that only holds in the dense
-network. A layer that is told its sizes becomes one of a class of its own, whose methods are the same source with each
-such call going through `_say`, which puts the told sizes in. Nothing else of the layer or its class changes.
+network, and so does `x[:, :self.touched]`. A layer that is told its sizes becomes one of a class of its own, whose
+methods are the same source with each size going through the functions below, which put the told ones in. So do
+functions outside of layers that such methods call. Nothing else of the layer or its class changes.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
-import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from types import CellType, CodeType, FunctionType
+from functools import cache, partial
+from numbers import Integral
+from types import FunctionType
 from typing import Any, TypeAlias
 
-import paddle
 from paddle import Tensor, nn
 
+from paddleprune.graph.scripts import SIZES, Calls, spoken
 from paddleprune.paddle_private.programs import Value
 
-Calls: TypeAlias = Mapping[str, tuple[str | None, ...]]
 Heard: TypeAlias = Callable[[nn.Layer, str, list[Any], list[Any], Any], None]
-"""Hears of a call: the layer, which call it is, the sizes that the forward says, those that are taken, the result."""
+"""Hears of a call: the layer, which call it is, the sizes that the forward says, those that are taken, the result.
 
-_CALLS = frozenset({"reshape", "reshape_", "split"})
-_SIZES = ("shape", "num_or_sections")
-_TOLD, _SAY = "_told_sizes", "__paddleprune_say__"
-_NAME = re.compile(r"(\w+\[\d+\])\[\d+\]")
+Of a slice the sizes are where it starts and where it ends along each axis, from the front; None for what stays open.
+Instead of the result there is what is sliced.
+"""
+
+_TOLD, _TELLS = "_told_sizes", "__paddleprune_tells__"
 _listening = threading.local()
 
 
@@ -42,7 +41,12 @@ def size_name(call: str, entry: int) -> str:
 
 def is_size(name: str) -> bool:
     """Is it the name of a size in a forward, and not of an attribute?"""
-    return _NAME.fullmatch(name) is not None
+    return name.endswith("]")
+
+
+def is_slice(call: str) -> bool:
+    """Is it a slice, and not a call?"""
+    return call.rpartition("[")[0].endswith(".slice")
 
 
 def call_of(name: str) -> str:
@@ -90,7 +94,7 @@ def hearing(layer: nn.Layer, heard: Heard) -> Iterator[None]:
 
 
 def calls_of(layer: nn.Layer) -> Calls:
-    """The calls of `reshape` and `split` in a layer's methods, as far as their source tells.
+    """The calls and slices in a layer's methods that write sizes, as far as their source tells.
 
     Returns:
         Call -> its sizes, where they are written as a list: the attribute that a size is, if the method reads that
@@ -102,121 +106,48 @@ def calls_of(layer: nn.Layer) -> Calls:
 
 @dataclass(frozen=True)
 class _Script:
-    """A class whose calls go through `_say`, and what these are."""
+    """A class whose methods pass their sizes on, and where these do."""
 
     kind: type
     calls: Calls
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a helper is called: the layer, and what the names of its calls begin with."""
+
+    layer: nn.Layer
+    name: str
+
+
 def _plain(kind: type) -> type:
     """The class itself, of one that is told sizes."""
-    return kind.__mro__[1] if _SAY in vars(kind) else kind
+    return kind.__mro__[1] if _TELLS in vars(kind) else kind
 
 
 @cache
 def _script(kind: type) -> _Script | None:
     """What a class becomes when it is told sizes; None if it writes none, or its source isn't to be had."""
-    found = [(name, _spoken(inspect.getattr_static(kind, name))) for name in dir(kind)]
-    spoken = {name: made for name, made in found if made is not None and made[0].__name__ == name}
-    if not spoken:
+    members = {name: inspect.getattr_static(kind, name) for name in dir(kind) if name != "__init__"}
+    found = {name: spoken(each, _SPEAKERS) for name, each in members.items() if isinstance(each, FunctionType)}
+    made = {name: each for name, each in found.items() if each is not None and each.function.__name__ == name}
+    if not made:
         return None
-    own: dict[str, Any] = {name: function for name, (function, _) in spoken.items()} | {_SAY: True}
+    own: dict[str, Any] = {name: each.function for name, each in made.items()} | {_TELLS: True}
     own |= {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    calls = {f"{name}[{i}]": sizes for name, (_, found) in spoken.items() for i, sizes in enumerate(found)}
+    calls = {place: sizes for each in made.values() for place, sizes in each.calls.items()}
     return _Script(type(kind.__name__, (kind,), own), calls)
 
 
-def _spoken(method: Any) -> tuple[FunctionType, list[tuple[str | None, ...]]] | None:
-    """A method whose calls go through `_say`, and the attributes that each one writes; None if there are none."""
-    if not isinstance(method, FunctionType) or _CALLS.isdisjoint(method.__code__.co_names):
-        return None
-    if method.__module__.startswith("paddle.") and not method.__module__.startswith("paddle.vision.models"):
-        return None
-    try:
-        (function,) = ast.parse(textwrap.dedent(inspect.getsource(method))).body
-    except (OSError, SyntaxError, TypeError, ValueError):
-        return None
-    if not isinstance(function, ast.FunctionDef) or function.decorator_list or not function.args.args:
-        return None
-    calls = _Rewriting(function.name, function.args.args[0].arg)
-    calls.visit(function)
-    if not calls.sizes or calls.mangled or function.name != method.__name__:
-        return None
-    ast.increment_lineno(function, method.__code__.co_firstlineno - 1)
-    return _compiled(method, function), calls.attributes()
-
-
-class _Rewriting(ast.NodeTransformer):
-    """Sends every call of `reshape` and `split` in a method through `_say`; the first one is called `forward[0]`."""
-
-    def __init__(self, method: str, owner: str) -> None:
-        self._method, self._owner = method, owner
-        self.sizes: list[ast.expr | None] = []
-        self.mangled = False
-        self._loads: list[str] = []
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        self.mangled |= node.attr.startswith("__") and not node.attr.endswith("__")
-        if self._is_own(node) and isinstance(node.ctx, ast.Load):
-            self._loads.append(node.attr)
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
-        if called not in _CALLS:
-            return node
-        lists = [part for part in node.args if isinstance(part, (ast.List, ast.Tuple))]
-        call = ast.Constant(f"{self._method}[{len(self.sizes)}]")
-        first: list[ast.expr] = [ast.Name(self._owner, ast.Load()), call, node.func]
-        self.sizes.append(next(iter([*lists, *(part.value for part in node.keywords if part.arg in _SIZES)]), None))
-        said = ast.Call(ast.Name(_SAY, ast.Load()), [*first, *node.args], node.keywords)
-        return ast.fix_missing_locations(ast.copy_location(said, node))
-
-    def attributes(self) -> list[tuple[str | None, ...]]:
-        """For each call the attributes that it writes as sizes, and that are read for nothing else."""
-        entries = [tuple(map(self._attribute, getattr(sizes, "elts", ()))) for sizes in self.sizes]
-        written = [name for names in entries for name in names]
-        return [
-            tuple(name if name and written.count(name) == self._loads.count(name) else None for name in names)
-            for names in entries
-        ]
-
-    def _attribute(self, node: ast.expr) -> str | None:
-        return node.attr if isinstance(node, ast.Attribute) and self._is_own(node) else None
-
-    def _is_own(self, node: ast.Attribute) -> bool:
-        return isinstance(node.value, ast.Name) and node.value.id == self._owner
-
-
-def _compiled(method: FunctionType, function: ast.FunctionDef) -> FunctionType:
-    """A changed source as a function with the globals, defaults and closure of the one that it was made of."""
-    code, cells = method.__code__, dict(zip(method.__code__.co_freevars, method.__closure__ or (), strict=True))
-    cells[_SAY] = CellType(_say)
-    module = ast.parse(f"def around({', '.join(cells)}): pass")
-    module.body[0].body = [function]  # type: ignore[attr-defined]
-    outer = _code_of(compile(ast.fix_missing_locations(module), code.co_filename, "exec"), "around")
-    inner = _code_of(outer, function.name)
-    closure = tuple(cells[name] for name in inner.co_freevars)
-    made = FunctionType(inner, method.__globals__, method.__name__, method.__defaults__, closure)
-    made.__kwdefaults__, made.__qualname__, made.__doc__ = method.__kwdefaults__, method.__qualname__, method.__doc__
-    made.__module__ = method.__module__
-    paddle.jit.not_to_static(made)  # Paddle would rewrite the source in the file, which says nothing of this
-    return made
-
-
-def _code_of(code: CodeType, name: str) -> CodeType:
-    return next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
-
-
-def _say(layer: nn.Layer, call: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """Call `reshape` or `split` with the told sizes; whoever listens hears of it."""
-    key: Any = next((name for name in _SIZES if name in more), None)
+def _say(owner: nn.Layer | _Place, place: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """Call what takes a list of sizes with the told ones; whoever listens hears of it."""
+    key: Any = next((name for name in SIZES if name in more), None)
     if key is None:
         key = int(bool(args) and isinstance(args[0], (Tensor, Value)))
     given = more.get(key) if isinstance(key, str) else args[key] if key < len(args) else None
     if not isinstance(given, (list, tuple)):
         return function(*args, **more)
+    layer, call = _placed(owner, place)
     known = vars(layer).get(_TOLD, {})
     sizes = [known.get(size_name(call, entry), size) for entry, size in enumerate(given)]
     if known and isinstance(key, str):
@@ -224,7 +155,80 @@ def _say(layer: nn.Layer, call: str, function: Callable[..., Any], *args: Any, *
     elif known:
         args = (*args[:key], sizes, *args[key + 1 :])
     result = function(*args, **more)
+    _report(layer, call, given, sizes, result)
+    return result
+
+
+def _item(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> Any:
+    """Read a slice."""
+    return x[_key(owner, place, x, key)]
+
+
+def _key(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> Any:
+    """What stands in the brackets of a slice, with the told bounds; whoever listens hears of it."""
+    axes = _axes_of(key, len(x.shape)) if isinstance(x, (Tensor, Value)) else None
+    if axes is None:
+        return key
+    layer, call = _placed(owner, place)
+    given: list[int | None] = [None] * (2 * len(x.shape))
+    for part, axis in zip(key, axes, strict=True):
+        if axis is not None:
+            given[2 * axis : 2 * axis + 2] = _ends(part, x.shape[axis])
+    known = vars(layer).get(_TOLD, {})
+    sizes = [known.get(size_name(call, entry), size) for entry, size in enumerate(given)]
+    _report(layer, call, given, sizes, x)
+    return tuple(
+        part if axis is None or size_pair(given, axis) == size_pair(sizes, axis) else slice(*size_pair(sizes, axis))
+        for part, axis in zip(key, axes, strict=True)
+    )
+
+
+def _through(owner: nn.Layer | _Place, place: str, function: Any) -> Any:
+    """A helper that knows where it is called."""
+    made = spoken(function, _SPEAKERS, helper=True) if isinstance(function, FunctionType) else None
+    return function if made is None else partial(made.function, _Place(*_placed(owner, place)))
+
+
+_SPEAKERS = (_say, _item, _key, _through)
+
+
+def _axes_of(key: Any, rank: int) -> list[int | None] | None:
+    """For each entry in the brackets of a slice the axis that it is about; None if it picks positions otherwise."""
+    if not isinstance(key, tuple):
+        return None
+    plain = [part is None or part is ... or isinstance(part, (slice, Integral)) for part in key]
+    if not all(plain) or any(isinstance(part, bool) for part in key) or key.count(...) > 1:
+        return None
+    rest = rank - sum(part is not None and part is not ... for part in key)
+    found: list[int | None] = []
+    axis = 0
+    for part in key:
+        found.append(None if part is None or part is ... else axis)
+        axis += rest if part is ... else part is not None
+    return found if rest >= 0 else None
+
+
+def _ends(part: Any, size: int) -> tuple[int | None, int | None]:
+    """Where a slice of steps of 1 starts and ends, from the front; None for what stays open, or isn't known."""
+    if not isinstance(part, slice) or part.step is not None or size < 0:
+        return None, None
+    start, stop = (int(end) if isinstance(end, Integral) else None for end in (part.start, part.stop))
+    if (start, stop) != (part.start, part.stop):  # a tensor says where
+        return None, None
+    first, last, _ = slice(start, stop).indices(size)
+    return None if start is None else first, None if stop is None else last
+
+
+def size_pair(sizes: Sequence[int | None], axis: int) -> tuple[int | None, int | None]:
+    """Where a slice starts and ends along an axis, of the sizes that are heard of it."""
+    return sizes[2 * axis], sizes[2 * axis + 1]
+
+
+def _placed(owner: nn.Layer | _Place, place: str) -> tuple[nn.Layer, str]:
+    return (owner.layer, owner.name + place) if isinstance(owner, _Place) else (owner, place)
+
+
+def _report(layer: nn.Layer, call: str, given: Sequence[Any], taken: Sequence[Any], about: Any) -> None:
     heard: Heard | None = getattr(_listening, "heard", None)
     if heard is not None:
-        heard(layer, call, list(given), sizes, result)
-    return result
+        heard(layer, call, list(given), list(taken), about)

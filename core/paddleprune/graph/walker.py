@@ -68,6 +68,7 @@ class Walker:
         uncounted: kinds of operations that have no rule.
         counted: FLOPs of operations whose weights are no parameters.
         makers: value id -> the operation that made it.
+        told: ids of values whose sizes, or of whose slices the bounds, the forward can be told.
         strangers: value ids of parameters that the network doesn't list.
         lost: parameters that a layer's weight may be, though it isn't followed -> why.
         at: the number of the operation at hand.
@@ -96,6 +97,7 @@ class Walker:
     uncounted: set[str] = field(default_factory=set)
     counted: int = 0
     makers: dict[str, Op] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
     strangers: frozenset[str] = frozenset()
     lost: dict[str, str] = field(default_factory=dict)
     at: int | None = None
@@ -133,6 +135,15 @@ class Walker:
     def loose_axes(self, value: Value) -> frozenset[int]:
         """Axes along which all positions are the same."""
         return self.loose.get(value.id, frozenset())
+
+    def embody(self, value: Value, axis: int) -> None:
+        """Let an axis along which all positions are the same have channels of its own, if its size can be told."""
+        loose = self.loose_axes(value)
+        if axis and axis in loose and value.id in self.told:
+            constant = self.constant(value)
+            zero = constant is not None and not np.any(constant)
+            self.put_along(value, axis, self.table.fresh((value.shape or ())[axis]), self.get(value), zero)
+            self.loose[value.id] = loose - {axis}
 
     def fix(self, value: Value, reason: str, foremost: bool = False) -> None:
         """Protect everything that a value carries, or that the parameter owns which it is."""

@@ -1,4 +1,4 @@
-"""Which sizes that forwards write into `reshape` and `split` count channels, and which channels."""
+"""Which sizes that forwards write count channels, and which channels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from paddleprune.graph.capture import Said
 from paddleprune.graph.channels import Width, Written
 from paddleprune.graph.rules.common import numbers, present, shape_of
 from paddleprune.graph.rules.move import factors
-from paddleprune.graph.telling import calls_of, size_name
-from paddleprune.graph.trace import Traces
+from paddleprune.graph.telling import calls_of, is_slice, size_name
+from paddleprune.graph.trace import Op, Traces, Value
 from paddleprune.graph.walker import Walker
 
 
@@ -52,13 +52,40 @@ def _written(sublayers: dict[str, Any], known: dict[Any, Any], place: tuple[str,
 
 def _counted(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
     """For each size that a call takes, the units at the positions that it counts; None where that isn't known."""
-    makers = [walker.makers.get(value) for value in said.results]
-    if any(maker is None for maker in makers):
+    made = walker.makers.get(said.results[0])
+    if made is None:
         return
-    if len(said.results) == 1 and makers[0] is not None and makers[0].name.startswith("reshape"):
-        yield from _reshaped(walker, said)
-    elif makers[0] is not None and makers[0].name == "builtin.split":
+    if is_slice(said.call):
+        yield from _sliced(walker, said, made)
+    elif made.name == "builtin.split":
         yield from _split(walker, said)
+    elif len(said.results) == 1 and made.name.startswith("reshape"):
+        yield from _reshaped(walker, said)
+    elif len(said.results) == 1 and made.name in ("full", "expand", "tile"):
+        yield from _spread(walker, said, made)
+
+
+def _sliced(walker: Walker, said: Said, made: Op) -> Iterator[tuple[int, Atoms | None]]:
+    """Of a slice that starts or ends somewhere: what lies before that."""
+    x = next(value for value in made.outputs if value is not None and value.id == said.results[0])
+    for entry, size in enumerate(said.sizes):
+        if size is not None and entry > 1 and _has(walker, x, entry // 2):
+            units = _along(walker, x.id, entry // 2, shape_of(x)[entry // 2])
+            yield entry, None if units is None else units[:size]
+
+
+def _spread(walker: Walker, said: Said, made: Op) -> Iterator[tuple[int, Atoms | None]]:
+    """Of what is made or repeated: what it stands for is what it meets."""
+    y = present(made.outputs[0])
+    missing = len(shape_of(y)) - len(said.sizes)
+    for entry, size in enumerate(said.sizes):
+        axis = entry + missing
+        if axis > 0 and size == shape_of(y)[axis] > 1:
+            yield entry, _along(walker, y.id, axis, size) if _has(walker, y, axis) else None
+
+
+def _has(walker: Walker, value: Value, axis: int) -> bool:
+    return any(axis in track.axes for track in walker.get(value))
 
 
 def _reshaped(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -15,6 +15,8 @@ Value = paddle.pir.Value
 """What stands for a tensor while a layer is traced."""
 OPERATIONS = _C_ops
 """The operations that Paddle's functions call; what is set here is traced in their place."""
+_MAKES_ANEW = frozenset(f"pd_op.{name}_" for name in ("batch_norm", "sync_batch_norm", "assign_out", "share_data"))
+"""Operations whose name says that they change their first operand, and that don't."""
 
 
 def new_mapping() -> Any:
@@ -25,6 +27,29 @@ def new_mapping() -> Any:
 def clone(operation: Any, mapping: Any) -> None:
     """Append an operation to the program that is being written, with its regions, operands and results."""
     operation.clone(mapping, pir.CloneOptions(True, True, True))
+
+
+def follow_in_place(operations: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+    """Let a program say what becomes of values that it changes in place: what reads them later reads what they became.
+
+    Args:
+        operations: of a traced program, in order, changed in place.
+        outputs: the values that it returns.
+
+    Returns:
+        What these became.
+    """
+    became: dict[Any, Any] = {}
+    for operation in operations:
+        for operand in operation.operands():
+            source = operand.source()
+            if source.initialized() and source.id in became:
+                operand.set_source(became[source.id])
+        if operation.name().endswith("_") and operation.name() not in _MAKES_ANEW:
+            old, new = operation.operand_source(0), operation.result(0)
+            for value in {old.id, *(known for known, now in became.items() if now.id == old.id)}:
+                became[value] = new
+    return [became.get(value.id, value) if value.initialized() else value for value in outputs]
 
 
 @contextmanager

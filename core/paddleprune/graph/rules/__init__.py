@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from paddleprune.errors import GraphError
-from paddleprune.graph.rules import contract, cut, follow, move, produce, reduce, unify
+from paddleprune.graph.rules import contract, cut, follow, move, produce, put, reduce, unify
 from paddleprune.graph.rules.common import NotCovered, Rule, unknown
 from paddleprune.graph.trace import Op
 from paddleprune.graph.walker import Walker
@@ -110,6 +110,9 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (cut.split, "split split_with_num"),
     (cut.unbind, "unbind unstack"),
     (cut.cut, "slice strided_slice"),
+    # put: parts of a value become something else
+    (put.number, "set_value set_value_"),
+    (put.tensor, "set_value_with_tensor set_value_with_tensor_"),
     (cut.gather, "gather gather_nd index_select"),
     (cut.taken, "take_along_axis index_sample"),
     # reductions

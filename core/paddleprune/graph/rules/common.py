@@ -90,3 +90,20 @@ def attribute(op: Op, name: str, default: Any) -> Any:
     """An attribute of an operation, or what it means when it is absent."""
     found = op.attrs.get(name)
     return default if found is None else found
+
+
+def embody(walker: Walker, values: Iterable[Value]) -> None:
+    """Where some values have channels, others that are the same everywhere get channels of their own, to be told."""
+    values = list(values)
+    axes = {
+        axis - len(shape_of(value))
+        for value in values
+        for track in walker.get(value)
+        if len(track.axes) == 1
+        for axis in track.axes
+    }
+    for value in values:
+        for axis in axes:
+            own = axis + len(shape_of(value))
+            if own > 0 and shape_of(value)[own] > 1:
+                walker.embody(value, own)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track
@@ -62,27 +64,34 @@ def cut(walker: Walker, op: Op) -> None:
         return
     if not walker.get(x) and not walker.loose_axes(x):
         return
-    axes = [int(i) % len(shape_of(x)) for i in op.attrs["axes"]]
-    dropped = [int(i) % len(shape_of(x)) for i in attribute(op, "decrease_axis", [])]
-    starts, ends = numbers(walker, op.inputs[1]), numbers(walker, op.inputs[2])
-    steps = numbers(walker, op.inputs[3]) if len(op.inputs) > 3 else [1] * len(axes)
+    steps = numbers(walker, op.inputs[3]) if len(op.inputs) > 3 else [1] * len(op.attrs["axes"])
+    where = [*map(slice, numbers(walker, op.inputs[1]), numbers(walker, op.inputs[2]), steps)]
+    cut_out(walker, op, x, y, where, attribute(op, "decrease_axis", []))
+
+
+def cut_out(walker: Walker, op: Op, x: Value, y: Value, where: Sequence[slice], drop: Sequence[int]) -> None:
+    """Say what a part of a value carries."""
+    axes, dropped = ([int(i) % len(shape_of(x)) for i in numbers] for numbers in (op.attrs["axes"], drop))
+    told = x.id in walker.told
     tracks = []
     for track in walker.get(x):
         atoms = track.atoms
-        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        for axis, part in zip(axes, where, strict=True):
             if axis in track.axes:
-                atoms = _cut_axis(walker, op, atoms, axis, slice(start, end, step))
+                atoms = _cut_axis(walker, op, atoms, axis, part, told)
         tracks.append(Track(atoms.squeeze(tuple(dropped)), track.zero))
     loose = [i - sum(d < i for d in dropped) for i in walker.loose_axes(x) if i not in dropped]
     walker.put(y, tracks, loose)
 
 
-def _cut_axis(walker: Walker, op: Op, atoms: Atoms, axis: int, where: slice) -> Atoms:
+def _cut_axis(walker: Walker, op: Op, atoms: Atoms, axis: int, where: slice, told: bool) -> Atoms:
     size = atoms.shape[axis]
     start, end, step = where.indices(size)
     width = end - start
     if (start, end, step) == (0, size, 1):
         return atoms
+    if step == 1 and width > 0 and told:
+        return atoms.take(range(start, end), axis)
     if step == 1 and width > 0 and size % width == 0 and start % width == 0:
         _tie_parts(walker, atoms, axis, width)
         return atoms.take(range(start, end), axis)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track
-from paddleprune.graph.rules.common import channel_axis, numbers, only_along, present, shape_of, unknown
+from paddleprune.graph.rules.common import channel_axis, embody, numbers, only_along, present, shape_of, unknown
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import View, Walker
 
@@ -113,12 +113,13 @@ def tile(walker: Walker, op: Op) -> None:
     """The whole again and again along some axes."""
     x, y, times = present(op.inputs[0]), present(op.outputs[0]), numbers(walker, op.inputs[1])
     rank = len(shape_of(y))
-    times = [1] * (rank - len(times)) + times
+    times, before = ([1] * (rank - len(part)) + list(part) for part in (times, shape_of(x)))
     moved = []
     for track in walker.get(x):
         atoms = track.atoms.reshape([1] * (rank - track.atoms.ndim) + list(track.atoms.shape))
         moved.append(Track(np.tile(atoms, [n if atoms.shape[i] > 1 else 1 for i, n in enumerate(times)]), track.zero))
-    walker.put(y, moved)
+    copies = [i for i, n in enumerate(times) if n > 1 and before[i] == 1]
+    walker.put(y, moved, [*copies, *(i + rank - len(shape_of(x)) for i in walker.loose_axes(x))])
 
 
 def expand(walker: Walker, op: Op) -> None:
@@ -203,6 +204,7 @@ def concat(walker: Walker, op: Op) -> None:
     values = walker.lists.get(present(op.inputs[0]).id)
     if values is None:
         return unknown(walker, op)
+    embody(walker, values)
     _join(walker, op, values, [walker.get(value) for value in values], [shape_of(v) for v in values], y, axis)
     return None
 

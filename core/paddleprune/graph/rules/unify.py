@@ -8,59 +8,65 @@ from functools import reduce
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track, Tracks
-from paddleprune.graph.rules.common import present, shape_of
+from paddleprune.graph.rules.common import embody, present, shape_of
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
 
 
 def added(walker: Walker, op: Op) -> None:
     """Sum, difference, larger, smaller: zero where both sides are."""
-    _meet(walker, op, op.inputs[:2], lambda zeros: all(zeros))
+    meet(walker, op, op.inputs[:2], lambda zeros: all(zeros))
 
 
 def multiplied(walker: Walker, op: Op) -> None:
     """Product: zero where one side is."""
-    _meet(walker, op, op.inputs[:2], lambda zeros: any(zeros))
+    meet(walker, op, op.inputs[:2], lambda zeros: any(zeros))
 
 
 def divided(walker: Walker, op: Op) -> None:
     """Quotient, remainder, power: zero where the left side is, as long as the right side isn't."""
-    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and not zeros[1])
+    meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and not zeros[1])
 
 
 def compared(walker: Walker, op: Op) -> None:
     """True or false at each position."""
-    _meet(walker, op, [value for value in op.inputs if value is not None], lambda zeros: False)
+    meet(walker, op, [value for value in op.inputs if value is not None], lambda zeros: False)
 
 
 def chosen(walker: Walker, op: Op) -> None:
     """`where`: a condition chooses between two values; zero where both are."""
-    _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[1:]))
+    meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[1:]))
 
 
 def filled(walker: Walker, op: Op) -> None:
     """Where a mask says so, a number: zero where the value is, if the number is zero."""
     number = walker.constant(op.inputs[2])
     nothing = number is not None and not np.any(number)
-    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and nothing)
+    meet(walker, op, op.inputs[:2], lambda zeros: zeros[0] and nothing)
 
 
 def blended(walker: Walker, op: Op) -> None:
     """A weighted mean of two values: zero where both are."""
-    _meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[:2]))
+    meet(walker, op, op.inputs[:3], lambda zeros: all(zeros[:2]))
 
 
 def expanded_as(walker: Walker, op: Op) -> None:
     """As wide as another value, whose channels it meets; zero where the value itself is."""
-    _meet(walker, op, op.inputs[:2], lambda zeros: zeros[0])
+    meet(walker, op, op.inputs[:2], lambda zeros: zeros[0])
 
 
 def add_all(walker: Walker, op: Op) -> None:
     """The sum of a list."""
-    _meet(walker, op, walker.lists[present(op.inputs[0]).id], lambda zeros: all(zeros))
+    meet(walker, op, walker.lists[present(op.inputs[0]).id], lambda zeros: all(zeros))
 
 
-def _meet(walker: Walker, op: Op, values: Sequence[Value | None], zero: Callable[[Sequence[bool]], bool]) -> None:
+def meet(
+    walker: Walker,
+    op: Op,
+    values: Sequence[Value | None],
+    zero: Callable[[Sequence[bool]], bool],
+    out: Value | None = None,
+) -> None:
     """Broadcast the sides and tie them.
 
     Args:
@@ -68,10 +74,12 @@ def _meet(walker: Walker, op: Op, values: Sequence[Value | None], zero: Callable
         op: the operation.
         values: its sides.
         zero: for one track: which sides are zero where it is silenced -> is the output?
+        out: what becomes of them, if that isn't what the operation gives.
     """
-    out, sides = present(op.outputs[0]), [present(value) for value in values]
+    out, sides = out or present(op.outputs[0]), [present(value) for value in values]
     rank = len(shape_of(out))
     activations = [side for side in sides if not walker.is_parameter(side)] or sides[:1]
+    embody(walker, activations)
     learned = [side for side in sides if side not in activations]
     aligned = {side.id: _aligned(walker.get(side), rank) for side in activations}
     merged = _merge(walker, op, [track for side in activations for track in aligned[side.id]])

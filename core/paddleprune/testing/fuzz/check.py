@@ -30,6 +30,9 @@ _HARD_CODING = {
     "computed_heads",
     "parts",
     "positions",
+    "sliced",
+    "beside",
+    "helped",
 }
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
 _ALONE = 3

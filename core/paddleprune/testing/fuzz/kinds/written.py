@@ -88,3 +88,87 @@ class Positions(nn.Layer):
 def positions(x: Shape) -> nn.Layer:
     """A width from outside."""
     return Positions(x[1])
+
+
+class Sliced(nn.Layer):
+    """Some channels at the front change, by slices of a width that was given."""
+
+    def __init__(self, channels: int, first: int, how: str) -> None:
+        super().__init__()
+        self.first, self.rest, self.how = first, channels - first, how
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if self.how == "cut":
+            return paddle.concat([F.relu(x[:, : self.first]), x[:, self.first :]], 1)
+        if self.how == "from the end":
+            return paddle.concat([x[:, -self.rest :], F.relu(x[:, : -self.rest])], 1)
+        if self.how == "made":
+            y = paddle.zeros([x.shape[0], self.first + self.rest, *x.shape[2:]])
+            y[:, : self.first] = F.relu(x[:, : self.first])
+        else:
+            y = x * 1.0
+        y[:, self.first :] += x[:, self.first :]
+        return y
+
+
+def _sliced(x: Shape) -> Choices | None:
+    chosen = _parted(x)
+    return None if chosen is None else {**chosen, "how": ("cut", "from the end", "made", "in place")}
+
+
+@layer(_sliced, tidy=always)
+def sliced(x: Shape, first: int, how: str) -> nn.Layer:
+    """Unequal parts, in place or not."""
+    return Sliced(x[1], first, how)
+
+
+class Beside(nn.Layer):
+    """More channels beside those that come, or a number on each of them, in sizes that were given."""
+
+    def __init__(self, channels: int, more: int, how: str) -> None:
+        super().__init__()
+        self.channels, self.more, self.how = channels, more, how
+
+    def forward(self, x: Any) -> Any:
+        """[N, C, ...] -> [N, C + more, ...] or the same shape."""
+        n, _, *rest = x.shape
+        if self.how == "zeros":
+            return paddle.concat([x, paddle.zeros([n, self.more, *rest])], 1)
+        ones = paddle.ones([n, 1, *rest])
+        if self.how == "tiled":
+            return x + paddle.tile(ones, [1, self.channels] + [1 for _ in rest])
+        return x * ones.expand([n, self.channels, *rest])
+
+
+@layer(lambda x: {"more": range(1, 5), "how": ("zeros", "tiled", "expanded")} if len(x) > 1 else None, tidy=always)
+def beside(x: Shape, more: int, how: str) -> nn.Layer:
+    """What is made in a forward meets channels."""
+    return Beside(x[1], more, how)
+
+
+def unfolded(x: Any, channels: int) -> Any:
+    """All positions to one axis."""
+    return x.reshape([x.shape[0], channels, -1])
+
+
+class Helped(nn.Layer):
+    """All positions to one axis and back, by functions outside of the layer."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        return _folded(F.relu(unfolded(x, self.channels)), x.shape[1:])
+
+
+def _folded(x: Any, shape: Any) -> Any:
+    return x.reshape([x.shape[0], *shape])
+
+
+@layer(lambda x: {} if len(x) > 3 else None, tidy=always)
+def helped(x: Shape) -> nn.Layer:
+    """A width that goes through helpers."""
+    return Helped(x[1])
