@@ -29,11 +29,11 @@ class FromTheBack(Net):
 
     def __init__(self) -> None:
         super().__init__(6)
-        self.a, self.b, self.c, self.d = conv(8, 10), conv(5, 6, 1), conv(3, 6, 1), conv(2, 6, 1)
+        self.a, self.b, self.c, self.d = conv(8, 10), conv(4, 6, 1), conv(3, 6, 1), conv(2, 6, 1)
 
     def body(self, x: Any) -> Any:
         y = F.relu(self.a(x))
-        return self.b(y[:, :-5, ...]) + self.c(self.a(x)[:, 5:8]) + self.d(y[:, -2:])
+        return self.b(y[:, :-6, ...]) + self.c(self.a(x)[:, 5:8]) + self.d(y[:, -2:])
 
 
 class InPlace(Net):
@@ -119,7 +119,11 @@ def image_of(x: Any, height: int) -> Any:
     return _folded(x.transpose([0, 2, 1]), width, height, count // height)
 
 
+_SEEN: dict[str, Any] = {}
+
+
 def _folded(x: Any, *sizes: int) -> Any:
+    _SEEN["sizes"] = sizes  # not its own: nothing that is rewritten may make it so
     return x.reshape([x.shape[0], *sizes])
 
 

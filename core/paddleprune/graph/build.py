@@ -53,6 +53,7 @@ def build_graph(
     traced = trace(layer, wanted)
     walker = walk(layer, traced, attention)
     widths, find = find_widths(layer, walker, _normalized(traced)), walker.table.find
+    written = find_written(layer, walker, traced)
     axes, along = tuple(_axes(walker)), walker.along()
     branches = find_branches(traced.evaluating, walker) if depth else ()
     return ChannelGraph(
@@ -67,8 +68,11 @@ def build_graph(
             *(replace(p, axes=tuple(map(find, p.axes))) for p in walker.products),
             *([Product(walker.counted, ())] if walker.counted else ()),
         ),
-        widths=tuple(Width(w.layer, w.attribute, find(w.units)) for w in widths),
-        written=find_written(layer, walker, traced),
+        widths=(
+            *(Width(w.layer, w.attribute, find(w.units)) for w in widths),
+            *(w.size for w in written if w.needed),
+        ),
+        written=written,
         quiet=frozenset(int(unit) for atoms in walker.quiet for unit in find(atoms)),
         uncounted=frozenset(walker.uncounted),
         trains=traced.training is not None or traced.untraced is not None,
@@ -93,7 +97,9 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
         useful = useful_ops(part) if part is traced.evaluating else set()
         walker.constants.update(part.numbers)
         walker.strangers |= part.strangers
-        walker.told |= _told(part)
+        told, changed = _told(part)
+        walker.told |= {value: value for value in told}
+        walker.changed |= {value: value for value in changed}
         for identity, name in part.parameters.items():
             if name in shapes:
                 walker.views[identity] = View(name, tuple(range(len(shapes[name]))))
@@ -108,13 +114,21 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
     return walker
 
 
-def _told(part: Trace) -> frozenset[str]:
-    """What has sizes of calls that are the same in each run, or of slices that run once: all else may count others."""
+def _told(part: Trace) -> tuple[set[str], set[str]]:
+    """What can be told, and what is changed in parts that can: what runs once, or makes the same sizes in each run.
+
+    Anything else may count other channels each time.
+    """
     runs: dict[tuple[str, str], list[Said]] = {}
     for said in part.said:
         runs.setdefault((said.layer, said.call), []).append(said)
-    alike = [each for each in runs.values() if len({(said.sizes, is_slice(said.call) and said) for said in each}) == 1]
-    return frozenset(value for each in alike for said in each for value in said.results)
+    told, changed = set[str](), set[str]()
+    for (_, call), each in runs.items():
+        if not is_slice(call) and len({said.sizes for said in each}) == 1:
+            told.update(value for said in each for value in said.results)
+        elif is_slice(call) and len(each) == 1:
+            (changed if len(each[0].results) == 1 else told).add(each[0].results[-1])
+    return told, changed
 
 
 def _normalized(traced: Traces) -> dict[str, list[str]]:

@@ -35,7 +35,7 @@ class Said:
         layer: the layer's structured name.
         call: which of the calls in its methods, as `calls_of` has them.
         sizes: as the call takes them; None for what is no number. Of a slice, see `Heard`.
-        results: ids of the tensors that it gives; of a slice, of the one that is sliced.
+        results: ids of the tensors that it gives; of a slice, of what is sliced and of the part, if that is read.
     """
 
     layer: str

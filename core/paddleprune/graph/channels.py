@@ -81,10 +81,12 @@ class Written:
     Attributes:
         size: the layer and the size's name, with the units that it counts.
         attribute: which attribute of the layer it is; None where it is something else.
+        needed: whether it must be told, which no trial needs to find out.
     """
 
     size: Width
     attribute: str | None
+    needed: bool = False
 
 
 @dataclass(frozen=True)

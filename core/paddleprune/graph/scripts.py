@@ -7,13 +7,14 @@ import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 import paddle
+
+from paddleprune.paddle_private.programs import became
 
 Calls: TypeAlias = Mapping[str, tuple[str | None, ...]]
 Speakers: TypeAlias = tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any], Callable[..., Any]]
@@ -23,7 +24,7 @@ SHAPED = frozenset({"reshape", "reshape_", "split"})
 MADE = frozenset({"expand", "broadcast_to", "tile", "zeros", "ones", "full"})
 SIZES = ("shape", "num_or_sections", "repeat_times")
 _SAY, _ITEM, _KEY, _THROUGH = _NAMES = tuple(f"__paddleprune_{name}__" for name in ("say", "item", "key", "through"))
-_SLICE, _PLACE = "__paddleprune_slice__", "__paddleprune_place__"
+_SLICE, _PLACE, _BECAME = (f"__paddleprune_{name}__" for name in ("slice", "place", "became"))
 _open: list[FunctionType] = []
 """The helpers that are being read: one may call itself."""
 
@@ -102,6 +103,7 @@ class _Rewriting(ast.NodeTransformer):
         self.sizes: dict[str, Sequence[ast.expr | None]] = {}
         self.mangled = False
         self._loads: list[str] = []
+        self._local: frozenset[str] = frozenset()
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.mangled |= node.attr.startswith("__") and not node.attr.endswith("__")
@@ -134,14 +136,37 @@ class _Rewriting(ast.NodeTransformer):
             return node
         key = ast.Tuple([_as_value(part) for part in parts], ast.Load())
         reads = isinstance(node.ctx, ast.Load)
-        if not reads and not _is_plain(node.value):  # it is looked at twice
+        if not reads and not isinstance(node.value, ast.Name):
             return node
         place = self._named(".slice")
         self.sizes[place] = () if any(map(_may_move, parts)) else bounds
         if reads:
             return _at(node, self._passed(_ITEM, place, node.value, key))
-        node.slice = self._passed(_KEY, place, deepcopy(node.value), key)
+        node.slice = self._passed(_KEY, place, _read(node.value), key)
         return _at(node, node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        outer, self._local = self._local, _locals_of(node)
+        self.generic_visit(node)
+        self._local = outer
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        self.generic_visit(node)
+        return [node, *(made for target in node.targets for made in self._renewed(target))]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        self.generic_visit(node)
+        return [node, *self._renewed(node.target)]
+
+    def _renewed(self, target: ast.expr) -> list[ast.stmt]:
+        """After a part was written, take what became of the whole: in a trace that is another value."""
+        whole = target.value if isinstance(target, ast.Subscript) else None
+        if not isinstance(whole, ast.Name) or whole.id not in self._local:
+            return []
+        taken = ast.Call(ast.Name(_BECAME, ast.Load()), [_read(whole)], [])
+        made = ast.Assign([ast.Name(whole.id, ast.Store())], taken)
+        return [ast.fix_missing_locations(ast.copy_location(made, target))]
 
     def calls(self) -> Calls:
         """For each call the attributes that it writes as sizes, and that are read for nothing else."""
@@ -198,8 +223,25 @@ def _as_value(part: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(_SLICE, ast.Load()), ends, [])
 
 
-def _is_plain(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_plain(node.value))
+def _locals_of(function: ast.FunctionDef) -> frozenset[str]:
+    """The names that are a function's own."""
+    arguments = function.args
+    own = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    open_: list[ast.AST] = [*function.body]
+    others: set[str] = set()
+    while open_:
+        node = open_.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            others.update(node.names)
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            open_.extend(ast.iter_child_nodes(node))
+    return frozenset(own - others)
+
+
+def _read(name: ast.expr) -> ast.expr:
+    return ast.Name(getattr(name, "id", ""), ast.Load())
 
 
 def _may_move(part: ast.expr) -> bool:
@@ -215,7 +257,7 @@ def _compiled(function: FunctionType, source: ast.FunctionDef, speakers: Speaker
     """A changed source as a function with the globals, defaults and closure of the one that it was made of."""
     code, cells = function.__code__, dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells |= {name: CellType(speaker) for name, speaker in zip(_NAMES, speakers, strict=True)}
-    cells[_SLICE] = CellType(slice)
+    cells |= {_SLICE: CellType(slice), _BECAME: CellType(became)}
     module = ast.parse(f"def around({', '.join(cells)}): pass")
     module.body[0].body = [source]  # type: ignore[attr-defined]
     outer = _code_of(compile(ast.fix_missing_locations(module), code.co_filename, "exec"), "around")

@@ -27,7 +27,7 @@ Heard: TypeAlias = Callable[[nn.Layer, str, list[Any], list[Any], Any], None]
 """Hears of a call: the layer, which call it is, the sizes that the forward says, those that are taken, the result.
 
 Of a slice the sizes are where it starts and where it ends along each axis, from the front; None for what stays open.
-Instead of the result there is what is sliced.
+Instead of the result there are what is sliced, and the part if it is read.
 """
 
 _TOLD, _TELLS = "_told_sizes", "__paddleprune_tells__"
@@ -160,15 +160,25 @@ def _say(owner: nn.Layer | _Place, place: str, function: Callable[..., Any], *ar
 
 
 def _item(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> Any:
-    """Read a slice."""
-    return x[_key(owner, place, x, key)]
+    """Read a slice, with the told bounds."""
+    told, report = _bounded(owner, place, x, key)
+    result = x[told]
+    report([x, result])
+    return result
 
 
 def _key(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> Any:
-    """What stands in the brackets of a slice, with the told bounds; whoever listens hears of it."""
+    """What stands in the brackets of a slice that is written, with the told bounds."""
+    told, report = _bounded(owner, place, x, key)
+    report([x])
+    return told
+
+
+def _bounded(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> tuple[Any, Callable[[list[Any]], None]]:
+    """What stands in the brackets of a slice, with the told bounds; and what tells them to whoever listens."""
     axes = _axes_of(key, len(x.shape)) if isinstance(x, (Tensor, Value)) else None
     if axes is None:
-        return key
+        return key, lambda values: None
     layer, call = _placed(owner, place)
     given: list[int | None] = [None] * (2 * len(x.shape))
     for part, axis in zip(key, axes, strict=True):
@@ -176,11 +186,11 @@ def _key(owner: nn.Layer | _Place, place: str, x: Any, key: Any) -> Any:
             given[2 * axis : 2 * axis + 2] = _ends(part, x.shape[axis])
     known = vars(layer).get(_TOLD, {})
     sizes = [known.get(size_name(call, entry), size) for entry, size in enumerate(given)]
-    _report(layer, call, given, sizes, x)
-    return tuple(
-        part if axis is None or size_pair(given, axis) == size_pair(sizes, axis) else slice(*size_pair(sizes, axis))
+    told = tuple(
+        part if axis is None or _pair(given, axis) == _pair(sizes, axis) else slice(*_pair(sizes, axis))
         for part, axis in zip(key, axes, strict=True)
     )
+    return told, partial(_report, layer, call, given, sizes)
 
 
 def _through(owner: nn.Layer | _Place, place: str, function: Any) -> Any:
@@ -196,8 +206,7 @@ def _axes_of(key: Any, rank: int) -> list[int | None] | None:
     """For each entry in the brackets of a slice the axis that it is about; None if it picks positions otherwise."""
     if not isinstance(key, tuple):
         return None
-    plain = [part is None or part is ... or isinstance(part, (slice, Integral)) for part in key]
-    if not all(plain) or any(isinstance(part, bool) for part in key) or key.count(...) > 1:
+    if not all(map(_is_known, key)) or key.count(...) > 1:
         return None
     rest = rank - sum(part is not None and part is not ... for part in key)
     found: list[int | None] = []
@@ -208,18 +217,22 @@ def _axes_of(key: Any, rank: int) -> list[int | None] | None:
     return found if rest >= 0 else None
 
 
+def _is_known(part: Any) -> bool:
+    """Is an entry in brackets a slice by whole numbers, or a whole number? A tensor picks positions, or says where."""
+    if isinstance(part, slice):
+        return all(end is None or isinstance(end, Integral) for end in (part.start, part.stop, part.step))
+    return part is None or part is ... or (isinstance(part, Integral) and not isinstance(part, bool))
+
+
 def _ends(part: Any, size: int) -> tuple[int | None, int | None]:
     """Where a slice of steps of 1 starts and ends, from the front; None for what stays open, or isn't known."""
     if not isinstance(part, slice) or part.step is not None or size < 0:
         return None, None
-    start, stop = (int(end) if isinstance(end, Integral) else None for end in (part.start, part.stop))
-    if (start, stop) != (part.start, part.stop):  # a tensor says where
-        return None, None
-    first, last, _ = slice(start, stop).indices(size)
-    return None if start is None else first, None if stop is None else last
+    first, last, _ = part.indices(size)
+    return None if part.start is None else first, None if part.stop is None else last
 
 
-def size_pair(sizes: Sequence[int | None], axis: int) -> tuple[int | None, int | None]:
+def _pair(sizes: Sequence[int | None], axis: int) -> tuple[int | None, int | None]:
     """Where a slice starts and ends along an axis, of the sizes that are heard of it."""
     return sizes[2 * axis], sizes[2 * axis + 1]
 

@@ -68,7 +68,10 @@ class Walker:
         uncounted: kinds of operations that have no rule.
         counted: FLOPs of operations whose weights are no parameters.
         makers: value id -> the operation that made it.
-        told: ids of values whose sizes, or of whose slices the bounds, the forward can be told.
+        told: ids of values whose sizes the forward can be told, and of parts whose bounds it can.
+        changed: the same of values that it changes in part, whose bounds it can be told. Both say what the value was
+            called when it was heard: one that changes in place becomes another one.
+        relied: those that it must be told, since channels go from them one by one.
         strangers: value ids of parameters that the network doesn't list.
         lost: parameters that a layer's weight may be, though it isn't followed -> why.
         at: the number of the operation at hand.
@@ -97,7 +100,9 @@ class Walker:
     uncounted: set[str] = field(default_factory=set)
     counted: int = 0
     makers: dict[str, Op] = field(default_factory=dict)
-    told: frozenset[str] = frozenset()
+    told: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
+    relied: set[str] = field(default_factory=set)
     strangers: frozenset[str] = frozenset()
     lost: dict[str, str] = field(default_factory=dict)
     at: int | None = None
@@ -138,12 +143,14 @@ class Walker:
 
     def embody(self, value: Value, axis: int) -> None:
         """Let an axis along which all positions are the same have channels of its own, if its size can be told."""
-        loose = self.loose_axes(value)
-        if axis and axis in loose and value.id in self.told:
-            constant = self.constant(value)
-            zero = constant is not None and not np.any(constant)
-            self.put_along(value, axis, self.table.fresh((value.shape or ())[axis]), self.get(value), zero)
-            self.loose[value.id] = loose - {axis}
+        if not axis or axis not in self.loose_axes(value) or value.id not in self.told:
+            return
+        constant, atoms = self.constant(value), self.table.fresh((value.shape or ())[axis])
+        self.relied.add(self.told[value.id])
+        for part in {value.id: value, self.told[value.id]: Value(self.told[value.id], value.shape)}.values():
+            loose = self.loose_axes(part)
+            self.put_along(part, axis, atoms, self.get(part), constant is not None and not np.any(constant))
+            self.loose[part.id] = loose - {axis}
 
     def fix(self, value: Value, reason: str, foremost: bool = False) -> None:
         """Protect everything that a value carries, or that the parameter owns which it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,32 +23,40 @@ def find_written(layer: nn.Layer, walker: Walker, traced: Traces) -> tuple[Writt
     """The sizes that count channels wherever they are taken, after a walk.
 
     The batch axis, sizes that a forward leaves open (-1) and those that count other channels in each run aren't
-    among them.
+    among them. Channels that rely on being told are protected where they can't be.
     """
+    heard = [said for part in (traced.evaluating, traced.training) if part is not None for said in part.said]
     found: dict[tuple[str, str, int], list[Atoms | None]] = {}
-    for part in (traced.evaluating, traced.training):
-        for said in () if part is None else part.said:
-            for entry, units in _counted(walker, said):
-                found.setdefault((said.layer, said.call, entry), []).append(units)
-    sublayers = dict(layer.named_sublayers(include_self=True))
+    for said in heard:
+        for entry, units in _counted(walker, said):
+            found.setdefault((said.layer, said.call, entry), []).append(units)
     known = {place: units[0] for place, units in found.items() if _alike(units)}
-    return tuple(_written(sublayers, known, place) for place in known)
+    runs = Counter((said.layer, said.call) for said in heard)
+    untold = {place[:2] for place in found if place not in known or len(found[place]) < runs[place[:2]]}
+    relied = {(said.layer, said.call) for said in heard if not walker.relied.isdisjoint(said.results)}
+    for said in heard:
+        if (said.layer, said.call) in relied & untold:
+            place = f"{said.layer}.{said.call}".removeprefix(".")
+            walker.fix(Value(said.results[0], None), f"a size in {place} counts them, and other channels in other runs")
+    sublayers = dict(layer.named_sublayers(include_self=True))
+    return tuple(_written(sublayers, known, place, place[:2] in relied) for place in known)
 
 
 def _alike(found: list[Any]) -> bool:
     return all(units is not None and np.array_equal(units, found[0]) for units in found)
 
 
-def _written(sublayers: dict[str, Any], known: dict[Any, Any], place: tuple[str, str, int]) -> Written:
+def _written(sublayers: dict[str, Any], known: dict[Any, Any], place: tuple[str, str, int], needed: bool) -> Written:
     """A size, and the attribute that it is, if that counts the same everywhere."""
     layer, call, entry = place
     size, calls = Width(layer, size_name(call, entry), known[place]), calls_of(sublayers[layer])
-    attribute = calls[call][entry] if entry < len(calls[call]) else None
+    names = calls.get(call, ())
+    attribute = names[entry] if entry < len(names) else None
     if attribute is None or vars(sublayers[layer]).get(attribute) != len(size.units):
-        return Written(size, None)
+        return Written(size, None, needed)
     others = [(other, e) for other, names in calls.items() for e, name in enumerate(names) if name == attribute]
     same = all(np.array_equal(known.get((layer, *other), ()), size.units) for other in others)
-    return Written(size, attribute if same else None)
+    return Written(size, attribute if same else None, needed)
 
 
 def _counted(walker: Walker, said: Said) -> Iterator[tuple[int, Atoms | None]]:
@@ -80,8 +89,8 @@ def _spread(walker: Walker, said: Said, made: Op) -> Iterator[tuple[int, Atoms |
     missing = len(shape_of(y)) - len(said.sizes)
     for entry, size in enumerate(said.sizes):
         axis = entry + missing
-        if axis > 0 and size == shape_of(y)[axis] > 1:
-            yield entry, _along(walker, y.id, axis, size) if _has(walker, y, axis) else None
+        if axis > 0 and _has(walker, y, axis):
+            yield entry, _along(walker, y.id, axis, size) if size == shape_of(y)[axis] else None
 
 
 def _has(walker: Walker, value: Value, axis: int) -> bool:

@@ -9,12 +9,23 @@ from typing import Any
 import paddle
 from paddle import _C_ops
 from paddle.base.libpaddle import pir
+from paddle.jit.dy2static import parameter_recorder
 from paddle.nn.layer import layers as paddle_layers
 
 Value = paddle.pir.Value
 """What stands for a tensor while a layer is traced."""
 OPERATIONS = _C_ops
 """The operations that Paddle's functions call; what is set here is traced in their place."""
+
+
+def became(value: Any) -> Any:
+    """What became of a value while a layer is traced, since a part of it was written; itself, if nothing was."""
+    if not isinstance(value, Value):
+        return value
+    found = parameter_recorder._global_inplace_map.get(paddle.static.default_main_program(), value)
+    return value if found is None else found
+
+
 _MAKES_ANEW = frozenset(f"pd_op.{name}_" for name in ("batch_norm", "sync_batch_norm", "assign_out", "share_data"))
 """Operations whose name says that they change their first operand, and that don't."""
 

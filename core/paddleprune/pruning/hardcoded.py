@@ -51,6 +51,7 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
     """
     inputs = random_inputs(graph.inputs) if probe is None else tuple(probe)
     trial = _Trial(layer, inputs)
+    graph = _without_sizes_of_inputs(graph, trial)
     if graph.prunable and trial.problem(graph, graph.prunable) is None:
         return _with_branches(graph, trial)
     try:
@@ -65,6 +66,15 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
     if counted is not graph:
         graph, culprits = counted, trial.culprits(counted, counted.prunable)
     return _with_branches(_without_idle(layer, graph.protecting(culprits), trial), trial)
+
+
+def _without_sizes_of_inputs(graph: ChannelGraph, trial: _Trial) -> ChannelGraph:
+    """The graph with those groups protected that need a size told which follows the input, so that it can't be."""
+    needed = [w.size for w in graph.written if w.needed]
+    follows = trial.sizes_of_inputs(graph) if needed else frozenset()
+    units = {unit for size in needed if (size.layer, size.attribute) in follows for unit in size.units.tolist()}
+    why = "the forward relates its width to the input's size"
+    return graph.protecting({group.name: why for group in graph.prunable if not units.isdisjoint(group.units)})
 
 
 def _telling(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> tuple[ChannelGraph, dict[str, str]]:
@@ -103,7 +113,8 @@ def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: _Trial) -> Channe
     if not any(is_size(w.attribute) for w in graph.widths):
         return graph
     kinds = {name: type(sub) for name, sub in layer.named_sublayers(include_self=True)}
-    needed = {kinds[name] for name in trial.corrected(graph)}
+    told = {w.size.layer for w in graph.written if w.needed}
+    needed = {kinds[name] for name in trial.corrected(graph) | told}
     widths = [w for w in graph.widths if not is_size(w.attribute) or kinds[w.layer] in needed]
     fewer = replace(graph, widths=tuple(widths))
     return graph if trial.problem(fewer, fewer.prunable) else fewer

@@ -66,13 +66,16 @@ def cut(walker: Walker, op: Op) -> None:
         return
     steps = numbers(walker, op.inputs[3]) if len(op.inputs) > 3 else [1] * len(op.attrs["axes"])
     where = [*map(slice, numbers(walker, op.inputs[1]), numbers(walker, op.inputs[2]), steps)]
-    cut_out(walker, op, x, y, where, attribute(op, "decrease_axis", []))
+    cut_out(
+        walker, op, x, y, where, attribute(op, "decrease_axis", []), walker.told.get(y.id) or walker.changed.get(x.id)
+    )
 
 
-def cut_out(walker: Walker, op: Op, x: Value, y: Value, where: Sequence[slice], drop: Sequence[int]) -> None:
-    """Say what a part of a value carries."""
+def cut_out(
+    walker: Walker, op: Op, x: Value, y: Value, where: Sequence[slice], drop: Sequence[int], told: str | None
+) -> None:
+    """Say what a part of a value carries; `told`, if the forward can be told its bounds."""
     axes, dropped = ([int(i) % len(shape_of(x)) for i in numbers] for numbers in (op.attrs["axes"], drop))
-    told = x.id in walker.told
     tracks = []
     for track in walker.get(x):
         atoms = track.atoms
@@ -84,13 +87,14 @@ def cut_out(walker: Walker, op: Op, x: Value, y: Value, where: Sequence[slice], 
     walker.put(y, tracks, loose)
 
 
-def _cut_axis(walker: Walker, op: Op, atoms: Atoms, axis: int, where: slice, told: bool) -> Atoms:
+def _cut_axis(walker: Walker, op: Op, atoms: Atoms, axis: int, where: slice, told: str | None) -> Atoms:
     size = atoms.shape[axis]
     start, end, step = where.indices(size)
     width = end - start
     if (start, end, step) == (0, size, 1):
         return atoms
-    if step == 1 and width > 0 and told:
+    if step == 1 and width > 0 and told is not None and not (2 * width == size and start % width == 0):
+        walker.relied.add(told)
         return atoms.take(range(start, end), axis)
     if step == 1 and width > 0 and size % width == 0 and start % width == 0:
         _tie_parts(walker, atoms, axis, width)

@@ -43,12 +43,13 @@ def _part(walker: Walker, op: Op, x: Value, bounds: int) -> Value:
     for axis, piece in zip(op.attrs["axes"], where, strict=True):
         sizes[axis] = len(range(*piece.indices(sizes[axis])))
     part = Value(f"{present(op.outputs[0]).id} part", tuple(n for i, n in enumerate(sizes) if i not in dropped))
-    cut_out(walker, op, x, part, where, dropped)
+    cut_out(walker, op, x, part, where, dropped, walker.changed.get(x.id))
     return part
 
 
 def _become(walker: Walker, op: Op, zero: bool, loose: frozenset[int] | tuple[int, ...]) -> None:
     x, y = present(op.inputs[0]), present(op.outputs[0])
     walker.put(y, [Track(track.atoms, track.zero and zero) for track in walker.get(x)], loose)
-    if x.id in walker.told:
-        walker.told |= {y.id}
+    for known in (walker.told, walker.changed):
+        if x.id in known:
+            known[y.id] = known[x.id]

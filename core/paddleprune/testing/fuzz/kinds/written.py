@@ -117,7 +117,7 @@ def _sliced(x: Shape) -> Choices | None:
     return None if chosen is None else {**chosen, "how": ("cut", "from the end", "made", "in place")}
 
 
-@layer(_sliced, tidy=always)
+@layer(_sliced, tidy=lambda x: len(x) == 4)
 def sliced(x: Shape, first: int, how: str) -> nn.Layer:
     """Unequal parts, in place or not."""
     return Sliced(x[1], first, how)
