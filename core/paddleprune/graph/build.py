@@ -19,7 +19,8 @@ from paddleprune.graph.shifts import find_shifts
 from paddleprune.graph.telling import is_slice
 from paddleprune.graph.tensors import named_tensors, parameter_names
 from paddleprune.graph.trace import Trace, Traces, trace, useful_ops
-from paddleprune.graph.walker import ALONE, Attention, View, Walker
+from paddleprune.graph.views import View
+from paddleprune.graph.walker import ALONE, Attention, Walker
 from paddleprune.graph.widths import find_widths
 from paddleprune.graph.written import find_written
 

@@ -11,6 +11,7 @@ import numpy as np
 from paddleprune.graph.atoms import FIXED, Atoms, AtomTable, Track, Tracks, collapse
 from paddleprune.graph.channels import Product, Read, Role, Shape
 from paddleprune.graph.trace import Op, Value
+from paddleprune.graph.views import ParameterAxis, View
 from paddleprune.interfaces import Array
 
 Attention: TypeAlias = Literal["heads", "dims"]
@@ -18,28 +19,6 @@ Attention: TypeAlias = Literal["heads", "dims"]
 
 
 ALONE = "its channels stand or fall together, as one unit"
-
-
-@dataclass(frozen=True)
-class View:
-    """A parameter or buffer as the forward sees it, maybe transposed or with axes of size 1 added.
-
-    Attributes:
-        name: its structured name.
-        axes: for each axis of the value the parameter's own axis, None for one that was added.
-    """
-
-    name: str
-    axes: tuple[int | None, ...]
-
-
-@dataclass
-class ParameterAxis:
-    """What an axis of a parameter has to do with atoms; in more than one role if it is used more than once."""
-
-    roles: set[Role]
-    atoms: Atoms
-    source: Atoms | None = None
 
 
 @dataclass

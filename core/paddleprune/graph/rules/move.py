@@ -10,7 +10,8 @@ import numpy as np
 from paddleprune.graph.atoms import Atoms, Track
 from paddleprune.graph.rules.common import channel_axis, embody, numbers, only_along, present, shape_of, unknown
 from paddleprune.graph.trace import Op, Value
-from paddleprune.graph.walker import View, Walker
+from paddleprune.graph.views import View
+from paddleprune.graph.walker import Walker
 
 
 def reshape(walker: Walker, op: Op) -> None:

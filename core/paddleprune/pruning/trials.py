@@ -1,0 +1,162 @@
+"""Cuts on trial: what a network doesn't survive the loss of, and which sizes that its forward writes it needs told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from paddle import nn
+
+from paddleprune.errors import said_by
+from paddleprune.graph import ChannelGraph, Group
+from paddleprune.graph.branches import Branch, outermost
+from paddleprune.graph.inputs import map_leaves
+from paddleprune.graph.telling import hearing, size_name
+from paddleprune.interfaces import Array
+from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
+from paddleprune.pruning.forwards import ForwardError, noise, run
+
+_ROUNDING = 1e-2
+"""Random images may amplify rounding beyond a certificate's tolerance; a wrong width changes outputs by far more."""
+
+
+@contextmanager
+def _hearing(layer: nn.Layer, hear: Callable[[str, str, Any, Any], None]) -> Iterator[None]:
+    """While open, hear every size that a forward writes: the layer, the size's name, what is said and what is taken."""
+    names = {id(sub): name for name, sub in layer.named_sublayers(include_self=True)}
+
+    def each(sub: nn.Layer, call: str, given: Sequence[Any], taken: Sequence[Any], _: Any) -> None:
+        for entry, sizes in enumerate(zip(given, taken, strict=True)):
+            hear(names[id(sub)], size_name(call, entry), *sizes)
+
+    with hearing(layer, each):
+        yield
+
+
+def _twice(array: Array) -> Array:
+    """Twice as many samples."""
+    return np.concatenate([array, array])
+
+
+def _doubled(array: Array) -> Array:
+    """Twice as many samples, of images of twice the size."""
+    return _twice(array).repeat(2, 2).repeat(2, 3) if array.ndim == 4 else _twice(array)
+
+
+_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
+_SOME = ((0, 0.8, 0, 0.7, 0.8, 0, 0.7), (0.7, 0, 0.8, 0, 0.75), (0.8, 0.7, 0))
+"""Large shares of some groups alone: what is computed from sizes may come out right where others are cut, or little."""
+
+
+class Trial:
+    """Cuts on trial, on one probe."""
+
+    def __init__(self, layer: nn.Layer, inputs: tuple[Any, ...]) -> None:
+        self._layer, self._inputs = layer, inputs
+        self._chance, self._ignored = False, frozenset[int]()
+
+    def know_noise(self, graph: ChannelGraph) -> None:
+        """Find out what of the outputs random numbers decide."""
+        self._chance, self._ignored = noise(self._layer, self._inputs, graph.trains)
+
+    def culprits(self, graph: ChannelGraph, groups: Sequence[Group]) -> dict[str, str]:
+        """The groups that can't be cut, with the reasons."""
+        problem = self.problem(graph, groups)
+        if problem is None:
+            return {}
+        if len(groups) == 1:
+            return {groups[0].name: problem}
+        middle = len(groups) // 2
+        halves = (groups[:middle], groups[middle:])
+        found = {name: why for half in halves for name, why in self.culprits(graph, half).items()}
+        if found:
+            return found
+        return {
+            group.name: problem.replace("hard-codes its width", "relates its width to another group's", 1)
+            for group in groups
+        }
+
+    def stuck(self, graph: ChannelGraph, branches: Sequence[Branch]) -> dict[str, str]:
+        """The branches that can't go, with the reasons."""
+        if not branches:
+            return {}
+        outer = outermost(branches)
+        problem = self._wrong(graph, [branch.unit for branch in outer])
+        if problem is None:
+            return self.stuck(graph, [branch for branch in branches if branch not in outer])
+        if len(branches) == 1:
+            return {branches[0].name: problem.replace("hard-codes its width", "needs more of it than zeros", 1)}
+        middle = len(branches) // 2
+        halves = (branches[:middle], branches[middle:])
+        found = {name: why for half in halves for name, why in self.stuck(graph, half).items()}
+        return found or {
+            branch.name: problem.replace("hard-codes its width", "relates it to another branch", 1)
+            for branch in branches
+        }
+
+    def sizes_of_inputs(self, graph: ChannelGraph) -> frozenset[tuple[str, str]]:
+        """The sizes in forwards that aren't the same for inputs of other sizes: layer and name."""
+        dense = {(w.size.layer, w.size.attribute): len(w.size.units) for w in graph.written}
+        found: set[tuple[str, str]] = set()
+
+        def hear(layer: str, size: str, _: Any, taken: Any) -> None:
+            if taken != dense.get((layer, size), taken):
+                found.add((layer, size))
+
+        for larger in (_doubled, _twice):
+            try:
+                with _hearing(self._layer, hear):
+                    run(self._layer, map_leaves(larger, list(self._inputs)), graph.trains)
+            except ForwardError:  # it takes inputs of one size: what it writes until then counts
+                continue
+            break
+        return frozenset(found)
+
+    def corrected(self, graph: ChannelGraph) -> frozenset[str]:
+        """The layers that are told sizes which they don't find by themselves, on a cut of all groups."""
+        found: set[str] = set()
+
+        def hear(layer: str, _: str, given: Any, taken: Any) -> None:
+            if isinstance(given, Integral) and given not in (taken, -1):
+                found.add(layer)
+
+        with _hearing(self._layer, hear):
+            self.problem(graph, graph.prunable)
+        return frozenset(found)
+
+    def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
+        """What goes wrong when each group loses a different share of its units; None if nothing does."""
+        for shares in (_SHARES, *(_SOME if graph.written or graph.widths else ())):
+            order, gone = np.random.default_rng(len(shares)).permutation, list[int]()
+            for group, share in zip(groups, cycle(shares), strict=False):
+                if share:
+                    gone += group.removable(order(group.units).tolist())[: max(1, group.count(share))]
+            found = self._wrong(graph, gone)
+            if found is not None:
+                return found
+        return None
+
+    def _wrong(self, graph: ChannelGraph, gone: Sequence[int]) -> str | None:
+        """What goes wrong when these units go; None if nothing does."""
+        if not gone:
+            return None
+        try:
+            undo, certificate = shrink_and_compare(
+                self._layer, graph, gone, self._inputs, ignored=self._ignored, strict=False
+            )
+        except Beside as error:
+            return str(error)
+        except (ForwardError, Unlike) as error:
+            return f"the forward hard-codes its width ({error})"
+        except Exception as error:  # the surgery's own, which is no fault of the forward
+            return f"paddleprune fails to cut it ({said_by(error)})"
+        undo(self._layer)
+        if certificate.max_difference <= _ROUNDING * certificate.scale:
+            return None
+        if self._chance:
+            return "the forward draws random numbers in evaluation mode, so that its cut can't be proved"
+        return "the forward hard-codes its width (its outputs change)"
