@@ -197,11 +197,11 @@ class Queries(Tokens):
         return F.softmax(q @ self.k(x).transpose([0, 2, 1])) @ self.v(x)
 
 
-RECURRENT: tuple[tuple[str, Any, dict[str, Any]], ...] = (
-    ("lstm", nn.LSTM, {}),
-    ("lstm_both_ways", nn.LSTM, {"direction": "bidirect"}),
-    ("gru_of_two_layers", nn.GRU, {"num_layers": 2}),
-    ("simple_rnn", nn.SimpleRNN, {}),
+RECURRENT: tuple[tuple[str, Any, dict[str, Any], tuple[str, ...]], ...] = (
+    ("lstm", nn.LSTM, {}, ("l0",)),
+    ("lstm_both_ways", nn.LSTM, {"direction": "bidirect"}, ("l0", "l0_reverse")),
+    ("gru_of_two_layers", nn.GRU, {"num_layers": 2}, ("l0", "l1")),
+    ("simple_rnn", nn.SimpleRNN, {}, ("l0",)),
 )
 
 CASES = (
@@ -217,8 +217,13 @@ CASES = (
     Case(Coordinates, {"stem.0": 8, "a": 6, "b": 6}, compiled=True),
     Case(Ghost, {"stem.0": 8, "a": 4, "b": 6}, compiled=True),
     *(
-        Case(partial(Recurrent, kind, **options), {"stem.0": 8}, compiled=True, label=name)
-        for name, kind, options in RECURRENT
+        Case(
+            partial(Recurrent, kind, **options),
+            {"stem.0": 8, **{f"columns.weight_ih_{each}": "keeps them as states" for each in each_ih}},
+            compiled=True,
+            label=name,
+        )
+        for name, kind, options, each_ih in RECURRENT
     ),
     Case(partial(Cells, nn.SimpleRNNCell), {"patch": 8, "cell.weight_ih": "used twice"}, ((3, 6),), label="rnn_cell"),
     Case(partial(Cells, nn.LSTMCell), {"patch": 8, "cell.weight_ih": "used twice"}, ((3, 6),), label="lstm_cell"),

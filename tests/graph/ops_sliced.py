@@ -108,6 +108,20 @@ class Gates(Net):
         return h
 
 
+class OneCallForTwo(Net):
+    """One call makes a size that counts other channels each time it runs: it can't be told."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+        self.a, self.b = conv(8, 6), conv(8, 6)
+        self.c, self.d = conv(6, 6, 1), conv(6, 6, 1)
+
+    def body(self, x: Any) -> Any:
+        ones = paddle.ones([x.shape[0], 1, 1, 1])
+        y, z = (F.relu(one(x) + paddle.tile(ones, [1, 6, 1, 1])) for one in (self.a, self.b))
+        return self.c(y) + self.d(z)
+
+
 def tokens_of(x: Any, width: int) -> Any:
     """[N, C, H, W] -> [N, H W, C]."""
     return x.reshape([x.shape[0], width, -1]).transpose([0, 2, 1])
@@ -183,6 +197,7 @@ CASES = (
     Case(Widened, {"stem.0": 12}, compiled=True),
     Case(Repeated, {"stem.0": 8, "a": 8, "one": "as one unit"}),
     Case(Gates, {"stem.0": 8, "gates": 5}),
+    Case(OneCallForTwo, {"stem.0": 8, "c": 6, **dict.fromkeys("ab", "a size in body.tile[0] counts them, and other")}),
     Case(Helped, {"stem.0": 8, "a": 10, "b": 8, "c": 6}),
     *(
         Case(HelpedWindows, {"patch": 8, "q": n, **v, "proj": 8}, attention=a)

@@ -133,3 +133,35 @@ def test_a_learned_scale_that_also_meets_an_input_stays() -> None:
         4,
     )
     check(program)
+
+
+def test_a_slice_at_a_fixed_place_is_told_though_it_comes_out_right_by_accident() -> None:
+    program = Program(
+        (Input((1, 4, 8)),),
+        (
+            Step("conv", 0, per_group=5, **CONV),
+            Step("sliced", 1, first=2, how="cut"),
+            Step("join", 2, 2, how="subtract"),
+            Step("conv", 2, per_group=4, **CONV),
+            Step("conv", 3, per_group=4, **CONV),
+        ),
+        [4, 5],
+    )
+    for seed in (1, 2, 3):
+        check(program, seed=seed)
+
+
+def test_a_slice_that_nobody_heard_isn_t_told_since_another_one_is() -> None:
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("sliced", 1, first=2, how="in place"),
+            Step("cut", 2, axis=1, which="all but the first"),
+            Step("conv", 3, per_group=4, **CONV),
+            Step("conv", 4, per_group=4, **CONV),
+        ),
+        5,
+    )
+    for seed in (1, 2, 3):
+        check(program, seed=seed)

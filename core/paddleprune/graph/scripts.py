@@ -7,6 +7,7 @@ import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from types import CellType, CodeType, FunctionType, ModuleType
@@ -156,8 +157,12 @@ class _Rewriting(ast.NodeTransformer):
         return [node, *(made for target in node.targets for made in self._renewed(target))]
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
-        self.generic_visit(node)
-        return [node, *self._renewed(node.target)]
+        target = node.target
+        if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
+            return self.generic_visit(node)
+        before = ast.Subscript(_read(target.value), deepcopy(target.slice), ast.Load())  # read and written apart
+        changed = ast.Assign([target], ast.BinOp(before, node.op, node.value))
+        return self.visit_Assign(ast.fix_missing_locations(ast.copy_location(changed, node)))
 
     def _renewed(self, target: ast.expr) -> list[ast.stmt]:
         """After a part was written, take what became of the whole: in a trace that is another value."""

@@ -66,9 +66,7 @@ def cut(walker: Walker, op: Op) -> None:
         return
     steps = numbers(walker, op.inputs[3]) if len(op.inputs) > 3 else [1] * len(op.attrs["axes"])
     where = [*map(slice, numbers(walker, op.inputs[1]), numbers(walker, op.inputs[2]), steps)]
-    cut_out(
-        walker, op, x, y, where, attribute(op, "decrease_axis", []), walker.told.get(y.id) or walker.changed.get(x.id)
-    )
+    cut_out(walker, op, x, y, where, attribute(op, "decrease_axis", []), walker.told.get(y.id))
 
 
 def cut_out(

@@ -94,5 +94,9 @@ def recurrent(walker: Walker, op: Op) -> None:
     matrices = [weight for weight in weights if len(shape_of(weight)) == 2]  # of each layer and direction two
     for weight in matrices[: 4 if op.attrs["is_bidirec"] else 2 : 2]:
         walker.note(weight, 1, "read", read.atoms)
+    for weight in matrices[::2]:  # listed, with the reason
+        made = walker.table.fresh(shape_of(weight)[0])
+        walker.note(weight, 0, "own", made)
+        walker.table.fix(made, f"{op.name} at {op.where} keeps them as states from one step to the next")
     for weight in matrices:
         walker.use(weight, shape_of(x)[0])
