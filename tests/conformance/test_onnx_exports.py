@@ -12,7 +12,7 @@ import pytest
 import paddleprune
 from paddleprune.graph import build_graph
 from paddleprune.measure.onnx import export_onnx
-from paddleprune.measure.proof import prove
+from paddleprune.measure.proof import Fed, prove
 from paddleprune.measure.runtimes import MODES
 from paddleprune.pruning import shrink
 from paddleprune.registry import Registry
@@ -55,6 +55,6 @@ def test_a_pruned_family_is_the_same_in_onnx(task: str, info: Any, tmp_path: Pat
         gone.extend(group.removable(generator.permutation(group.units).tolist())[:count])
     shrink(layer, graph, gone)
     export_onnx(layer, shapes, tmp_path / "model")
-    _, proof = prove(layer, tmp_path / "model", MODES["onnxruntime"], shapes, batch=None)
+    _, proof = prove(layer, tmp_path / "model", MODES["onnxruntime"], Fed.of(shapes, None))
     assert proof.probe.differences
     assert max(proof.probe.differences.values()) <= proof.tolerance

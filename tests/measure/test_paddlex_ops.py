@@ -13,7 +13,7 @@ from paddle import nn
 
 from paddleprune.measure.export import export_model
 from paddleprune.measure.paddlex_ops import for_onednn
-from paddleprune.measure.proof import prove
+from paddleprune.measure.proof import Fed, prove
 from paddleprune.measure.runtimes import MODES
 
 SHAPE = (3, 11, 13)
@@ -49,7 +49,7 @@ def test_the_same_is_computed_with_and_without_onednn(tmp_path: Path) -> None:
     written = program.read_text()
     assert not any(name in written for name in ("_interp", "leaky_relu"))
     for mode in ("onednn_on", "onednn_off"):
-        outputs, proof = prove(layer, tmp_path / "model", MODES[mode], [SHAPE], batch=None)  # type: ignore[index]
+        outputs, proof = prove(layer, tmp_path / "model", MODES[mode], Fed.of([SHAPE], None))  # type: ignore[index]
         assert len(outputs) == 7
         assert proof.probe.largest < 1e-5
 

@@ -16,7 +16,7 @@ from paddleprune.errors import GraphError
 from paddleprune.measure import onnx_ops
 from paddleprune.measure.export import export_model
 from paddleprune.measure.onnx import export_onnx, opset_of
-from paddleprune.measure.proof import Port, prove
+from paddleprune.measure.proof import Fed, Port, prove
 from paddleprune.measure.runtimes import MODES
 
 PADDLE, ONNX = MODES["onednn_off"], MODES["onnxruntime"]
@@ -39,7 +39,7 @@ def test_what_is_proved_is_told(tmp_path: Path) -> None:
     layer.eval()
     export_model(layer, [SHAPE, (5,)], tmp_path / "model")
     data = [np.ones((10, *SHAPE), "float32"), np.ones((10, 5), "float32")]
-    outputs, proof = prove(layer, tmp_path / "model", PADDLE, [SHAPE, (5,)], batch=None, data=data)
+    outputs, proof = prove(layer, tmp_path / "model", PADDLE, Fed.of([SHAPE, (5,)], None, data))
     assert [port.shape for port in outputs] == [(None, 2), (None, 4, 9, 11)]
     assert outputs[0] == Port(name=outputs[0].name, shape=(None, 2), dtype="float32")
     assert proof.data is not None
@@ -53,7 +53,7 @@ def test_a_file_of_a_fixed_batch_gets_whole_batches(tmp_path: Path) -> None:
     layer = nn.Linear(4, 2)
     export_model(layer, [(4,)], tmp_path / "model", batch=4)
     data = [np.random.default_rng(1).standard_normal((10, 4), np.float32)]
-    outputs, proof = prove(layer, tmp_path / "model", PADDLE, [(4,)], batch=4, data=data)
+    outputs, proof = prove(layer, tmp_path / "model", PADDLE, Fed.of([(4,)], 4, data))
     assert outputs[0].shape == (4, 2)
     assert proof.probe.samples == 4
     assert proof.data is not None
@@ -65,10 +65,10 @@ def test_another_model_s_file_is_refused(tmp_path: Path) -> None:
     for wrong in (nn.Sequential(layer[0], nn.Linear(4, 2)), other):
         export_model(wrong, [(4,)], tmp_path / "model")
         with pytest.raises(GraphError, match=r"in Paddle [\d.]+ the exported file is another model: its output '\w+' "):
-            prove(layer, tmp_path / "model", PADDLE, [(4,)], batch=None)
+            prove(layer, tmp_path / "model", PADDLE, Fed.of([(4,)], None))
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(GraphError, match=r"Paddle [\d.]+ can't run the exported file: "):
-        prove(layer, tmp_path / "model", PADDLE, [(4,)], batch=None)
+        prove(layer, tmp_path / "model", PADDLE, Fed.of([(4,)], None))
 
 
 class Mended(nn.Layer):
@@ -111,7 +111,7 @@ def test_what_paddle2onnx_gets_wrong_is_mended(tmp_path: Path) -> None:
     (file,) = export_onnx(layer, [SHAPE], tmp_path / "model", opset=15)
     assert opset_of(file) == 15
     assert dict(vars(paddle._C_ops)) == before
-    outputs, proof = prove(layer, tmp_path / "model", ONNX, [SHAPE], batch=None)
+    outputs, proof = prove(layer, tmp_path / "model", ONNX, Fed.of([SHAPE], None))
     assert len(outputs) == 14
     assert proof.probe.largest < 1e-5
 
@@ -126,5 +126,5 @@ def test_what_is_written_wrongly_is_refused_by_name(tmp_path: Path, monkeypatch:
     layer.eval()
     export_onnx(layer, [SHAPE], tmp_path / "model")
     with pytest.raises(GraphError, match=r"; the first layer that differs is 1\.1 \(LeakyReLU\)$"):
-        prove(layer, tmp_path / "model", ONNX, [SHAPE], batch=None)
+        prove(layer, tmp_path / "model", ONNX, Fed.of([SHAPE], None))
     assert not any(part._forward_post_hooks for part in layer.sublayers())

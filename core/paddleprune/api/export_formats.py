@@ -109,7 +109,7 @@ def _in_paddle(job: Job, runtime: Runtime) -> Export:
     files = write(around.layer if last is None else Chained(around.layer, last), path)
     fed = around.fed(job.samples, job.batch)
     with _or("as ONNX"):
-        found = prove_choice(around.layer, last, path, runtime, write, around.shapes, fed)
+        found = prove_choice(around.layer, last, path, runtime, write, fed)
     return _said(job, files, found)
 
 
@@ -128,7 +128,7 @@ def _as_onnx(job: Job) -> Export:
         choose = None if last is None else best_first(last)
         fed = around.fed(job.samples, job.batch)
         with _or("for Paddle Inference"):
-            found = prove_choice(around.layer, choose, path, MODES[runtime], write, around.shapes, fed)
+            found = prove_choice(around.layer, choose, path, MODES[runtime], write, fed)
     return _said(job, files, found, "paddle2onnx", opset=opset_of(files[0]))
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.measure.export import Shape, input_names
+from paddleprune.measure.export import input_names
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.proof import Fed, Port, Proof, prove_on
+from paddleprune.measure.proof import Fed, Port, Proof, prove
 from paddleprune.measure.runtimes import Runtime
 
 
@@ -40,7 +40,6 @@ def prove_choice(
     path: Path,
     runtime: Runtime,
     write: Callable[[nn.Layer, Path], Any],
-    shapes: Sequence[Shape],
     fed: Fed,
 ) -> tuple[tuple[Port, ...], Proof, Proof | None]:
     """Compare a file with the layer that it was written of, and its last step.
@@ -51,7 +50,6 @@ def prove_choice(
         path: of the file, without suffix.
         runtime: loads it.
         write: writes a layer like that, without the step, to (layer, path without suffix).
-        shapes: of the inputs, without the batch axis.
         fed: what they are compared on.
 
     Returns:
@@ -61,14 +59,14 @@ def prove_choice(
         GraphError: as `prove` says.
     """
     if choose is None:
-        outputs, proof = prove_on(layer, path, runtime, shapes, fed)
+        outputs, proof = prove(layer, path, runtime, fed)
         return outputs, proof, None
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".numbers.") as place:
         numbers = Path(place) / "numbers"
         write(layer, numbers)
-        _, proof = prove_on(layer, numbers, runtime, shapes, fed)
-        names = fed.names or input_names(len(shapes))
-        outputs, choice = prove_on(_Chosen(choose, names, numbers, runtime), path, runtime, shapes, fed)
+        _, proof = prove(layer, numbers, runtime, fed)
+        names = fed.names or input_names(len(fed.probe[0]))
+        outputs, choice = prove(_Chosen(choose, names, numbers, runtime), path, runtime, fed)
     return outputs, proof, choice
 
 

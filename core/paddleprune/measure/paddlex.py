@@ -69,12 +69,11 @@ def prove_paddlex(
         GraphError: as `prove` says.
     """
     fed = Fed(_fed(made, probe), _fed(made, data), samples, list(made.inputs))
-    shapes = list(made.inputs.values())
 
     def write(layer: nn.Layer, path: Path) -> list[Path]:
         return _write(made, layer, path, batch)
 
-    return prove_choice(made.layer, made.choose, folder / STEM, _RUNTIME, write, shapes, fed)
+    return prove_choice(made.layer, made.choose, folder / STEM, _RUNTIME, write, fed)
 
 
 def _write(made: PaddleXModel, layer: nn.Layer, path: Path, batch: int | None) -> list[Path]:

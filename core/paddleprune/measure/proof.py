@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import paddle
-from paddle import nn
 
 from paddleprune.errors import GraphError, said_by
 from paddleprune.interfaces import Array
-from paddleprune.measure.export import Shape, input_names
+from paddleprune.measure.export import input_names
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.runtimes import Runtime, Session
 from paddleprune.measure.watched import Watched
@@ -82,36 +81,6 @@ class Proof(Contract):
         )
 
 
-def prove(
-    layer: nn.Layer,
-    path: Path,
-    runtime: Runtime,
-    shapes: Sequence[tuple[int, ...]],
-    *,
-    batch: int | None,
-    data: Sequence[Array] = (),
-) -> tuple[tuple[Port, ...], Proof]:
-    """Compare a file with the layer that it was written of, on random numbers and on data.
-
-    Args:
-        layer: in evaluation mode.
-        path: of the file, without suffix; what tells the layers apart is written beside it where the file is wrong.
-        runtime: loads it.
-        shapes: of the inputs, without the batch axis.
-        batch: samples a run; None for any number.
-        data: samples for each input, [N, ...].
-
-    Returns:
-        The file's outputs, and the proof.
-
-    Raises:
-        GraphError: it doesn't run; or an output differs by more than the tolerance. The message names the output and,
-            where it can be found, the first layer that does.
-    """
-    fed = Fed(probes(shapes, batch), batches(data, batch), len(data[0]) if data else 0)
-    return prove_on(layer, path, runtime, shapes, fed)
-
-
 class Fed(NamedTuple):
     """What a file and its layer are compared on.
 
@@ -127,11 +96,34 @@ class Fed(NamedTuple):
     samples: int = 0
     names: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, shapes: Sequence[tuple[int, ...]], batch: int | None, data: Sequence[Array] = ()) -> Fed:
+        """Random numbers of such shapes, and samples of data.
 
-def prove_on(
-    layer: Callable[..., Any], path: Path, runtime: Runtime, shapes: Sequence[Shape], fed: Fed
-) -> tuple[tuple[Port, ...], Proof]:
-    """As `prove`, on batches of one's own; `layer` may be any function of tensors."""
+        Args:
+            shapes: of the inputs, without the batch axis.
+            batch: samples a run; None for any number.
+            data: samples for each input, [N, ...].
+        """
+        return cls(probes(shapes, batch), batches(data, batch), len(data[0]) if data else 0)
+
+
+def prove(layer: Callable[..., Any], path: Path, runtime: Runtime, fed: Fed) -> tuple[tuple[Port, ...], Proof]:
+    """Compare a file with the layer that it was written of, on random numbers and on data.
+
+    Args:
+        layer: in evaluation mode; or any function of tensors.
+        path: of the file, without suffix; what tells the layers apart is written beside it where the file is wrong.
+        runtime: loads it.
+        fed: what they are compared on.
+
+    Returns:
+        The file's outputs, and the proof.
+
+    Raises:
+        GraphError: it doesn't run; or an output differs by more than the tolerance. The message names the output and,
+            where it can be found, the first layer that does.
+    """
     named = f"{runtime.library} {runtime.version}"
     try:
         session = runtime.load(path, cpu_threads())
@@ -140,7 +132,7 @@ def prove_on(
             for inputs in several:
                 difference.add(inputs)
                 if difference.wrong is not None:
-                    first = _first_wrong_layer(layer, runtime, shapes, inputs, path)
+                    first = _first_wrong_layer(layer, runtime, inputs, path)
                     raise GraphError(f"{difference.describe()}{first}")
     except GraphError as error:
         raise GraphError(f"in {named} the exported file is another model: {error}") from error
@@ -205,11 +197,9 @@ class _Difference:
         return f"its output {name!r} differs by {share:.2g} of its largest value, and {TOLERANCE:g} passes"
 
 
-def _first_wrong_layer(
-    layer: Any, runtime: Runtime, shapes: Sequence[Shape], inputs: Sequence[Array], path: Path
-) -> str:
+def _first_wrong_layer(layer: Any, runtime: Runtime, inputs: Sequence[Array], path: Path) -> str:
     """The first layer whose output differs, in the order in which they end; nothing if none can be found."""
-    file = path.with_name("watched")
+    file, shapes = path.with_name("watched"), [array.shape[1:] for array in inputs]
     try:
         with Watched(layer) as watched:
             runtime.write(watched, shapes, file, batch=len(inputs[0]))

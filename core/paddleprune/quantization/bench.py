@@ -13,7 +13,7 @@ from paddleprune.measure.evaluation import Forward
 from paddleprune.measure.latency import Latency, measure_latency
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.onnx import export_onnx
-from paddleprune.measure.proof import Port, Proof, prove
+from paddleprune.measure.proof import Fed, Port, Proof, prove
 from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.sessions import places_of, session_forward
 from paddleprune.quantization.calibration import Ranges, find_ranges
@@ -62,7 +62,7 @@ class Bench:
         """
         (file,) = export_onnx(layer, shapes, folder / "float32")
         few = [array[:_PROVED_ON] for array in samples]
-        outputs, proof = prove(layer, file.with_suffix(""), RUNTIME, shapes, batch=None, data=few)
+        outputs, proof = prove(layer, file.with_suffix(""), RUNTIME, Fed.of(shapes, None, few))
         network = fold(file, folder / "folded.onnx", _layers(layer))
         places = places_of(layer, [array[:1] for array in samples])
         inputs = tuple(Port(name=f"input_{i}", shape=(None, *s), dtype="float32") for i, s in enumerate(shapes))
