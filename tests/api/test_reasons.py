@@ -12,7 +12,7 @@ from paddle import nn
 
 import paddleprune
 from paddleprune.errors import CertificateError, GraphError
-from paddleprune.pruning import hardcoded
+from paddleprune.pruning import trials
 
 SHAPE = (2, 3, 8, 8)
 
@@ -123,5 +123,5 @@ def test_an_error_of_the_product_is_the_product_s(monkeypatch: pytest.MonkeyPatc
     def failing(*args: Any, **kw: Any) -> Any:
         raise KeyError("no such tensor")
 
-    monkeypatch.setattr(hardcoded, "shrink_and_compare", failing)
+    monkeypatch.setattr(trials, "shrink_and_compare", failing)
     assert "paddleprune fails to cut it" in (paddleprune.trace(Net(), SHAPE)["a"].protected or "")

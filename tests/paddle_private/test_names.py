@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,20 @@ def test_names_for_debugging_are_left_out_for_a_while() -> None:
     with programs.without_debug_names():
         assert paddle_layers.name_struct is not naming
     assert paddle_layers.name_struct is naming
+
+
+def test_the_innermost_frames_alone_are_noted_with_an_operation() -> None:
+    def traced() -> list[str]:
+        layer = paddle.jit.to_static(nn.ReLU(), input_spec=[paddle.static.InputSpec([1, 2])], full_graph=True)
+        (relu,) = (op for op in layer.forward.main_program.global_block().ops if op.name() == "pd_op.relu")
+        return list(relu.attrs()["op_callstack"])
+
+    whole = traced()
+    with programs.short_stacks(3):
+        short = traced()
+    assert 0 < len(short) < len(whole)
+    assert short[-2:] == whole[-2:]
+    assert not hasattr(sys, "tracebacklimit")
 
 
 def test_operations_can_be_replaced() -> None:

@@ -24,7 +24,10 @@ from paddleprune.graph.modes import Mode, evaluating, switches, training
 from paddleprune.graph.state import undisturbed
 from paddleprune.graph.telling import hearing
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.paddle_private.programs import Value, follow_in_place, without_debug_names
+from paddleprune.paddle_private.programs import Value, follow_in_place, short_stacks, without_debug_names
+
+_FRAMES = 24
+"""Of the Python stack at an operation: enough to find the line of a forward that calls it through three sequences."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *,
 
 def _first_that_works(layer: nn.Layer, specs: Any, mode: Mode) -> Capture:
     try:
-        return _capture(_Plain(layer), specs, mode)
+        with short_stacks(_FRAMES):
+            return _capture(_Plain(layer), specs, mode)
     except Exception:
         return _capture(_Rewritten(layer), specs, mode)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -28,6 +29,23 @@ def became(value: Any) -> Any:
 
 _MAKES_ANEW = frozenset(f"pd_op.{name}_" for name in ("batch_norm", "sync_batch_norm", "assign_out", "share_data"))
 """Operations whose name says that they change their first operand, and that don't."""
+
+
+@contextmanager
+def short_stacks(frames: int) -> Iterator[None]:
+    """Let Paddle note so many frames, the innermost ones, with each operation that it builds.
+
+    It notes the whole Python stack, by `traceback.extract_stack`: that takes longer than all else it does.
+    """
+    before = getattr(sys, "tracebacklimit", None)
+    sys.tracebacklimit = frames
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = before
 
 
 def new_mapping() -> Any:

@@ -18,7 +18,7 @@ from paddleprune.graph.channels import Read
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.inference import create_predictor
-from paddleprune.paddle_private.programs import clone, new_mapping
+from paddleprune.paddle_private.programs import clone, new_mapping, short_stacks
 from paddleprune.paddle_private.tensors import has_numbers, share, storage
 from paddleprune.sensitivity.masked.folding import Folded
 
@@ -98,7 +98,8 @@ def _save(source: Source, part: Part, path: Path) -> None:
     held = {name: storage(tensor) for name, tensor in weights.items()}
     paddle.enable_static()
     try:
-        program, feeds, outputs, used = _program(source, part)
+        with short_stacks(0):
+            program, feeds, outputs, used = _program(source, part)
         scope = paddle.static.Scope()
         with paddle.static.scope_guard(scope):
             for name in used:
