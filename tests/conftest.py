@@ -38,10 +38,10 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real data set of three classes, a folder for each."""
-    from shapes import write_images  # here, because of OpenCV
+    from paddleprune_classification.samples import KINDS, write_shapes
 
     folder = tmp_path_factory.mktemp("shapes")
-    write_images(folder)
+    write_shapes(folder, KINDS, val=8)
     return folder
 
 

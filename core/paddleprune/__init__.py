@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from paddleprune.api.layer.plans import plan as plan
     from paddleprune.api.layer.prune import prune_layer as prune_layer
     from paddleprune.api.merge import merge as merge
+    from paddleprune.api.new_plugin import new_plugin as new_plugin
     from paddleprune.api.predict import predict as predict
     from paddleprune.api.prune import PruneResult as PruneResult
     from paddleprune.api.prune import prune as prune
     from paddleprune.api.quantize import quantize as quantize
     from paddleprune.api.report import report as report
+    from paddleprune.api.sample_data import sample_data as sample_data
     from paddleprune.api.scoring import score_units as score_units
     from paddleprune.api.train import train as train
     from paddleprune.api.visualize import visualize as visualize
@@ -59,8 +61,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **{name: f"api.{name}" for name in ("analyze", "compare", "demo", "evaluate", "explain", "export")},
-    **{name: f"api.{name}" for name in ("front", "import_table", "latency", "merge", "predict", "prune", "quantize")},
-    **{name: f"api.{name}" for name in ("report", "train", "visualize")},
+    **{name: f"api.{name}" for name in ("front", "import_table", "latency", "merge", "new_plugin", "predict", "prune")},
+    **{name: f"api.{name}" for name in ("quantize", "report", "sample_data", "train", "visualize")},
     **dict.fromkeys(("families", "plugins", "tasks"), "api.catalog"),
     **dict.fromkeys(("Dataset", "Metric", "Predictor"), "interfaces"),
     **dict.fromkeys(

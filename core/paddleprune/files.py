@@ -77,6 +77,22 @@ def making(folder: Path) -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """A place for all that a folder is to hold, which gets it when it is complete.
+
+    Raises:
+        ConfigError: the folder holds something, or is a file.
+        SaveError: as `making` does.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is {'not empty' if folder.is_dir() else 'a file'}; choose another save_dir")
+    with making(folder) as place:
+        yield place
+        for entry in place.iterdir():
+            entry.rename(folder / entry.name)
+
+
 def _reason(error: OSError) -> str:
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return f"{error.filename} is a file, not a folder" if error.filename else "a file is in the way"

@@ -543,3 +543,43 @@ def paddleprune_demo(task: str, directory: Path) -> Demo:
         )
     ```
     """
+
+
+@hookspec(firstresult=True)
+def paddleprune_sample_data(task: str, directory: Path) -> Mapping[str, Any]:
+    """Write a small data set below `directory`, as `--data` takes it; return settings of `train` for it. *(since 0.1)*
+
+    Called on the plugin that registered the task. Optional.
+
+    ```python
+    from pathlib import Path
+
+    from paddleprune.hookspecs import hookimpl
+    from paddleprune.specs import DatasetConfig, TaskInfo
+
+
+    class BrightnessData(DatasetConfig):
+        image_dir: Path
+
+        @classmethod
+        def from_directory(cls, directory, split):
+            return cls(image_dir=directory / split)
+
+
+    @hookimpl
+    def paddleprune_register_tasks():
+        return [TaskInfo(name="brightness", description="how bright an image is", dataset=BrightnessData)]
+
+
+    @hookimpl
+    def paddleprune_sample_data(directory):
+        import cv2
+        import numpy as np
+
+        for split, count in (("train", 16), ("eval", 8)):
+            (directory / split).mkdir()
+            for number in range(count):
+                cv2.imwrite(str(directory / split / f"{number}.png"), np.full((64, 64, 3), 16 * number, np.uint8))
+        return {"model": "plain_cnn_s", "options": {"input_size": 64}, "num_epochs": 2, "train_batch_size": 8}
+    ```
+    """

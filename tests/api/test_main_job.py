@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -13,7 +14,6 @@ import numpy as np
 import pytest
 from command import SMALL, run
 from safetensors.numpy import load_file
-from shapes import CLASSES, write_images
 
 import paddleprune
 from paddleprune.errors import GraphError
@@ -96,8 +96,10 @@ def test_a_pruned_run_resumes_exactly(data: Path, dense: Path, table: Path, tmp_
     assert weights[0] == weights[1]
 
 
-def test_weights_are_taken_over_to_other_classes(dense: Path, tmp_path: Path) -> None:
-    write_images(tmp_path / "five", (*CLASSES, "circle 2", "square 2"))
+def test_weights_are_taken_over_to_other_classes(data: Path, dense: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "five")
+    for split, kind in itertools.product(("train", "val"), ("circle", "square")):
+        shutil.copytree(data / split / kind, tmp_path / "five" / split / f"{kind} 2")
     result = paddleprune.train(
         "classification",
         train_dataset=tmp_path / "five",

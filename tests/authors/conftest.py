@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 from installed import install
 from pages import blocks
 
+from paddleprune import new_plugin
+
 PLUGINS = ("paddleprune_tones", "paddleprune_counting")
 
 
@@ -19,7 +20,7 @@ PLUGINS = ("paddleprune_tones", "paddleprune_counting")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of packages that holds the plugins."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copy(Path(__file__).parent / "paddleprune_tones.py", folder)
+    new_plugin("tones", kind="task", save_dir=folder)
     install(folder, "paddleprune-tones", "tones", "paddleprune_tones")
     counting = folder / "paddleprune_counting"
     counting.mkdir()

@@ -17,6 +17,7 @@ from paddleprune.cli.app import app
 
 COMMANDS = (
     *(
+        "sample-data",
         "train",
         "analyze",
         "prune",
@@ -29,7 +30,19 @@ COMMANDS = (
         "evaluate",
         "predict",
     ),
-    *("explain", "export", "quantize", "front", "report", "demo", "tasks", "families", "plugins", "doctor"),
+    *(
+        "explain",
+        "export",
+        "quantize",
+        "front",
+        "report",
+        "demo",
+        "tasks",
+        "families",
+        "plugins",
+        "new-plugin",
+        "doctor",
+    ),
 )
 
 
@@ -108,6 +121,11 @@ def test_completion() -> None:
         (("explain", "classification"), "say which family of classification to explain: --model;"),
         (("demo", "--save-dir", "{tmp}"), "choose another --save-dir"),
         (("demo", "--save-dir", "{tmp}/thesis.txt"), "thesis.txt is a file; choose another --save-dir"),
+        (("sample-data", "signs", "--save-dir", "x"), "no plugin registers the task 'signs'"),
+        (("sample-data", "detection", "--save-dir", "{tmp}"), "{tmp} is not empty; choose another --save-dir"),
+        (("new-plugin", "resnet18", "--kind", "family", "--save-dir", "x"), "the name 'resnet18' is taken: "),
+        (("new-plugin", "Wave-Net", "--kind", "task", "--save-dir", "x"), "the name 'Wave-Net' must be letters, "),
+        (("new-plugin", "wave", "--kind", "tsk", "--save-dir", "x"), "unknown kind 'tsk'; did you mean 'task'?"),
         (("explain", "x", "--options", "a=1"), "leave --options out, or give a task and a --model"),
         (("explain", "classification", "--model", "no"), "no family 'no'; `paddleprune families classification` lists"),
     ],

@@ -158,6 +158,15 @@ def check_demo(registry: Registry, folder: Path) -> None:
     assert any((folder / "eval").iterdir())
 
 
+def check_sample_data(registry: Registry, folder: Path) -> None:
+    """The example writes images for both splits, in the layout that it reads."""
+    settings = registry.sample_data("brightness", folder)
+    assert settings["model"] == "plain_cnn_s"
+    for split, count in (("train", 16), ("eval", 8)):
+        found = registry.task("brightness").dataset.from_directory(folder, split)
+        assert len(list(found.image_dir.iterdir())) == count
+
+
 CHECKS = {
     "paddleprune_register_tasks": lambda registry, folder: registry.task("brightness"),
     "paddleprune_register_families": lambda registry, folder: check_family(registry, "two_linear"),
@@ -172,6 +181,7 @@ CHECKS = {
     "paddleprune_paddlex": lambda registry, folder: check_paddlex(registry),
     "paddleprune_boxes": lambda registry, folder: check_boxes(registry),
     "paddleprune_demo": check_demo,
+    "paddleprune_sample_data": check_sample_data,
 }
 
 

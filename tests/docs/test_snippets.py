@@ -10,71 +10,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from checkpoints import write_checkpoint
-from installed import install
 from pages import ROOT, blocks, code_blocks
 
+from paddleprune import sample_data
 from paddleprune.plain_yaml import parse_yaml
 from paddleprune.sensitivity import SensitivityTable
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the data that the docs speak of."""
-    generator = np.random.default_rng(0)
-    for split, count in (("train", 16), ("val", 4)):
-        for label, kind in enumerate(("circle", "square")):
-            folder = tmp_path / "shapes" / split / kind
-            folder.mkdir(parents=True)
-            for i in range(count):
-                image = generator.integers(0, 60, (72, 72, 3), dtype=np.uint8)
-                (cv2.circle, cv2.rectangle)[label](image, (36, 36), (20, (60, 60))[label], (200, 220, 180), -1)
-                cv2.imwrite(str(folder / f"{i}.png"), image)
-    roads(tmp_path / "roads", generator)
-    signs(tmp_path / "signs", generator)
+    """A folder with the data that the docs speak of, as the commands of the guide write it."""
+    for task, folder in (("classification", "shapes"), ("segmentation", "roads"), ("detection", "signs")):
+        sample_data(task, save_dir=tmp_path / folder)
     return tmp_path
-
-
-def roads(folder: Path, generator: np.random.Generator) -> None:
-    """Eight images to train on and two to evaluate, with masks: a bright stripe, that is a road."""
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True)
-    lines = []
-    for number in range(10):
-        image, mask = generator.integers(0, 60, (80, 96, 3), dtype=np.uint8), np.zeros((80, 96), np.uint8)
-        left = int(generator.integers(0, 70))
-        image[:, left : left + 24], mask[:, left : left + 24] = 200, 1
-        for kind, pixels in (("images", image), ("masks", mask)):
-            cv2.imwrite(str(folder / kind / f"{number}.png"), pixels)
-        lines.append(f"images/{number}.png masks/{number}.png\n")
-    (folder / "train_list.txt").write_text("".join(lines[:8]))
-    (folder / "val_list.txt").write_text("".join(lines[8:]))
-    (folder / "labels.txt").write_text("ground\nroad\n")
-
-
-def signs(folder: Path, generator: np.random.Generator) -> None:
-    """Eight images to train on and two to evaluate, with VOC's annotations: a yellow square, that is a stop sign."""
-    for kind in ("images", "boxes"):
-        (folder / kind).mkdir(parents=True)
-    lines = []
-    for number in range(10):
-        image, side = generator.integers(0, 60, (64, 64, 3), dtype=np.uint8), 20 + number
-        left, top = generator.integers(0, 64 - side, 2).tolist()
-        image[top : top + side, left : left + side] = (60, 200, 230)
-        cv2.imwrite(str(folder / f"images/{number}.png"), image)
-        corners = {"xmin": left + 1, "ymin": top + 1, "xmax": left + side, "ymax": top + side}
-        box = "".join(f"<{name}>{value}</{name}>" for name, value in corners.items())
-        (folder / f"boxes/{number}.xml").write_text(
-            "<annotation><size><width>64</width><height>64</height></size>"
-            f"<object><name>stop</name><bndbox>{box}</bndbox></object></annotation>"
-        )
-        lines.append(f"images/{number}.png boxes/{number}.xml\n")
-    (folder / "train_list.txt").write_text("".join(lines[:8]))
-    (folder / "val_list.txt").write_text("".join(lines[8:]))
-    (folder / "labels.txt").write_text("stop\n")
 
 
 def run(command: list[str], place: Path) -> str:
@@ -121,18 +71,18 @@ GUIDE = {
 
 
 @pytest.mark.parametrize("part", GUIDE)
-def test_the_guide(part: str, place: Path) -> None:
+def test_the_guide(part: str, tmp_path: Path) -> None:
     for name, run_file in zip(("masks.yaml", "signs.yaml", "run.yaml"), blocks("docs/guide.md", "yaml"), strict=True):
-        (place / name).write_text(run_file)
+        (tmp_path / name).write_text(run_file)
     sections = re.split("^(?=## )", (ROOT / "docs/guide.md").read_text(), flags=re.MULTILINE)
     alone = {title: text for title in GUIDE for text in sections if text.startswith(f"## {title}\n")}
     text = alone.get(part) or "".join(section for section in sections if section not in alone.values())
     commands = [line for block in code_blocks(text, "bash") for line in block.splitlines()]
     assert len(commands) >= 2
     assert all(command.startswith("paddleprune ") for command in commands)
-    run_all(commands, place)
+    run_all(commands, tmp_path)
     for name in GUIDE[part]:
-        assert (place / name).exists()
+        assert (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize("number", range(len(blocks("docs/python.md", "python"))))
@@ -172,24 +122,3 @@ def test_the_graph_page(tmp_path: Path) -> None:
     printed = run([sys.executable, "all.py"], tmp_path)
     (shown,) = blocks("docs/graph.md", "text")
     assert shown in printed
-
-
-def test_the_plugin_page_s_plugin_passes_its_own_suite(tmp_path: Path) -> None:
-    """The one-page plugin, as if installed, and the page's test of it."""
-    programs = blocks("docs/plugins.md", "python")
-    plugin = next(program for program in programs if "plain_cnn" in program and "register_families" in program)
-    suite = next(program for program in programs if "FamilyConformance" in program)
-    (tmp_path / "paddleprune_plain").mkdir()
-    (tmp_path / "paddleprune_plain" / "__init__.py").write_text(plugin)
-    (tmp_path / "test_plain.py").write_text(suite)
-    install(tmp_path, "paddleprune-plain", "plain", "paddleprune_plain")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "test_plain.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout

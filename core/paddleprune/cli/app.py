@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,15 @@ def options(
     command = context.command.get_command(context, context.invoked_subcommand or "")  # type: ignore[attr-defined]
     if command is not None:
         speak_flags({parameter.name for parameter in command.params if parameter.param_type_name == "option"})
+
+
+@app.command(cls=Computing)
+def sample_data(
+    task: Task,
+    save_dir: Annotated[Path, typer.Option(help="folder for the data, which must be empty", **NEW)],
+) -> None:
+    """Write a small data set to try the commands on, and say the next one."""
+    show.sampled(task, paddleprune.sample_data(task, save_dir=save_dir))
 
 
 @app.command(cls=Computing)
@@ -323,6 +333,18 @@ def plugins() -> None:
         for p in paddleprune.plugins()
     ]
     show.table(("plugin", "package", "tasks", "families", "state"), rows)
+
+
+@app.command()
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="of the family or task, such as wave_net")],
+    kind: Annotated[str, typer.Option(help="family (of classification) or task", **NEW)],
+    save_dir: Annotated[Path, typer.Option(help="folder for the package, which must be empty", **NEW)],
+) -> None:
+    """Write a plugin to start from, with a test that passes."""
+    typer.echo(f"plugin: {paddleprune.new_plugin(name, kind=kind, save_dir=save_dir)}")
+    folder = shlex.quote(str(save_dir))
+    typer.echo(f"next: pip install -e {folder} && pytest {folder}")
 
 
 @app.command()

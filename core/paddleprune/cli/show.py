@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paddleprune.cli.spelling import flag
 from paddleprune.console import counted
 from paddleprune.specs import FamilyOptions
 
 if TYPE_CHECKING:
     from paddleprune.api.demo import DemoResult
     from paddleprune.api.prune import PruneResult
+    from paddleprune.api.sample_data import SampleData
     from paddleprune.graph import Explanation
     from paddleprune.quantization import Quantized
     from paddleprune.reports import Front, Latencies
@@ -50,6 +53,20 @@ def values(metrics: Mapping[str, float]) -> None:
     """Names and numbers."""
     for name, value in metrics.items():
         typer.echo(f"{name} {value:.6g}")
+
+
+def sampled(task: str, data: SampleData) -> None:
+    """What was written, and the command that trains on it."""
+    typer.echo(
+        f"{data.folder}: {counted(data.train_samples, 'sample')} to train on, {data.eval_samples} to evaluate; "
+        f"classes: {', '.join(data.labels)}"
+    )
+    words = ["paddleprune", "train", task, "--data", str(data.folder)]
+    for name, value in data.settings.items():
+        for each in (f"{key}={chosen}" for key, chosen in value.items()) if isinstance(value, dict) else (value,):
+            words += [flag(name), str(each)]
+    words += ["--save-dir", f"output/{data.settings['model']}"]
+    typer.echo(f"next: {shlex.join(words)}")
 
 
 def trained(result: TrainResult) -> None:

@@ -113,6 +113,13 @@ def published(result: Any, origin: str) -> dict[str, PublishedWeights]:
     raise wrong(result, "a mapping of names such as 'IMAGENET' to PublishedWeights", origin)
 
 
+def settings(result: Any, origin: str) -> dict[str, Any]:
+    """`result`, which must map names of settings to values, and name the family."""
+    if isinstance(result, Mapping) and isinstance(result.get("model"), str) and all(isinstance(n, str) for n in result):
+        return dict(result)
+    raise wrong(result, "a mapping of settings of `train`, one of them `model`", origin)
+
+
 def dataset(result: Any, origin: str) -> Dataset:
     """`result`, which must be a Dataset that has its labels."""
     checked = instance(result, Dataset, origin)  # type: ignore[type-abstract]

@@ -232,6 +232,19 @@ class Registry:
         demo = self._hooks.call(owner, hook, task=task, directory=directory)
         return results.instance(demo, Demo, self._hooks.origin(owner, hook))
 
+    def sample_data(self, task: str, directory: Path) -> dict[str, Any]:
+        """Write a task's small data set below `directory`; the settings of `train` that suit it.
+
+        Raises:
+            UnknownNameError: the task has none.
+        """
+        owner, hook = self._catalog.task(task)[1], "paddleprune_sample_data"
+        if not self._hooks.implements(owner, hook):
+            raise UnknownNameError(f"the task {task!r} has no sample data: {owner} doesn't implement {hook}")
+        return results.settings(
+            self._hooks.call(owner, hook, task=task, directory=directory), self._hooks.origin(owner, hook)
+        )
+
     def _registered(self, owner: str, hook: str, kind: type[Any]) -> tuple[Any, ...]:
         if not self._hooks.implements(owner, hook):
             return ()

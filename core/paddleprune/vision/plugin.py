@@ -49,6 +49,7 @@ class VisionTask:
         metric: makes what evaluation reports, of `config`, `labels` and `options`.
         predictor: makes what turns a file into a result, of `options`, `labels` and `transforms`.
         demo: writes real data to `directory`, and says the recipe of `paddleprune demo`.
+        samples: writes a small data set to `directory`, and says the settings of `train` that suit it; None for none.
         paddlex: says a network in PaddleX's terms, of all that `paddleprune_paddlex` gets; None if nothing can.
         distillation: makes what is learned from a teacher's outputs, of `options`; None for what any task does.
         boxes: makes a detector that says its boxes, of `family`, `options` and `layer`; None where there are none.
@@ -66,6 +67,7 @@ class VisionTask:
     predictor: str
     demo: str
     auxiliary: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    samples: str | None = None
     distillation: str | None = None
     paddlex: str | None = None
     boxes: str | None = None
@@ -164,6 +166,14 @@ class VisionTask:
         """Real data, and the recipe."""
         demo: Demo = _made(self.demo, directory=directory)
         return demo
+
+    @hookimpl
+    def paddleprune_sample_data(self, directory: Path) -> dict[str, Any]:
+        """A small data set, and the settings that suit it."""
+        if self.samples is None:
+            raise UnknownNameError(f"the task {self.info.name!r} has no sample data")
+        settings: dict[str, Any] = _made(self.samples, directory=directory)
+        return settings
 
 
 def _made(part: str, **offered: Any) -> Any:

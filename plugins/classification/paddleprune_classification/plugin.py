@@ -24,6 +24,7 @@ plugin = VisionTask(
     predictor="paddleprune_classification.predictor:ClassPredictor",
     weights="paddleprune_classification.architectures.published:published_weights",
     demo="paddleprune_classification.demo:digits_demo",
+    samples="paddleprune_classification.samples:write_shapes",
     auxiliary=AUXILIARY_HEADS,
     paddlex="paddleprune_classification.paddlex:paddlex_model",
 )

@@ -23,6 +23,7 @@ plugin = VisionTask(
     metric="paddleprune_detection.reading:metric",
     predictor="paddleprune_detection.predictor:ObjectPredictor",
     demo="paddleprune_detection.demo:scenes_demo",
+    samples="paddleprune_detection.samples:write_signs",
     paddlex="paddleprune_detection.paddlex:paddlex_model",
     boxes="paddleprune_detection.boxes:box_model",
 )

@@ -6,8 +6,9 @@ photographs of the evaluation scenes are on no training scene.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,11 +32,15 @@ _APART = 2
 """Pixels between boxes, at least."""
 
 
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right, bottom; the last two are outside."""
+
+
 class _Placed(NamedTuple):
-    """A digit and the box around its ink: left, top, right, bottom."""
+    """A digit and the box around its ink."""
 
     number: int
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 def write_scenes(directory: Path) -> None:
@@ -52,7 +57,10 @@ def write_scenes(directory: Path) -> None:
         placed = _place_digits(ground)
         content, image = png(as_pixels(ground.image)), f"JPEGImages/{ground.name}.png"
         write_bytes(directory / image, content)
-        write_text(directory / f"Annotations/{ground.name}.xml", _xml(placed))
+        write_text(
+            directory / f"Annotations/{ground.name}.xml",
+            voc_xml(SIZE, ((str(digit.number), digit.box) for digit in placed)),
+        )
         lines[ground.name.partition("_")[0]].append(f"{image} Annotations/{ground.name}.xml")
         if ground.example:
             write_bytes(directory / "examples" / f"{int(ground.name.partition('_')[2])}.png", content)
@@ -75,7 +83,7 @@ def _place_digits(ground: Ground) -> list[_Placed]:
     return placed
 
 
-def _around(ink: Array, top: int, left: int) -> tuple[int, int, int, int]:
+def _around(ink: Array, top: int, left: int) -> Box:
     """The smallest box that holds all ink of a digit whose upper left corner is there."""
     from paddleprune.vision.scraps import INK
 
@@ -83,13 +91,13 @@ def _around(ink: Array, top: int, left: int) -> tuple[int, int, int, int]:
     return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
 
 
-def _xml(placed: list[_Placed]) -> str:
-    """VOC's annotation: the first and the last pixel of each box, counted from 1."""
-    objects = "".join(
-        f"  <object>\n    <name>{digit.number}</name>\n    <difficult>0</difficult>\n    <bndbox>"
-        f"<xmin>{digit.box[0] + 1}</xmin><ymin>{digit.box[1] + 1}</ymin>"
-        f"<xmax>{digit.box[2]}</xmax><ymax>{digit.box[3]}</ymax></bndbox>\n  </object>\n"
-        for digit in placed
+def voc_xml(side: int, objects: Iterable[tuple[str, Box]]) -> str:
+    """VOC's annotation of a square image: the first and the last pixel of each named box, counted from 1."""
+    listed = "".join(
+        f"  <object>\n    <name>{name}</name>\n    <difficult>0</difficult>\n    <bndbox>"
+        f"<xmin>{left + 1}</xmin><ymin>{top + 1}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox>\n"
+        "  </object>\n"
+        for name, (left, top, right, bottom) in objects
     )
-    size = f"  <size><width>{SIZE}</width><height>{SIZE}</height><depth>3</depth></size>\n"
-    return f"<annotation>\n{size}{objects}</annotation>\n"
+    size = f"  <size><width>{side}</width><height>{side}</height><depth>3</depth></size>\n"
+    return f"<annotation>\n{size}{listed}</annotation>\n"

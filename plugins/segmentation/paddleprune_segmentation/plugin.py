@@ -22,6 +22,7 @@ plugin = VisionTask(
     metric="paddleprune_segmentation.metrics:Overlap",
     predictor="paddleprune_segmentation.predictor:MaskPredictor",
     demo="paddleprune_segmentation.demo:scenes_demo",
+    samples="paddleprune_segmentation.samples:write_roads",
     paddlex="paddleprune_segmentation.paddlex:paddlex_model",
     auxiliary={info.name: (AUXILIARY,) for info in families()},
 )
