@@ -34,3 +34,19 @@ def test_every_page_is_in_the_site_s_menu() -> None:
     menu = str(read_yaml(ROOT / "mkdocs.yml", "the site", ValueError)["nav"])
     for page in PAGES:
         assert f"'{page.name}'" in menu, page.name
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may end with: its headings, as GitHub writes them."""
+    found = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" not in target:
+            file, _, anchor = target.partition("#")
+            there = page.parent / file if file else page
+            assert there.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in anchors(there), f"{page.name}: {target}"

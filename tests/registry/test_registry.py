@@ -86,6 +86,10 @@ class Sorting:
     def paddleprune_demo(self):
         return self.answer("demo")
 
+    @hookimpl
+    def paddleprune_sample_data(self):
+        return self.answer("sample_data")
+
 
 GRAPH = SimpleNamespace(groups=(SimpleNamespace(name="features.0"), SimpleNamespace(name="features.3")))
 CALLS = {
@@ -99,6 +103,7 @@ CALLS = {
     "paddlex": lambda r: r.paddlex("sorting", "tiny", ImageOptions(), ["a"], [], None, None),
     "boxes": lambda r: r.boxes("sorting", "tiny", ImageOptions(), None),
     "demo": lambda r: r.demo("sorting", None),
+    "sample_data": lambda r: r.sample_data("sorting", None),
 }
 
 
