@@ -47,7 +47,8 @@ def front(
         checkpoint: a checkpoint folder.
         eval_dataset: measures, as for `prune`.
         save_dir: gets `front.json`, `front.png` and a plan for each point, `plan_0.50.json`.
-        train_dataset, calibration: what the repairs' samples are drawn from, as for `prune`.
+        train_dataset: what the repairs' samples are drawn from, as for `prune`.
+        calibration: other samples for the repairs, as for `prune`.
         sensitivities_file: the table whose losses say how many units of each group go, as for `prune`.
         exclude: groups that stay whole, by name, by glob or by type, as for `prune`.
         only: the groups that may be pruned, if not all.
