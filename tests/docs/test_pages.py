@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -50,3 +51,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             there = page.parent / file if file else page
             assert there.exists(), f"{page.name}: {target}"
             assert not anchor or anchor in anchors(there), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("name", sorted(paddleprune.__all__))
+def test_arguments_are_documented_one_by_one(name: str) -> None:
+    call = getattr(paddleprune, name)
+    if inspect.isfunction(call):
+        described = (inspect.getdoc(call) or "").partition("Args:\n")[2].partition("\n\n")[0]
+        named = [each.lstrip("*") for each in re.findall(r"^    (\S[^:]*):", described, flags=re.MULTILINE)]
+        assert named == list(inspect.signature(call).parameters)

@@ -15,6 +15,9 @@ def tasks() -> dict[str, TaskInfo]:
 def families(task: str) -> dict[str, FamilyInfo]:
     """A task's model families, by name.
 
+    Args:
+        task: its name, such as "classification".
+
     Raises:
         UnknownNameError: nobody registered the task; the message has the near name.
     """
