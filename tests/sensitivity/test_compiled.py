@@ -14,6 +14,7 @@ from paddle import nn
 from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
+from paddleprune.errors import GraphError
 from paddleprune.graph import ChannelGraph, build_graph, masked
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Batches, eager_forward
@@ -87,6 +88,38 @@ def test_outputs_that_no_mask_affects_are_computed_once_a_batch() -> None:
     (outputs,) = program.run((images,), [(0, gone)])
     for a, b in zip(expected, outputs, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+class MakesSizes(small.Net):
+    """A program for any number of images computes sizes that a program for one of them holds."""
+
+    def forward(self, x: Any) -> Any:
+        n, _, *rest = x.shape
+        return super().forward(x * paddle.ones([n, 1, *rest]).expand([n, 3, *rest]))
+
+
+def test_masks_stand_where_they_stood_though_a_program_computes_more_sizes() -> None:
+    layer, graph, data = small.parts(MakesSizes)
+    network = CompiledNetwork(layer, graph)
+    assert len(network.source.captured.ops) > len(graph.operations)
+    gone = [unit for group in graph.prunable for unit in group.units[::2]]
+    with masked(layer, graph, gone):
+        expected = eager_forward(layer)((data.images,))[0]
+    (outputs,) = network.open(gone).run((data.images,), [(0, gone)])
+    np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
+
+
+class MoreForMore(small.Net):
+    """It does something else for one image."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) if x.shape[0] == 1 else super().forward(x) + super().forward(x)
+
+
+def test_a_program_that_does_something_else_is_refused() -> None:
+    layer, graph, _ = small.parts(MoreForMore)
+    with pytest.raises(GraphError, match="for so many samples the network has another number of conv2d"):
+        CompiledNetwork(layer, graph)
 
 
 class HoldsItsBatch(small.Net):

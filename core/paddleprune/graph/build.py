@@ -80,6 +80,7 @@ def build_graph(
         untraced=traced.untraced,
         shifts=find_shifts(traced.evaluating),
         branches=branches,
+        operations=traced.evaluating.names,
     )
 
 

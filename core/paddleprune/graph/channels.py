@@ -206,6 +206,7 @@ class ChannelGraph:
         untraced: why that training forward can't be followed; None if it can.
         shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
         branches: the residual branches, the protected ones included; empty where nobody asked for them.
+        operations: what each operation of the traced program is called.
     """
 
     inputs: tuple[Any, ...]
@@ -224,6 +225,7 @@ class ChannelGraph:
     untraced: str | None = None
     shifts: Mapping[str, str] = field(default_factory=dict)
     branches: tuple[Branch, ...] = ()
+    operations: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.

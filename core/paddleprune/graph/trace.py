@@ -70,6 +70,7 @@ class Trace:
         normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
         calls: layer name -> for each of its calls the id of the tensor that it gives; None where that isn't one.
         said: the sizes that forwards write.
+        names: what each operation is called, those that declare parameters included.
     """
 
     ops: tuple[Op, ...]
@@ -81,6 +82,7 @@ class Trace:
     strangers: frozenset[str]
     overwritten: frozenset[str]
     said: Sequence[Said] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Tra
         strangers=frozenset(strangers),
         overwritten=captured.overwritten,
         said=captured.said,
+        names=tuple(raw.name() for raw in captured.ops),
     )
 
 

@@ -8,12 +8,14 @@ for a batch, and what masks affect (the suffix) once for each of them; both by P
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import paddle
 from paddle import nn
 
+from paddleprune.errors import GraphError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.capture import Capture, capture, is_tensor
 from paddleprune.graph.channels import Read
@@ -36,6 +38,9 @@ class CompiledNetwork:
         graph: its channel graph.
         samples: samples a run, a smaller number of them is padded; None for any number, which some networks can't.
         reduction: what can be asked for in the outputs' place.
+
+    Raises:
+        GraphError: it can't be traced for so many samples, or does something else then.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class CompiledNetwork:
     ) -> None:
         self.graph, self._fixed, self._reduction = graph, samples, reduction
         captured = capture(layer, graph.inputs, samples or -1)
+        self._all_reads = _found_again(graph, captured)
         self._flow = Flow(captured)
         self.source = Source(layer, captured, fold(layer, self._flow))
         self._onednn = not _channels_last(captured)
@@ -58,7 +64,7 @@ class CompiledNetwork:
 
     def _reads(self, units: Iterable[int]) -> list[Read]:
         wanted = np.fromiter(units, np.int64)
-        return [read for read in self.graph.reads if np.isin(read.units, wanted).any()]
+        return [read for read in self._all_reads if np.isin(read.units, wanted).any()]
 
 
 class MaskedProgram:
@@ -185,6 +191,29 @@ class _Suffix:
             found.update(zip(self.affected, self._compiled.run(), strict=True))
         outputs = tuple(found[i] for i in range(len(found)))
         return outputs if reduction is None else reduced(reduction, outputs)
+
+
+def _found_again(graph: ChannelGraph, captured: Capture) -> list[Read]:
+    """The reads of a graph in another program of its network.
+
+    Of any number of samples a program computes more sizes than that of one, so that its operations have other numbers:
+    what counts is which of its kind an operation is.
+    """
+    before, now = _by_kind(graph.operations), _by_kind([raw.name() for raw in captured.ops])
+    found = []
+    for read in graph.reads:
+        kind = graph.operations[read.op]
+        if len(before[kind]) != len(now.get(kind, ())):
+            raise GraphError(f"for so many samples the network has another number of {kind.removeprefix('pd_op.')}")
+        found.append(replace(read, op=now[kind][before[kind].index(read.op)]))
+    return found
+
+
+def _by_kind(names: Iterable[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        found.setdefault(name, []).append(number)
+    return found
 
 
 def reduced(reduction: Reduction, outputs: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -135,10 +135,12 @@ class Beside(nn.Layer):
         n, _, *rest = x.shape
         if self.how == "zeros":
             return paddle.concat([x, paddle.zeros([n, self.more, *rest])], 1)
+        if self.how == "expanded":
+            return x * paddle.ones([n, 1, *rest]).expand([n, self.channels, *rest])
         return x + paddle.tile(paddle.ones([n, 1, *rest]), [1, self.channels] + [1 for _ in rest])
 
 
-@layer(lambda x: {"more": range(1, 5), "how": ("zeros", "tiled")} if len(x) > 1 else None, tidy=always)
+@layer(lambda x: {"more": range(1, 5), "how": ("zeros", "expanded", "tiled")} if len(x) > 1 else None, tidy=always)
 def beside(x: Shape, more: int, how: str) -> nn.Layer:
     """What is made in a forward meets channels."""
     return Beside(x[1], more, how)
