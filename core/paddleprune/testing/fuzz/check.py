@@ -11,7 +11,7 @@ import numpy as np
 from paddleprune.errors import GraphError
 from paddleprune.graph import ChannelGraph, Group, build_graph, masked
 from paddleprune.graph.inputs import leaves
-from paddleprune.graph.walker import Attention
+from paddleprune.graph.walker import ALONE, Attention
 from paddleprune.measure.evaluation import eager_forward
 from paddleprune.pruning import protect_hard_coded
 from paddleprune.sensitivity.masked.compiled import CompiledNetwork
@@ -35,6 +35,8 @@ _HARD_CODING = {
     "helped",
 }
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
+_PARTED = {"parts", "sliced"}
+"""Kinds of steps of which a part may hold all positions of a single unit, which then stays."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""
 _REPAIRED = 30
@@ -149,19 +151,22 @@ def _graph(network: Network, program: Program, attention: Attention) -> ChannelG
 
 
 def check_free(graph: ChannelGraph, program: Program) -> None:
-    """Only the layers that give the outputs may be protected, and what is a single unit.
+    """Only the layers that give the outputs may be protected, and what is a single unit, or all of a part.
 
     Raises:
         AssertionError: something else is.
     """
     count = sum(1 for _ in _numbers(program.outputs))
     heads = [f"steps.{len(program.steps) - 1 - i}.weight" for i in range(count)]
+    parted = not _PARTED.isdisjoint(step.kind for step in program.all_steps())
     for group in graph.groups:
         own = [axis for axis in graph.axes_of[group.name] if axis.role == "own"]
-        if group.protected and group.width > 1:
+        if group.width == 1 or (parted and ALONE in (group.protected, group.why_stay)):
+            continue
+        if group.protected:
             assert {axis.parameter for axis in own} <= set(heads), f"{group.name} is protected: {group.protected}"
-        elif not group.protected:
-            assert len(group.units) == group.width, f"part of {group.name} is protected"
+        else:
+            assert len(group.units) == group.width, f"part of {group.name} is protected: {group.why_stay}"
 
 
 def check_compiled(network: Network, graph: ChannelGraph, mask: list[int], inputs: tuple[Any, ...]) -> bool:
