@@ -75,6 +75,20 @@ class Odd(nn.Layer):
         return paddle.matmul(x, self.table)
 
 
+class Crossed(nn.Layer):
+    """Linear layers along the width of an image, whose rows are its channels, too; a layer called by keywords."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.next, self.head = nn.Conv2D(3, 12, 1), nn.Conv2D(12, 12, 1), nn.Conv2D(12, 4, 1)
+        self.wide, self.narrow = nn.Linear(7, 10), nn.Linear(10, 7)
+
+    def forward(self, x):
+        """The channels go past the linear layers."""
+        x = nn.functional.relu(self.next(x=self.stem(x)))
+        return self.head(x + self.narrow(nn.functional.relu(self.wide(x))))
+
+
 NETS = {
     "batch norms": (norm_net, ((16, 3, 9, 9),)),
     "no bias": (bare_net, ((16, 3, 9, 9),)),
@@ -82,4 +96,7 @@ NETS = {
     "twice": (Twice, ((16, 3, 7, 7), (16, 1, 7, 7))),
     "layer norm": (Tokens, ((24, 10, 6),)),
     "odd": (Odd, ((16, 7, 6),)),
+    "crossed": (Crossed, ((16, 3, 6, 7),)),
 }
+LEFT = {"odd": {"table"}, "crossed": {"next", "wide", "narrow"}}
+"""What of them is left as it was cut."""

@@ -9,6 +9,7 @@ from paddleprune.repair.readers import inputs_at, matrices, outputs_at, position
 
 LAYERS = {
     "linear": (lambda: nn.Linear(6, 4), (5, 6)),
+    "linear on a vector": (lambda: nn.Linear(6, 4), (6,)),
     "linear on tokens": (lambda: nn.Linear(6, 4, bias_attr=False), (3, 7, 6)),
     "conv": (lambda: nn.Conv2D(6, 4, 3), (2, 6, 8, 9)),
     "strided": (lambda: nn.Conv2D(6, 4, 3, stride=2, padding=1), (2, 6, 8, 9)),

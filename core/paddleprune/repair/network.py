@@ -26,6 +26,7 @@ from paddleprune.repair.refit import Refit, total_rows
 
 RIDGE = 1e-2
 """How strongly weights are pulled towards those of the cut network, unless it is said otherwise."""
+_PLACES = "the cut took places of its input, too"
 _ROW = "no layer whose output is its input times its weight reads with it"
 
 
@@ -74,7 +75,7 @@ def repair(
     work = _refits(layer, record, cut, ridge, left)
     with kept_heap(), progress("repair", len(record.batches)) as bar:
         for batch, seen in zip(record.batches, record.seen, strict=True):
-            with watching(layer, before=_Pass(work, seen)):
+            with watching(layer, before=_Pass(work, seen, left)):
                 run(layer, batch)
             bar.advance()
     layers = {name: refit.result for name, refit in work.items() if refit.result is not None}
@@ -87,15 +88,24 @@ def heads_of(graph: ChannelGraph) -> frozenset[str]:
 
 
 class _Pass:
-    """One forward pass: hands each call of a layer what the same call gave in the dense network."""
+    """One forward pass: hands each call of a layer what the same call gave in the dense network.
 
-    def __init__(self, work: Mapping[str, Refit], seen: Mapping[str, list[Seen]]) -> None:
-        self._work = work
+    A layer whose rows aren't all there any more can't be refitted: which of them went, the weights don't say.
+    """
+
+    def __init__(self, work: dict[str, Refit], seen: Mapping[str, list[Seen]], left: dict[str, str]) -> None:
+        self._work, self._left = work, left
         self._waiting = {name: list(calls) for name, calls in seen.items()}
 
     def __call__(self, name: str, layer: nn.Layer, value: Array, output: Array | None) -> None:
-        if name in self._work and self._waiting.get(name):
-            self._work[name].take(value, self._waiting[name].pop(0))
+        if name not in self._work or not self._waiting.get(name):
+            return
+        seen = self._waiting[name].pop(0)
+        if self._work[name].fits(value, seen):
+            self._work[name].take(value, seen)
+        else:
+            self._work.pop(name).give_up()
+            self._left[name] = _PLACES
 
 
 def _left(layer: nn.Layer, record: Record, cut: Cut, leave: frozenset[str]) -> dict[str, str]:

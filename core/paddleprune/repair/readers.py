@@ -36,6 +36,12 @@ def positions_of(layer: nn.Layer, output: Array) -> int:
     return int(output.size // output.shape[_channels(layer, output)])
 
 
+def places_of(layer: nn.Layer, value: Array) -> tuple[int, ...]:
+    """The sizes of all axes of an input but the channels': those that a cut must leave alone."""
+    channels = _channels(layer, value)
+    return tuple(size for axis, size in enumerate(value.shape) if axis != channels)
+
+
 def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Array:
     """What the layer reads at some rows of its output: [groups, rows, taps x inputs of a group].
 
@@ -56,7 +62,7 @@ def inputs_at(layer: nn.Layer, value: Array, output: Array, rows: Array) -> Arra
 
 def outputs_at(layer: nn.Layer, output: Array, rows: Array) -> Array:
     """The layer's output at some rows: [rows, channels]."""
-    last = np.moveaxis(output, _channels(layer, output), -1)
+    last = np.moveaxis(np.atleast_2d(output), _channels(layer, output) - output.ndim, -1)
     return np.asarray(last[np.unravel_index(rows, last.shape[:-1])])
 
 

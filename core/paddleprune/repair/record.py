@@ -19,7 +19,7 @@ from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import free_memory
 from paddleprune.measure.heap import kept_heap
 from paddleprune.paddle_private.widths import TRANSPOSED
-from paddleprune.repair.readers import READABLE, groups_of, inputs_at, matrices, outputs_at, positions_of
+from paddleprune.repair.readers import READABLE, groups_of, inputs_at, matrices, outputs_at, places_of, positions_of
 
 ROWS = 16384
 """Rows of a layer's output that are kept over all samples, at most."""
@@ -46,12 +46,14 @@ class Seen:
         rows: [R], which rows of the output, ascending.
         output: [R, channels].
         shape: of the whole output.
+        places: of the input, but for its channels.
         held: how many rows of these belong to the samples that are held out, at the end.
     """
 
     rows: Array
     output: Array
     shape: tuple[int, ...]
+    places: tuple[int, ...]
     held: int
 
 
@@ -98,7 +100,7 @@ def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) 
 
             def note(name: str, sub: nn.Layer, value: Array, output: Array | None, n: int = size) -> None:
                 assert output is not None
-                kept = _look(sub, output, n, fits * wanted[name] * n / found.samples, generator)
+                kept = _look(sub, value, output, n, fits * wanted[name] * n / found.samples, generator)
                 found.seen[-1].setdefault(name, []).append(kept)
                 if name not in found.unread and not _is_product(sub, value, output, kept):
                     found.unread[name] = "its output isn't its input times its weight"
@@ -109,7 +111,9 @@ def record(layer: nn.Layer, inputs: tuple[Any, ...], memory: int | None = None) 
             bar.advance()
     grouped = [n for n, sub in readable(layer) if isinstance(sub, TRANSPOSED) and groups_of(sub) > 1]
     found.unread |= dict.fromkeys(grouped, "it is transposed, in groups: a cut doesn't say which of its outputs stay")
-    found.unread |= {n: "evaluation doesn't run it" for n, _ in readable(layer) if n not in found.seen[0]}
+    found.unread |= {
+        n: "evaluation doesn't run it, or only by keywords" for n, _ in readable(layer) if n not in found.seen[0]
+    }
     return found
 
 
@@ -122,13 +126,18 @@ def readable(layer: nn.Layer) -> Iterator[tuple[str, nn.Layer]]:
 
 @contextmanager
 def watching(layer: nn.Layer, before: Call | None = None, after: Call | None = None) -> Iterator[None]:
-    """While open, something happens before or after each call of a layer that can be refitted."""
+    """While open, something happens before or after each call of a layer that can be refitted.
+
+    Of a call by keywords nothing is told: Paddle's hooks don't get them.
+    """
 
     def pre(name: str) -> Any:
-        return lambda sub, given: before(name, sub, viewed(given[0]), None) if before else None
+        return lambda sub, given: before(name, sub, viewed(given[0]), None) if before and given else None
 
     def post(name: str) -> Any:
-        return lambda sub, given, output: after(name, sub, viewed(given[0]), viewed(output)) if after else None
+        return lambda sub, given, output: (
+            after(name, sub, viewed(given[0]), viewed(output)) if after and given else None
+        )
 
     hooks = []
     for name, sub in readable(layer):
@@ -161,11 +170,14 @@ def draw_rows(layer: nn.Layer, output: Array, wanted: float, generator: np.rando
     return np.sort(generator.choice(total, min(total, max(round(wanted), 1)), replace=False))
 
 
-def _look(layer: nn.Layer, output: Array, samples: int, wanted: float, generator: np.random.Generator) -> Seen:
+def _look(
+    layer: nn.Layer, value: Array, output: Array, samples: int, wanted: float, generator: np.random.Generator
+) -> Seen:
     rows = draw_rows(layer, output, max(wanted, samples), generator)
     total = positions_of(layer, output)
     held_from = total - total // samples * (samples // 8) if total % samples == 0 else total
-    return Seen(rows, outputs_at(layer, output, rows), output.shape, int((rows >= held_from).sum()))
+    held = int((rows >= held_from).sum())
+    return Seen(rows, outputs_at(layer, output, rows), output.shape, places_of(layer, value), held)
 
 
 def _is_product(layer: nn.Layer, value: Array, output: Array, seen: Seen) -> bool:

@@ -11,7 +11,7 @@ from paddleprune.graph.tensors import overwrite
 from paddleprune.interfaces import Array
 from paddleprune.pruning.outcome import LayerRepair
 from paddleprune.repair.least_squares import Rows, Sums
-from paddleprune.repair.readers import groups_of, inputs_at, matrices, set_matrices
+from paddleprune.repair.readers import groups_of, inputs_at, matrices, places_of, set_matrices
 from paddleprune.repair.record import Seen
 
 _WIDE, _MORE = 1024, 1.25
@@ -38,6 +38,14 @@ class Refit:
         free = layer.bias is not None or mean is not None
         self._sums: Sums | Rows = Rows(free) if rows < self._start.shape[1] else Sums(free)
         self.result: LayerRepair | None = None
+
+    def fits(self, value: Array, seen: Seen) -> bool:
+        """Does each row of what the layer reads now stand where it stood in the dense network?"""
+        return places_of(self._layer, value) == seen.places
+
+    def give_up(self) -> None:
+        """Leave the layer as it was cut."""
+        self._set(self._start, self._constant)
 
     def take(self, value: Array, seen: Seen) -> None:
         """Refit the layer from everything seen so far and a call more; a wide one when that is much more than before.

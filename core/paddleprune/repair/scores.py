@@ -195,6 +195,8 @@ def _learn(
 
     def watch(name: str) -> Any:
         def look(sub: nn.Layer, given: tuple[Any, ...], output: paddle.Tensor) -> paddle.Tensor:
+            if not given:  # a call by keywords, of which nothing is known
+                return output
             value, result = viewed(given[0]), viewed(output)
             rows = draw_rows(sub, result, rows_for(sub) * size / samples, generator)
             found[name].add(inputs_at(sub, value, result, rows))
