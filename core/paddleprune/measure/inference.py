@@ -11,6 +11,7 @@ from paddleprune.measure.machine import cpu_threads
 
 _FAULTS = (
     ('"1.leaky_relu', "conv_activation_onednn_fuse_pass"),  # reads its slope as the wrong type: the process dies
+    ('"1.leaky_relu', "matmul_activation_fuse_pass"),  # the same behind a product and a sum
     ('_interp"', "onednn_placement_pass"),  # can't read its list of scales: the program is refused
     ('"1.pad"', "onednn_placement_pass"),  # a pad of any axes then writes past its memory: the process dies
 )
