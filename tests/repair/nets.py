@@ -89,6 +89,19 @@ class Crossed(nn.Layer):
         return self.head(x + self.narrow(nn.functional.relu(self.wide(x))))
 
 
+class Across(nn.Layer):
+    """A batch norm along another axis than the linear layer before it has its outputs on."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.wide, self.out = nn.Linear(7, 16), nn.Linear(16, 12, bias_attr=False), nn.Linear(12, 3)
+        self.norm = nn.BatchNorm2D(3)
+
+    def forward(self, x):
+        """Linear layers along the width of an image, whose channels stay."""
+        return self.out(nn.functional.relu(self.norm(self.wide(nn.functional.relu(self.embed(x))))))
+
+
 NETS = {
     "batch norms": (norm_net, ((16, 3, 9, 9),)),
     "no bias": (bare_net, ((16, 3, 9, 9),)),
@@ -96,6 +109,7 @@ NETS = {
     "twice": (Twice, ((16, 3, 7, 7), (16, 1, 7, 7))),
     "layer norm": (Tokens, ((24, 10, 6),)),
     "odd": (Odd, ((16, 7, 6),)),
+    "across": (Across, ((16, 3, 6, 7),)),
     "crossed": (Crossed, ((16, 3, 6, 7),)),
 }
 LEFT = {"odd": {"table"}, "crossed": {"next", "wide", "narrow"}}

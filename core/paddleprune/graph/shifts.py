@@ -25,11 +25,19 @@ def find_shifts(traced: Trace) -> dict[str, str]:
             continue
         maker = makers.get(norm.inputs[0].id)
         mean = traced.parameters.get(norm.inputs[1].id)
-        made_of = _names(maker, traced) if maker is not None else []
+        made_of = _names(maker, traced) if maker is not None and _channels(maker) == _channels(norm) else []
         alone = readers[norm.inputs[0].id] == 1 and len(made_of) == 1 and weights[made_of[0]] == 1
         if alone and mean is not None and weights[mean] == 1:
             found[made_of[0]] = mean
     return found
+
+
+def _channels(op: Op) -> int:
+    """The axis along which the channels lie of what a layer with weights, or a norm, gives."""
+    made = op.outputs[0]
+    last = len(made.shape) - 1 if made is not None and made.shape is not None else -1
+    layout = str(op.attrs.get("data_format", "matrices: NC"))
+    return last if layout.endswith("C") else 1
 
 
 def _names(op: Op, traced: Trace) -> list[str]:
