@@ -31,7 +31,10 @@ class Behind(nn.Layer):
     "function",
     [
         pytest.param(lambda x: F.leaky_relu(x, 0.1), id="leaky_relu"),
-        pytest.param(lambda x: F.leaky_relu(x.flatten(2).matmul(paddle.ones([36, 4])) + 1, 0.1), id="leaky_product"),
+        pytest.param(
+            lambda x: F.leaky_relu(F.linear(x.flatten(1), paddle.ones([288, 4]) * 0.01, paddle.ones([4]))),
+            id="leaky_sum",
+        ),
         pytest.param(lambda x: F.pad(x, [0, 0, 0, 5, 0, 0, 0, 0]), id="pad_of_channels"),
         pytest.param(lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), id="interpolate"),
         pytest.param(lambda x: F.relu(x), id="relu"),
