@@ -25,6 +25,7 @@ for line in sys.stdin:
         os.chdir(asked["cwd"])
         os.environ.clear()
         os.environ.update(asked["environment"])
+        sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         for number, file in enumerate(asked["files"], start=1):
             os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), number)
         sys.stdin = open(os.devnull)
