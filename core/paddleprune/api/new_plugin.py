@@ -50,9 +50,10 @@ def new_plugin(name: str, *, kind: str, save_dir: str | Path) -> Path:
         module: f"{kind}.py",
         f"tests/test_{name}.py": f"test_{kind}.py",
     }
+    templates = _templates()
     with filling(folder) as place:
         for file, template in files.items():
-            write_text(place / file, _templates().get_template(f"{template}.jinja").render(known))
+            write_text(place / file, templates.get_template(f"{template}.jinja").render(known))
     return folder / module
 
 

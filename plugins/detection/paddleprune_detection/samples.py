@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,8 @@ def write_signs(directory: Path) -> dict[str, Any]:
     Raises:
         SaveError: a file can't be written.
     """
-    from paddleprune.vision.scraps import png
-
-    rng = np.random.default_rng(0)
-    lines: dict[str, list[str]] = {split: [] for split in _PICTURES}
-    for number, split in enumerate(split for split, count in _PICTURES.items() for _ in range(count)):
-        image, side = rng.integers(0, 60, (_SIDE, _SIDE, 3), dtype=np.uint8), _SMALLEST + number
-        left, top = rng.integers(0, _SIDE - side, 2).tolist()
-        image[top : top + side, left : left + side] = _YELLOW
-        write_bytes(directory / f"images/{number}.png", png(image))
-        box = (left, top, left + side, top + side)
-        write_text(directory / f"boxes/{number}.xml", voc_xml(_SIDE, [("stop", box)]))
-        lines[split].append(f"images/{number}.png boxes/{number}.xml")
+    rng, numbers = np.random.default_rng(0), count()
+    lines = {split: [_sign(directory, next(numbers), rng) for _ in range(n)] for split, n in _PICTURES.items()}
     write_lists(directory, lines, ["stop"])
     return {
         "model": "yolov3_mobilenet_v1",
@@ -45,3 +36,16 @@ def write_signs(directory: Path) -> dict[str, Any]:
         "train_batch_size": 4,
         "learning_rate": 0.02,
     }
+
+
+def _sign(directory: Path, number: int, rng: np.random.Generator) -> str:
+    """Write a picture, [64, 64, 3], and its annotation; the line of the list that names them."""
+    from paddleprune.vision.scraps import png
+
+    image, side = rng.integers(0, 60, (_SIDE, _SIDE, 3), dtype=np.uint8), _SMALLEST + number
+    left, top = rng.integers(0, _SIDE - side, 2).tolist()
+    image[top : top + side, left : left + side] = _YELLOW
+    write_bytes(directory / f"images/{number}.png", png(image))
+    box = (left, top, left + side, top + side)
+    write_text(directory / f"boxes/{number}.xml", voc_xml(_SIDE, [("stop", box)]))
+    return f"images/{number}.png boxes/{number}.xml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,20 @@ def write_roads(directory: Path) -> dict[str, Any]:
     Raises:
         SaveError: a file can't be written.
     """
-    from paddleprune.vision.scraps import png
-
-    rng = np.random.default_rng(0)
-    lines: dict[str, list[str]] = {split: [] for split in _PICTURES}
-    for number, split in enumerate(split for split, count in _PICTURES.items() for _ in range(count)):
-        image, mask = rng.integers(0, 60, (_HEIGHT, _WIDTH, 3), dtype=np.uint8), np.zeros((_HEIGHT, _WIDTH), np.uint8)
-        left = rng.integers(0, _WIDTH - _ROAD)
-        image[:, left : left + _ROAD], mask[:, left : left + _ROAD] = 200, 1
-        names = [f"{folder}/{number}.png" for folder in ("images", "masks")]
-        for name, pixels in zip(names, (image, mask), strict=True):
-            write_bytes(directory / name, png(pixels))
-        lines[split].append(" ".join(names))
+    rng, numbers = np.random.default_rng(0), count()
+    lines = {split: [_road(directory, next(numbers), rng) for _ in range(n)] for split, n in _PICTURES.items()}
     write_lists(directory, lines, ("ground", "road"))
     return {"model": "unet", "options": {"input_size": 64, "width": 8}, "num_epochs": 2, "train_batch_size": 4}
+
+
+def _road(directory: Path, number: int, rng: np.random.Generator) -> str:
+    """Write a picture, [80, 96, 3], and its mask, [80, 96]; the line of the list that names them."""
+    from paddleprune.vision.scraps import png
+
+    image, mask = rng.integers(0, 60, (_HEIGHT, _WIDTH, 3), dtype=np.uint8), np.zeros((_HEIGHT, _WIDTH), np.uint8)
+    left = rng.integers(0, _WIDTH - _ROAD)
+    image[:, left : left + _ROAD], mask[:, left : left + _ROAD] = 200, 1
+    names = [f"{folder}/{number}.png" for folder in ("images", "masks")]
+    for name, pixels in zip(names, (image, mask), strict=True):
+        write_bytes(directory / name, png(pixels))
+    return " ".join(names)
