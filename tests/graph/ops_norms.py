@@ -34,6 +34,11 @@ class NormalizedTokens(Tokens):
         return self.b(F.gelu(self.norm(self.a(x))))
 
 
+class NormalizedByKeyword(NormalizedTokens):
+    def body(self, x: Any) -> Any:
+        return self.b(F.gelu(self.norm(input=self.a(x))))
+
+
 class NormalizedSequence(nn.Layer):
     def __init__(self, norm: Any) -> None:
         super().__init__()
@@ -192,6 +197,12 @@ CASES = (
         TOKENS,
         inexact=LAYER,
         label="LayerNormPlain",
+    ),
+    Case(
+        partial(NormalizedByKeyword, lambda: nn.LayerNorm(8, weight_attr=False, bias_attr=False)),
+        TOKENS,
+        inexact=LAYER,
+        label="LayerNormPlainByKeyword",
     ),
     Case(
         partial(Normalized, LayerNormOfImages),

@@ -21,6 +21,7 @@ from paddleprune.interfaces import Array, Reduction
 from paddleprune.measure.evaluation import Batches, Forward, eager_forward
 from paddleprune.pruning import Plan, resize
 from paddleprune.pruning.certificate import compare
+from paddleprune.pruning.culprits import culprits
 from paddleprune.pruning.forwards import noise, run
 from paddleprune.pruning.outcome import Certificate
 from paddleprune.pruning.plan import Counts, GroupPlan
@@ -75,7 +76,9 @@ class SlimEngine:
         self._pruner = SlimPruner(layer, probe, criterion)
         found, self.refused = _sorted_out(self._pruner.collections, graph)
         with in_mode(layer, train=False):
-            self.refused |= self._culprits(found, probe)
+            self.refused |= culprits(
+                found, lambda some: self._problem(some, probe), lambda why: f"together with another group, {why}"
+            )
         self.groups = tuple(group for group in found if group.name not in self.refused)
         self._by_name = {group.name: group for group in self.groups}
         self._report()
@@ -234,17 +237,6 @@ class SlimEngine:
                 if (name, axis) in reads:
                     array = array * np.expand_dims(keep, [i for i in range(array.ndim) if i != axis])
             overwrite(tensors[name], array.astype(tensors[name].numpy().dtype))
-
-    def _culprits(self, groups: Sequence[SlimGroup], probe: Sequence[Any]) -> dict[str, str]:
-        """The groups that PaddleSlim would prune wrongly: name -> why; halves are tried until they stand out."""
-        problem = self._problem(groups, probe)
-        if problem is None:
-            return {}
-        if len(groups) == 1:
-            return {groups[0].name: problem}
-        middle = len(groups) // 2
-        found = self._culprits(groups[:middle], probe) | self._culprits(groups[middle:], probe)
-        return found or {group.name: f"together with another group, {problem}" for group in groups}
 
     def _problem(self, groups: Sequence[SlimGroup], probe: Sequence[Any]) -> str | None:
         kept = {group.master: np.arange(group.size) >= group.size // 2 for group in groups if group.size > 1}

@@ -53,7 +53,7 @@ def build_graph(
     wanted = read_inputs(inputs)
     traced = trace(layer, wanted)
     walker = walk(layer, traced, attention)
-    widths, find = find_widths(layer, walker, _normalized(traced)), walker.table.find
+    widths, find = find_widths(layer, walker, traced.parts), walker.table.find
     written = find_written(layer, walker, traced)
     axes, along = tuple(_axes(walker)), walker.along()
     branches = find_branches(traced.evaluating, walker) if depth else ()
@@ -89,13 +89,12 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
 
     What only the training forward does ties channels as anything else does, and costs nothing.
     """
-    both = [part for part in (traced.evaluating, traced.training) if part is not None]
-    gone = {name for part in both for name in part.overwritten}
+    gone = {name for part in traced.parts for name in part.overwritten}
     tensors = {name: tensor for name, tensor in named_tensors(layer).items() if name not in gone}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     indices = {name: tensor.numpy() for name, tensor in tensors.items() if "int" in str(tensor.dtype)}
     walker = Walker(shapes, indices, attention)
-    for part in both:
+    for part in traced.parts:
         useful = useful_ops(part) if part is traced.evaluating else set()
         walker.constants.update(part.numbers)
         walker.strangers |= part.strangers
@@ -110,7 +109,7 @@ def walk(layer: nn.Layer, traced: Traces, attention: Attention) -> Walker:
             rules.apply(walker, op)
     walker.list_lost()
     walker.settle_grids()
-    for part, reason in reversed([*zip(both, FEEDS_OUTPUT, strict=False)]):
+    for part, reason in reversed([*zip(traced.parts, FEEDS_OUTPUT, strict=False)]):
         for value in part.outputs:
             walker.fix(value, reason, foremost=True)
     return walker
@@ -131,14 +130,6 @@ def _told(part: Trace) -> tuple[set[str], set[str]]:
         elif is_slice(call) and len(each) == 1:
             (changed if len(each[0].results) == 1 else told).add(each[0].results[-1])
     return told, changed
-
-
-def _normalized(traced: Traces) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for part in (traced.evaluating, traced.training):
-        for name, values in ({} if part is None else part.normalized).items():
-            found.setdefault(name, []).extend(values)
-    return found
 
 
 def _axes(walker: Walker) -> Iterator[Axis]:

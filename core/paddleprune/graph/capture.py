@@ -56,7 +56,7 @@ class Capture:
         outputs: PIR values that the network returns.
         names: Paddle's name of a parameter or buffer -> its structured name.
         program: what owns them all.
-        normalized, calls, overwritten, said: as a trace's.
+        calls, overwritten, said: as a trace's.
         asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
     """
 
@@ -64,7 +64,6 @@ class Capture:
     outputs: list[Any]
     names: Mapping[str, str]
     program: Any
-    normalized: Mapping[str, list[str]]
     calls: Mapping[str, list[str | None]]
     overwritten: frozenset[str]
     said: list[Said]
@@ -134,7 +133,6 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         undisturbed(layer),
         kept_activations(layer) as overwritten,
         without_debug_names(),
-        _norms_noted(layer) as normalized,
         _calls_noted(layer) as calls,
         _sizes_noted(layer, isinstance(wrapper, _Plain)) as said,
     ):
@@ -143,27 +141,7 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         outputs = follow_in_place(ops, list(traced.forward.outputs))
     names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
     asked = mode.asked or switches(layer)
-    return Capture(ops, outputs, names, program, normalized, calls, frozenset(overwritten), said, asked)
-
-
-@contextmanager
-def _norms_noted(layer: nn.Layer) -> Iterator[dict[str, list[str]]]:
-    """What norms without weights are called with: no parameter of theirs would tell."""
-    found: dict[str, list[str]] = {}
-
-    def note(name: str) -> Any:
-        return lambda _, inputs: found.setdefault(name, []).append(str(inputs[0].id))
-
-    norms = [
-        sub.register_forward_pre_hook(note(name))
-        for name, sub in layer.named_sublayers(include_self=True)
-        if isinstance(sub, (nn.LayerNorm, nn.GroupNorm)) and sub.weight is None
-    ]
-    try:
-        yield found
-    finally:
-        for hook in norms:
-            hook.remove()
+    return Capture(ops, outputs, names, program, calls, frozenset(overwritten), said, asked)
 
 
 @contextmanager

@@ -67,7 +67,6 @@ class Trace:
         strangers: value ids of parameters that the layer doesn't list.
         overwritten: buffers that the forward overwrites and nobody saves: they aren't state.
         numbers: value id -> integers that the forward computed from shapes alone.
-        normalized: layer name -> ids of the values that it normalizes, of norms without weights of their own.
         calls: layer name -> for each of its calls the id of the tensor that it gives; None where that isn't one.
         said: the sizes that forwards write.
         names: what each operation is called, those that declare parameters included.
@@ -77,7 +76,6 @@ class Trace:
     parameters: Mapping[str, str]
     outputs: tuple[Value, ...]
     numbers: Mapping[str, list[int]]
-    normalized: Mapping[str, list[str]]
     calls: Mapping[str, list[str | None]]
     strangers: frozenset[str]
     overwritten: frozenset[str]
@@ -98,6 +96,11 @@ class Traces:
     evaluating: Trace
     training: Trace | None = None
     untraced: str | None = None
+
+    @property
+    def parts(self) -> list[Trace]:
+        """The one or two that there are."""
+        return [part for part in (self.evaluating, self.training) if part is not None]
 
 
 def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
@@ -140,7 +143,6 @@ def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Tra
         parameters=parameters,
         outputs=outputs,
         numbers=numbers,
-        normalized=captured.normalized,
         calls=captured.calls,
         strangers=frozenset(strangers),
         overwritten=captured.overwritten,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from paddle import nn
 
 from paddleprune.graph.atoms import Atoms
 from paddleprune.graph.channels import Width
+from paddleprune.graph.trace import Trace
 from paddleprune.graph.walker import Walker
 from paddleprune.paddle_private.widths import NORM_GROUPS, NORM_SHAPE, norm_groups, norm_shape
 
@@ -19,22 +20,24 @@ _NAMES = {
 }
 
 
-def find_widths(layer: nn.Layer, walker: Walker, normalized: Mapping[str, list[str]]) -> list[Width]:
+def find_widths(layer: nn.Layer, walker: Walker, traces: Sequence[Trace]) -> list[Width]:
     """Which attributes of which layers say how many units there are.
 
     Args:
         layer: the network.
         walker: after its walk.
-        normalized: what norms without weights read, as a trace's.
+        traces: what was walked. Norms without weights are found by what their calls give.
     """
     sublayers = dict(layer.named_sublayers(include_self=True))
-    return [*_heads(sublayers, walker), *_norms(sublayers, walker, normalized)]
+    return [*_heads(sublayers, walker), *_norms(sublayers, walker, traces)]
 
 
-def _norms(sublayers: Mapping[str, Any], walker: Walker, normalized: Mapping[str, list[str]]) -> Iterator[Width]:
+def _norms(sublayers: Mapping[str, Any], walker: Walker, traces: Sequence[Trace]) -> Iterator[Width]:
     """The shape of a layer norm (its first axis), the groups of a group norm that has one for each channel."""
-    for name, values in normalized.items():
-        norm = sublayers[name]
+    for name, norm in sublayers.items():
+        values = [value for part in traces for value in part.calls.get(name, ()) if value is not None]
+        if not values or not isinstance(norm, (nn.LayerNorm, nn.GroupNorm)) or norm.weight is not None:
+            continue
         if isinstance(norm, nn.LayerNorm):
             shape = norm_shape(norm)
             attribute, axis, size = NORM_SHAPE, -len(shape), shape[0]

@@ -25,7 +25,7 @@ def find_written(layer: nn.Layer, walker: Walker, traced: Traces) -> tuple[Writt
     The batch axis, sizes that a forward leaves open (-1) and those that count other channels in each run aren't
     among them. Channels that rely on being told are protected where they can't be.
     """
-    heard = [said for part in (traced.evaluating, traced.training) if part is not None for said in part.said]
+    heard = [said for part in traced.parts for said in part.said]
     found: dict[tuple[str, str, int], list[Atoms | None]] = {}
     for said in heard:
         for entry, units in _counted(walker, said):

@@ -18,6 +18,7 @@ from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.telling import hearing, size_name
 from paddleprune.interfaces import Array
 from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
+from paddleprune.pruning.culprits import culprits
 from paddleprune.pruning.forwards import ForwardError, noise, run
 
 _ROUNDING = 1e-2
@@ -65,37 +66,25 @@ class Trial:
 
     def culprits(self, graph: ChannelGraph, groups: Sequence[Group]) -> dict[str, str]:
         """The groups that can't be cut, with the reasons."""
-        problem = self.problem(graph, groups)
-        if problem is None:
-            return {}
-        if len(groups) == 1:
-            return {groups[0].name: problem}
-        middle = len(groups) // 2
-        halves = (groups[:middle], groups[middle:])
-        found = {name: why for half in halves for name, why in self.culprits(graph, half).items()}
-        if found:
-            return found
-        return {
-            group.name: problem.replace("hard-codes its width", "relates its width to another group's", 1)
-            for group in groups
-        }
+        return culprits(
+            groups,
+            lambda some: self.problem(graph, some),
+            lambda why: why.replace("hard-codes its width", "relates its width to another group's", 1),
+        )
 
     def stuck(self, graph: ChannelGraph, branches: Sequence[Branch]) -> dict[str, str]:
-        """The branches that can't go, with the reasons."""
-        if not branches:
-            return {}
-        outer = outermost(branches)
-        problem = self._wrong(graph, [branch.unit for branch in outer])
-        if problem is None:
-            return self.stuck(graph, [branch for branch in branches if branch not in outer])
-        if len(branches) == 1:
-            return {branches[0].name: problem.replace("hard-codes its width", "needs more of it than zeros", 1)}
-        middle = len(branches) // 2
-        halves = (branches[:middle], branches[middle:])
-        found = {name: why for half in halves for name, why in self.stuck(graph, half).items()}
-        return found or {
-            branch.name: problem.replace("hard-codes its width", "relates it to another branch", 1)
-            for branch in branches
+        """The branches that can't go, with the reasons; those inside of others are tried after them."""
+        found: dict[str, str] = {}
+        while branches:
+            level = outermost(branches)
+            found |= culprits(
+                level,
+                lambda some: self._wrong(graph, [branch.unit for branch in some]),
+                lambda why: why.replace("hard-codes its width", "relates it to another branch", 1),
+            )
+            branches = [branch for branch in branches if branch not in level]
+        return {
+            name: why.replace("hard-codes its width", "needs more of it than zeros", 1) for name, why in found.items()
         }
 
     def sizes_of_inputs(self, graph: ChannelGraph) -> frozenset[tuple[str, str]]:

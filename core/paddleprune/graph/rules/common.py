@@ -92,7 +92,7 @@ def attribute(op: Op, name: str, default: Any) -> Any:
     return default if found is None else found
 
 
-def embody(walker: Walker, values: Iterable[Value]) -> None:
+def embody_others(walker: Walker, values: Iterable[Value]) -> None:
     """Where some values have channels, others that are the same everywhere get channels of their own, to be told."""
     values = list(values)
     axes = {

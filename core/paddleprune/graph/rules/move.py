@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track
-from paddleprune.graph.rules.common import channel_axis, embody, numbers, only_along, present, shape_of, unknown
+from paddleprune.graph.rules.common import channel_axis, embody_others, numbers, only_along, present, shape_of, unknown
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.views import View
 from paddleprune.graph.walker import Walker
@@ -205,7 +205,7 @@ def concat(walker: Walker, op: Op) -> None:
     values = walker.lists.get(present(op.inputs[0]).id)
     if values is None:
         return unknown(walker, op)
-    embody(walker, values)
+    embody_others(walker, values)
     _join(walker, op, values, [walker.get(value) for value in values], [shape_of(v) for v in values], y, axis)
     return None
 

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from paddleprune.graph.atoms import Atoms, Track, Tracks
-from paddleprune.graph.rules.common import embody, present, shape_of
+from paddleprune.graph.rules.common import embody_others, present, shape_of
 from paddleprune.graph.trace import Op, Value
 from paddleprune.graph.walker import Walker
 
@@ -79,7 +79,7 @@ def meet(
     out, sides = out or present(op.outputs[0]), [present(value) for value in values]
     rank = len(shape_of(out))
     activations = [side for side in sides if not walker.is_parameter(side)] or sides[:1]
-    embody(walker, activations)
+    embody_others(walker, activations)
     learned = [side for side in sides if side not in activations]
     aligned = {side.id: _aligned(walker.get(side), rank) for side in activations}
     merged = _merge(walker, op, [track for side in activations for track in aligned[side.id]])
