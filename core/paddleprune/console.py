@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +54,20 @@ def say(message: str) -> None:
         _open[-1].console.print(message, markup=False, highlight=False, soft_wrap=True)
     else:
         console().print(message, markup=False)
+
+
+_command: str = ""
+
+
+def note_command(words: Sequence[str]) -> None:
+    """Remember what this process was called with."""
+    global _command
+    _command = shlex.join(words)
+
+
+def command() -> str:
+    """The command that this process runs, as a shell takes it; empty in a program of the user's own."""
+    return _command
 
 
 _stops: list[bool] = []

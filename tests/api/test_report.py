@@ -52,6 +52,7 @@ def test_a_run_leaves_its_report_after_a_cut_and_no_dense_one_does(dense: Path, 
     assert not (dense.parent / "report.html").exists()
     content = (pruned.parent / "report.html").read_text()
     assert unedited(pruned.parent / "report.html")
+    assert "<dt>command</dt><dd>paddleprune train classification --data " in content.split("How to make it again")[1]
     for words in ("What went from each group", "The repair, layer by layer", "Certificate", "Training"):
         assert words in content
     assert str(pruned.parent.parent.parent) not in content.replace(str(pruned.parent.parent), "")

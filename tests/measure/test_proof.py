@@ -16,7 +16,8 @@ from paddleprune.errors import GraphError
 from paddleprune.measure import onnx_ops
 from paddleprune.measure.export import export_model
 from paddleprune.measure.onnx import export_onnx, opset_of
-from paddleprune.measure.proof import Fed, Port, prove
+from paddleprune.measure.proof import Fed, prove
+from paddleprune.measure.proved import Port
 from paddleprune.measure.runtimes import MODES
 
 PADDLE, ONNX = MODES["onednn_off"], MODES["onnxruntime"]

@@ -50,6 +50,12 @@ def test_the_file_and_its_record(int8: tuple[Path, str], wide: Path) -> None:
     assert said.rstrip().endswith(f"INT8 model: {folder / 'model.onnx'}")
 
 
+def test_a_report_sets_it_beside_float(int8: tuple[Path, str], tmp_path: Path) -> None:
+    page = paddleprune.report(int8[0], save_file=tmp_path / "page.html").read_text()
+    assert "<h2>In INT8</h2>" in page
+    assert f"{recorded(int8[0]).int8.metric:.4f}<small>loss" in page
+
+
 def test_the_file_gives_nearly_the_model_s_scores(int8: tuple[Path, str], wide: Path) -> None:
     images = np.random.default_rng(0).standard_normal((5, 3, 64, 64)).astype(np.float32).clip(-2, 2)
     (got,) = onnxruntime.InferenceSession(int8[0] / "model.onnx").run(None, {"input_0": images})

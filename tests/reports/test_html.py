@@ -12,8 +12,8 @@ from runs import known, plan
 from paddleprune.reports import Comparison, ComparisonRow
 from paddleprune.reports.html.known import Known
 from paddleprune.reports.html.page import render
+from paddleprune.reports.html.shown import ROWS
 from paddleprune.reports.html.svg import Scale, tag
-from paddleprune.reports.html.view import ROWS
 from paddleprune.reports.html.words import plain, visible
 
 GROUPS = ["features.0", "features.3", "fc"]
@@ -66,7 +66,8 @@ def test_everything_that_is_known_is_shown(rows: tuple[ComparisonRow, ...]) -> N
     content = render([known(GROUPS, rows=rows)])
     assert headings(content) == [
         *("Models", "What each size costs", "Where the network is sensitive", "What went from each group"),
-        *("The repair, layer by layer", "Certificate", "Training", "Examples", "How to make it again", "Model card"),
+        *("The repair, layer by layer", "Certificate", "In INT8", "Training", "Examples", "How to make it again"),
+        "Model card",
     ]
     text = Page(content).text
     assert "700 k −70%" in text
@@ -79,6 +80,9 @@ def test_everything_that_is_known_is_shown(rows: tuple[ComparisonRow, ...]) -> N
     assert "50.00% 1.00%" in text
     assert "−1.0 40 ∞" in text
     assert 'data-tip="features.0, 60% removed\nmetric loss 40.00 ± 0.20 %\n50 samples"' in content
+    assert "FP32 4.0 MB 2.00 ms 0.9500 INT8 2.0 MB −50% 1.00 ms −50% 0.9460 loss 0.0040 ± 0.0020, 0.015 allowed" in text
+    assert "1 of 12 steps stay in float, the most sensitive first features.0 changes the outputs by 2.10%" in text
+    assert "command paddleprune train classification --save-dir lenet_prune" in text
     assert "intended use" in text
     assert content.count('class="ring"') == 1
 
@@ -91,7 +95,9 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "FLOPs" not in Page(content).text
     beside = Known(name="measured", rows=()), Known(name="front", front=whole.front)
     assert headings(render(beside[1:])) == ["What each size costs"]
-    assert headings(render([replace(whole, front=None, table=None, pictures=(), models=whole.models[1:])]))[:2] == [
+    assert headings(
+        render([replace(whole, front=None, table=None, quantized=None, pictures=(), models=whole.models[1:])])
+    )[:2] == [
         "Models",
         "What went from each group",
     ]

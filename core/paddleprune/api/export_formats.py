@@ -25,7 +25,8 @@ from paddleprune.measure.onnx import OPSET, export_onnx, opset_of
 from paddleprune.measure.onnx_suppression import OPSET as SUPPRESSION_OPSET
 from paddleprune.measure.onnx_suppression import append_suppression, best_first
 from paddleprune.measure.paddlex import export_paddlex, prove_paddlex
-from paddleprune.measure.proof import Port, Proof, batches, probes
+from paddleprune.measure.proof import batches, probes
+from paddleprune.measure.proved import Port, Proof
 from paddleprune.measure.runtimes import MODES, Mode, Runtime
 from paddleprune.registry import Registry
 from paddleprune.settings import ExportFormat

@@ -21,8 +21,8 @@ def report(
 ) -> Path:
     """Write what is known of a run, or of several beside each other, as one HTML file.
 
-    Nothing is measured: it shows what `train`, `analyze`, `front`, `prune`, `compare` and `demo` have left. What they
-    haven't is left out. The file needs nothing beside it, and loads nothing.
+    Nothing is measured: it shows what `train`, `analyze`, `front`, `prune`, `quantize`, `compare` and `demo` have
+    left. What they haven't is left out. The file needs nothing beside it, and loads nothing.
 
     Args:
         runs: checkpoint folders, folders that hold `best_model`, or folders of those such as a demo's; one or several.

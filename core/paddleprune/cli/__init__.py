@@ -24,11 +24,12 @@ def main() -> None:
 
 def _run() -> None:
     from paddleprune.cli.app import app
-    from paddleprune.console import say
+    from paddleprune.console import note_command, say
     from paddleprune.dependencies import missing
     from paddleprune.errors import PaddlePruneError
     from paddleprune.files import unreadable
 
+    note_command(["paddleprune", *sys.argv[1:]])
     try:
         try:
             app(prog_name="paddleprune")

@@ -17,7 +17,8 @@ from paddle import nn
 
 from paddleprune.measure.export import input_names
 from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.proof import Fed, Port, Proof, prove
+from paddleprune.measure.proof import Fed, prove
+from paddleprune.measure.proved import Port, Proof
 from paddleprune.measure.runtimes import Runtime
 
 

@@ -14,7 +14,8 @@ from paddleprune.interfaces import Array, PaddleXModel
 from paddleprune.measure.choosing import Chained, prove_choice
 from paddleprune.measure.export import export_model
 from paddleprune.measure.paddlex_ops import for_onednn
-from paddleprune.measure.proof import Fed, Port, Proof
+from paddleprune.measure.proof import Fed
+from paddleprune.measure.proved import Port, Proof
 from paddleprune.measure.runtimes import MODES
 
 STEM = "inference"

@@ -13,7 +13,8 @@ from paddleprune.measure.evaluation import Forward
 from paddleprune.measure.latency import Latency, measure_latency
 from paddleprune.measure.machine import cpu_threads
 from paddleprune.measure.onnx import export_onnx
-from paddleprune.measure.proof import Fed, Port, Proof, prove
+from paddleprune.measure.proof import Fed, prove
+from paddleprune.measure.proved import Port, Proof
 from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.sessions import places_of, session_forward
 from paddleprune.quantization.calibration import Ranges, find_ranges

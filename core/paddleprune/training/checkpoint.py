@@ -20,6 +20,7 @@ from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as dump_safetensors
 
 from paddleprune import __version__
+from paddleprune.console import command
 from paddleprune.errors import CheckpointError
 from paddleprune.files import read_bytes
 from paddleprune.interfaces import Array
@@ -51,6 +52,7 @@ class CheckpointInfo(Signed):
         weights_sha256: of weights.safetensors.
         plan_sha256: of plan.json; empty if there is none, None in an earlier format.
         imported: the file that the weights are from, and its SHA-256; empty where they were trained here.
+        command: what wrote it, as it was typed; empty where a program of the user's did.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
@@ -73,6 +75,7 @@ class CheckpointInfo(Signed):
     weights_sha256: str = ""
     plan_sha256: str | None = None
     imported: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def save_checkpoint(
     Args:
         folder: where.
         layer: whose weights.
-        info: what it is; the hashes are filled in here.
+        info: what it is; the hashes and the command are filled in here.
         plan: how the model was pruned, if it was.
         state: where training stands, for a checkpoint that it can go on from.
         optimizer: the optimizer's state, with `state`.
@@ -132,7 +135,7 @@ def write_checkpoint(
             write_synced(fresh / OPTIMIZER, accumulators)
             theirs = {"weights_sha256": hashes["weights_sha256"], "optimizer_sha256": _sha256(accumulators)}
             write_synced(fresh / STATE, dump_signed(state.model_copy(update=theirs)))
-        write_synced(fresh / INFO, dump_signed(info.model_copy(update=hashes)))
+        write_synced(fresh / INFO, dump_signed(info.model_copy(update={**hashes, "command": command()})))
 
 
 def read_info(folder: Path) -> CheckpointInfo:

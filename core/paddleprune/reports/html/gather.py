@@ -11,6 +11,7 @@ from pydantic import RootModel
 from paddleprune.errors import CheckpointError, PaddlePruneError, TableError
 from paddleprune.files import read_bytes, read_json, unreadable
 from paddleprune.pruning import Plan
+from paddleprune.quantization import Quantized
 from paddleprune.reports import ComparisonRow, Front
 from paddleprune.reports.html.examples import read_pictures
 from paddleprune.reports.html.known import STAGES, Known, Model, Stage
@@ -38,8 +39,8 @@ def gather(folder: Path) -> Known:
     """Read what commands have left in a folder: a checkpoint, a run, or a folder of those.
 
     Args:
-        folder: a checkpoint; a folder with `best_model`; one that holds such folders; or what `front` or `compare`
-            wrote.
+        folder: a checkpoint; a folder with `best_model`; one that holds such folders; or what `front`, `compare`
+            or `quantize` wrote.
 
     Raises:
         CheckpointError, TableError, PlanError: a file is damaged, or there is nothing.
@@ -51,10 +52,10 @@ def gather(folder: Path) -> Known:
         known = _gathered(folder)
     except OSError as error:
         raise CheckpointError(unreadable(folder, error)) from error
-    if not (known.models or known.rows or known.front or known.table):
+    if not (known.models or known.rows or known.front or known.table or known.quantized):
         raise CheckpointError(
             f"{folder} is no checkpoint and no run: it holds no {INFO}, no {BEST}, no folder with one, and nothing "
-            "that analyze, front or compare wrote"
+            "that analyze, front, compare or quantize wrote"
         )
     return known
 
@@ -80,6 +81,7 @@ def _gathered(folder: Path) -> Known:
         notes=_notes(run),
         front=_front(run),
         table=table,
+        quantized=_quantized(run),
         pictures=pictures,
         unshown=unshown,
         digests=digests,
@@ -161,10 +163,18 @@ def _notes(folder: Path) -> tuple[str, ...]:
 
 
 def _front(folder: Path) -> Front | None:
-    """The folder's own; or else the first in a folder in it."""
-    files = [folder / "front.json", *sorted(folder.glob("*/front.json"))]
-    file = next((file for file in files if file.is_file()), None)
+    file = _first(folder, "front.json")
     return None if file is None else read_json(file, Front, CheckpointError)
+
+
+def _quantized(folder: Path) -> Quantized | None:
+    file = _first(folder, "quantized.json")
+    return None if file is None else read_json(file, Quantized, CheckpointError)
+
+
+def _first(folder: Path, name: str) -> Path | None:
+    """A file of the folder's own; or else the first in a folder in it."""
+    return next((file for file in (folder / name, *sorted(folder.glob(f"*/{name}"))) if file.is_file()), None)
 
 
 def _table(folder: Path, models: list[Model]) -> tuple[SensitivityTable | None, dict[Path, str]]:

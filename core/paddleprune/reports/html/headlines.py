@@ -107,9 +107,9 @@ def table_of(lines: Sequence[Line]) -> Table:
     engines = list(dict.fromkeys(engine for line in lines for engine in line.latency))
     metrics = list(dict.fromkeys(line.metric[0] for line in lines if line.metric))
     columns: list[tuple[str, list[Cell]]] = [
-        ("parameters", [_amount(line.parameters, first.parameters, text.count, line is first) for line in lines]),
-        ("FLOPs", [_amount(line.flops, first.flops, text.count, line is first) for line in lines]),
-        ("weights file", [_amount(line.file_bytes, first.file_bytes, text.megabytes, line is first) for line in lines]),
+        ("parameters", [amount(line.parameters, first.parameters, text.count, line is first) for line in lines]),
+        ("FLOPs", [amount(line.flops, first.flops, text.count, line is first) for line in lines]),
+        ("weights file", [amount(line.file_bytes, first.file_bytes, text.megabytes, line is first) for line in lines]),
         *((f"latency, {engine}", [_latency(line, first, engine) for line in lines]) for engine in engines),
         *((name, [_metric(line, first, name) for line in lines]) for name in metrics),
     ]
@@ -213,7 +213,8 @@ def _engine(plan: Plan) -> str:
     )
 
 
-def _amount(value: float | None, before: float | None, show: Callable[[float], str], is_first: bool) -> Cell:
+def amount(value: float | None, before: float | None, show: Callable[[float], str], is_first: bool) -> Cell:
+    """A figure, and how it differs from the first row's; empty where it isn't known."""
     if value is None or not abs(value) < _FAR:
         return Cell()
     return Cell(show(value), "" if is_first or not before else text.change(value, before), value)
@@ -221,7 +222,7 @@ def _amount(value: float | None, before: float | None, show: Callable[[float], s
 
 def _latency(line: Line, first: Line, engine: str) -> Cell:
     ms = line.latency.get(engine)
-    cell = _amount(ms, first.latency.get(engine), text.milliseconds, line is first)
+    cell = amount(ms, first.latency.get(engine), text.milliseconds, line is first)
     return Cell(cell.text, text.SAME, cell.value) if _same(line, first, engine) else cell
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from paddleprune.pruning import Plan
+from paddleprune.quantization import Quantized
 from paddleprune.reports import ComparisonRow, Front
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.training import Asked, CheckpointInfo, EpochRecord
@@ -68,6 +69,7 @@ class Known:
         notes: how that was measured, a line each.
         front: what each size costs.
         table: the sensitivity table.
+        quantized: what INT8 costs and saves.
         pictures: examples of what the models predict.
         unshown: how many more pictures there are.
         digests: file -> SHA-256 of its content, for files of which no checkpoint says it.
@@ -79,6 +81,7 @@ class Known:
     notes: tuple[str, ...] = ()
     front: Front | None = None
     table: SensitivityTable | None = None
+    quantized: Quantized | None = None
     pictures: tuple[Picture, ...] = ()
     unshown: int = 0
     digests: dict[Path, str] = field(default_factory=dict)

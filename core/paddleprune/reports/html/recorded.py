@@ -57,6 +57,8 @@ def card(known: Known) -> Facts:
 def _model(model: Model) -> Iterator[tuple[str, str]]:
     info = model.info
     yield "made by", f"paddleprune {info.paddleprune_version}"
+    if info.command:
+        yield "command", info.command
     yield "family", f"{info.task}, {info.family}"
     if info.options:
         yield "options", _pairs(info.options)

@@ -5,40 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from paddleprune.pruning import Plan
 from paddleprune.reports.html import charts
 from paddleprune.reports.html.headlines import Table, Tile, lines_of, table_of, tiles_of
+from paddleprune.reports.html.int8 import Int8, int8_of
 from paddleprune.reports.html.known import Known, Model, Picture
 from paddleprune.reports.html.recorded import Facts, card, recorded
+from paddleprune.reports.html.shown import Shown
 from paddleprune.reports.html.words import plain
 from paddleprune.sensitivity import SensitivityTable
 from paddleprune.sensitivity.table.file import Point
 
-ROWS, RATIOS, CUTS, NOTES = 200, 20, 6, 40
-"""Rows of a long table, ratios of a heat map, plans and notes that are shown, at most."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What is drawn of a list.
-
-    Attributes:
-        rows: the first of it.
-        left: how many more there are.
-    """
-
-    rows: tuple[Any, ...]
-    left: int = 0
-
-    @classmethod
-    def of(cls, rows: Iterable[Any]) -> Shown:
-        """The first rows of a list."""
-        found = list(rows)
-        return cls(tuple(found[:ROWS]), max(0, len(found) - ROWS))
+RATIOS, CUTS, NOTES = 20, 6, 40
+"""Ratios of a heat map, plans and notes that are shown, at most."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +106,7 @@ class View:
         heat: the sensitivity table.
         cuts: the plans.
         more_cuts: how many more there are.
+        int8: what INT8 costs and saves.
         curves: the pictures of the trainings.
         runs: the names of the trainings, in the order of their lines.
         pictures: examples, and how many more there are.
@@ -140,6 +123,7 @@ class View:
     heat: HeatMap | None
     cuts: tuple[Cut, ...]
     more_cuts: int
+    int8: Int8 | None
     curves: tuple[Markup, ...]
     runs: tuple[str, ...]
     pictures: tuple[Picture, ...]
@@ -163,6 +147,7 @@ def view(known: Known, others: Sequence[Model] = ()) -> View:
         heat=None if known.table is None else _heat_map(known.table),
         cuts=tuple(_cut(plan, models, known.table) for plan, models in cuts[:CUTS]),
         more_cuts=max(0, len(cuts) - CUTS),
+        int8=None if known.quantized is None else int8_of(known.quantized),
         curves=tuple(_curves(trained)),
         runs=tuple(model.name for model in trained),
         pictures=known.pictures,
