@@ -113,7 +113,7 @@ test-paddles: $(PADDLES:%=test-paddle-%)
 test-paddle-%:
 	$(PYTHON) -m venv $(VENV)-paddle-$*
 	grep -v '^paddlepaddle==' constraints.txt > $(VENV)-paddle-$*/constraints.txt
-	$(VENV)-paddle-$*/bin/python $(PIP) install -c $(VENV)-paddle-$*/constraints.txt -e '.[demo,vdl,onnx,paddleslim,dev]' paddlepaddle==$*
+	$(VENV)-paddle-$*/bin/python $(PIP) install -c $(VENV)-paddle-$*/constraints.txt -e '.[demo,vdl,onnx,openvino,paddleslim,dev]' paddlepaddle==$*
 	$(VENV)-paddle-$*/bin/python $(PIP) install --no-deps $(PADDLESLIM)
 	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
 

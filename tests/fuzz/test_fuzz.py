@@ -17,17 +17,18 @@ from paddleprune.testing.fuzz.runner import Chunk, run, run_chunks
 from paddleprune.testing.fuzz.search import Failure, Told, search
 
 
-def test_random_networks_hold() -> None:
-    report = run(200, seed=0, jobs=2)
+@pytest.mark.parametrize("networks", [80, pytest.param(1000, marks=pytest.mark.slow)])
+def test_random_networks_hold(networks: int) -> None:
+    report = run(networks, seed=0, jobs=2)
     assert not report.failures, str(report)
     tally = report.tally
-    assert tally.networks >= 195
-    assert tally.cuts > 350
-    assert tally.whole < 70
-    assert tally.compiled > 3
-    assert tally.inexact > 2
-    assert len(tally.kinds) > 60
-    assert {"linear", "conv", "depthwise", "concat", "join", "attention", "again", "split_channels"} <= set(tally.kinds)
+    assert tally.networks >= 0.97 * networks
+    assert tally.cuts > 1.7 * networks
+    assert tally.whole < 0.35 * networks
+    assert tally.compiled
+    assert tally.inexact
+    assert len(tally.kinds) > 45
+    assert {"linear", "conv", "depthwise", "concat", "join", "split_channels"} <= set(tally.kinds)
 
 
 def test_the_same_seed_gives_the_same_networks() -> None:
