@@ -10,8 +10,12 @@ from typing import Any
 import paddle
 from paddle import _C_ops
 from paddle.base.libpaddle import pir
-from paddle.jit.dy2static import parameter_recorder
 from paddle.nn.layer import layers as paddle_layers
+
+try:
+    from paddle.jit.dy2static import parameter_recorder
+except ImportError:  # before Paddle 3.3
+    from paddle.jit.pir_dy2static import parameter_recorder
 
 Value = paddle.pir.Value
 """What stands for a tensor while a layer is traced."""
