@@ -5,6 +5,7 @@
 - `repaired`: from the repaired network, at a quarter of it, as `train` does.
 - `distilled`: likewise, and learning the dense network's outputs.
 - `layers`: likewise, and learning what its layers give, too.
+- `iterative`: from the repaired network, in rounds, as many as there are epochs but three at most.
 
 The last line is JSON: for each network and share of the FLOPs gone the mean over seeds, and its standard error.
 """
@@ -23,7 +24,8 @@ from trained import Trained, parser_of, trained
 import paddleprune
 from paddleprune.settings import REPAIRED_RATE
 
-SIDES = ("plain", "repaired", "distilled", "layers")
+SIDES = ("plain", "repaired", "distilled", "layers", "iterative")
+_ROUNDS = 3
 
 
 def main() -> None:
@@ -42,14 +44,14 @@ def _compare(network: Trained, asked: argparse.Namespace) -> dict[str, Any]:
     print(f"{network.name}: control {_shown(control)}", flush=True)
     for share in asked.shares:
         rows[f"{share:g}"] = {"control": control}
-        for name, (said, rate) in _sides(network).items():
+        for name, (said, rate) in _sides(network, asked.epochs).items():
             if name in asked.sides:
                 rows[f"{share:g}"][name] = _trained(network, asked, {**said, "flops": 1 - share}, rate)
                 print(f"  -{share:.0%} {name} {_shown(rows[f'{share:g}'][name])}", flush=True)
     return rows
 
 
-def _sides(network: Trained) -> Mapping[str, tuple[Mapping[str, Any], float]]:
+def _sides(network: Trained, epochs: int) -> Mapping[str, tuple[Mapping[str, Any], float]]:
     """What `train` is told, and what the dense network's learning rate is multiplied by."""
     taught = {"teacher": network.checkpoint}
     return {
@@ -57,6 +59,7 @@ def _sides(network: Trained) -> Mapping[str, tuple[Mapping[str, Any], float]]:
         "repaired": ({}, REPAIRED_RATE),
         "distilled": (taught, REPAIRED_RATE),
         "layers": ({**taught, "distill_layers": 1.0}, REPAIRED_RATE),
+        "iterative": ({"rounds": min(_ROUNDS, epochs)}, REPAIRED_RATE),
     }
 
 

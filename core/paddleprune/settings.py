@@ -214,6 +214,16 @@ class PruneSettings(CutSettings, Budget):
     """How much is cut at once, and how it is repaired."""
 
 
+ROUNDS = "with flops or params: cut and retrain so many times, a step further each time; the epochs are shared out"
+"""What `rounds` does."""
+
+
+class RetrainSettings(PruneSettings):
+    """How much is cut before training, and in how many rounds."""
+
+    rounds: int = Field(1, ge=1, description=ROUNDS)
+
+
 SHARES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """What stays at the points of a front, of the dense model's cost, unless the user says otherwise."""
 

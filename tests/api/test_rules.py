@@ -29,6 +29,15 @@ RETRAINED: list[tuple[str, dict[str, Any]]] = [
     ("depth wants a budget", {**TRAINED, **TABLE, "depth": True}),
     ("pruning starts from trained weights", {"flops": 0.5}),
     ("pruning starts from trained weights", TABLE),
+    ("a table fits the network that it was measured of", {**TRAINED, **TABLE, "flops": 0.5, "rounds": 2}),
+    ("rounds go towards a size", {**TRAINED, "rounds": 2}),
+    ("rounds go towards a size", {**TRAINED, "max_loss": 0.1, "rounds": 2}),
+    ("the steps of rounds are FLOPs and parameters", {**TRAINED, "flops": 0.5, "max_loss": 0.1, "rounds": 2}),
+    ("the steps of rounds are FLOPs and parameters", {**TRAINED, "flops": 0.5, "latency": 0.5, "rounds": 2}),
+    ("each of the rounds trains for an epoch", {**TRAINED, "flops": 0.5, "rounds": 3, "num_epochs": 2}),
+    ("rounds go on by themselves", {**TRAINED, "flops": 0.5, "rounds": 2, "resume_checkpoint": "nowhere/epoch_1"}),
+    ("max_time ends one training", {**TRAINED, "flops": 0.5, "rounds": 2, "max_time": "1h"}),
+    ("must be greater than or equal to 1|rounds", {**TRAINED, "flops": 0.5, "rounds": 0}),
 ]
 
 

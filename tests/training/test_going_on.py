@@ -118,6 +118,19 @@ def test_overwrite_removes_a_run_and_nothing_else(tiny: ModuleType, asked: Asked
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "epoch_7", "run.json"}
 
 
+def test_rounds_belong_to_the_run_that_made_them(tiny: ModuleType, asked: Asked, tmp_path: Path) -> None:
+    run(tiny, tmp_path / "round_1", asked, num_epochs=1)
+    assert go_on(tmp_path, asked, None, overwrite=True) is None  # somebody's own run, which has such a name
+    assert read_info(tmp_path / "round_1" / "best_model").completed_epochs == 1
+    rounds = other(asked, rounds=2)
+    assert go_on(tmp_path, rounds, None, overwrite=False) is None
+    with pytest.raises(ConfigError, match="rounds is not set, but was 2"):
+        go_on(tmp_path, asked, None, overwrite=False)
+    assert go_on(tmp_path, rounds, None, overwrite=False) is None
+    assert go_on(tmp_path, asked, None, overwrite=True) is None
+    assert not list((tmp_path / "round_1").iterdir())
+
+
 def test_a_run_that_does_not_say_what_it_was_is_never_overwritten(
     tiny: ModuleType, asked: Asked, tmp_path: Path
 ) -> None:

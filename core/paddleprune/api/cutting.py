@@ -106,7 +106,13 @@ def largest_cut(cutter: Cutter, path: Path, measure: Callable[[], Score], max_lo
 
 
 def carry_out(
-    cutter: Cutter, plan: Plan, measure: Callable[[], Score], *, asked: float | None = None, tried: int = 0
+    cutter: Cutter,
+    plan: Plan,
+    measure: Callable[[], Score],
+    *,
+    asked: float | None = None,
+    tried: int = 0,
+    earlier: int = 0,
 ) -> Plan:
     """Cut, measure, repair, measure, and say it all; the network stays cut.
 
@@ -116,6 +122,7 @@ def carry_out(
         measure: the network's loss as it stands, on samples that no search has seen.
         asked: the most that it might lose.
         tried: how many plans a search measured.
+        earlier: how many cuts the network has been through.
     """
     expected = plan.expected
     plan = cutter.cut(plan)
@@ -135,6 +142,7 @@ def carry_out(
         error=repaired.error,
         samples=repaired.samples,
         tried=tried,
+        earlier=earlier,
     )
     if plan.repair is not None:
         say(f"repair: {plan.repair.describe()}")

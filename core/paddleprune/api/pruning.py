@@ -9,7 +9,7 @@ from typing import Any
 
 from paddle import nn
 
-from paddleprune.api.budgets import Priced, decide
+from paddleprune.api.budgets import Priced, decide, within
 from paddleprune.api.calibration import calibration_inputs, open_labelled
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.data import Data
@@ -20,9 +20,9 @@ from paddleprune.api.scoring import named_function, score_by
 from paddleprune.console import counted, say
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError
-from paddleprune.graph import ChannelGraph
+from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Dataset, Scorer, read_sample
-from paddleprune.pruning import Plan
+from paddleprune.pruning import Plan, joined
 from paddleprune.registry import Registry
 from paddleprune.repair import Record, heads_of, record
 from paddleprune.sensitivity import (
@@ -195,9 +195,37 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
             searching = Meter(layer, evaluation.metric, search, asked.batch_size, "measure")
         plan, tried = decide(bench.cutter, paths, bench.graph, priced, asked, searching)
     meter = Meter(layer, evaluation.metric, judge, asked.batch_size, "evaluate")
-    plan = carry_out(bench.cutter, plan, meter, asked=asked.max_loss, tried=tried)
-    before = loaded.plan.attributes if loaded.plan else {}
-    return plan.model_copy(update={"attributes": {**before, **plan.attributes}}), meter.last
+    earlier = 0 if loaded.plan is None else 1 + (loaded.plan.joint.earlier if loaded.plan.joint else 0)
+    plan = carry_out(bench.cutter, plan, meter, asked=asked.max_loss, tried=tried, earlier=earlier)
+    return _with_earlier(registry, loaded, bench.graph, plan), meter.last
+
+
+def check_reachable(registry: Registry, loaded: LoadedModel, evaluation: Evaluation, wish: Wish) -> None:
+    """Refuse limits of costs that can't be had of a network, which stays as it is.
+
+    Raises:
+        PlanError: naming what can be had.
+    """
+    bench, asked = workbench(registry, loaded, evaluation, wish), wish.settings
+    priced = Priced.of(bench.layer, bench.engine, asked)
+    within(bench.paths(priced, asked)[0], bench.graph, priced, asked)
+
+
+def _with_earlier(registry: Registry, loaded: LoadedModel, graph: ChannelGraph, plan: Plan) -> Plan:
+    """A cut of a network together with the cuts that it had been through."""
+    first = loaded.plan
+    if first is None:
+        return plan
+    plan = plan.model_copy(update={"attributes": {**first.attributes, **plan.attributes}})
+    fresh = registry.build_model(loaded.info.task, loaded.info.family, loaded.options)
+    shapes = [(1, *shape) for shape in loaded.options.input_shapes()]
+    dense = build_graph(fresh, shapes, depth=bool(first.branches or plan.branches))
+    both = joined(first, dense, plan, graph)
+    if both is None:
+        say("the plan says what this cut took; what earlier ones did isn't in it")
+        return plan
+    say(f"with the cuts before it: {both.summary()}")
+    return both
 
 
 def _table(loaded: LoadedModel, wish: Wish) -> SensitivityTable | None:

@@ -24,6 +24,10 @@ class Request:
         repair: is what is left to be repaired?
         trains: does training follow? Then nothing need be cut.
         weights: are there trained weights to cut?
+        rounds: how often it is cut and trained.
+        epochs: of the training.
+        timed: does training stop when a time is over?
+        resumed: is it to go on from an epoch that was named?
     """
 
     settings: PruneSettings
@@ -32,6 +36,10 @@ class Request:
     repair: bool = True
     trains: bool = False
     weights: bool = True
+    rounds: int = 1
+    epochs: int = 1
+    timed: bool = False
+    resumed: bool = False
 
     @property
     def cuts(self) -> bool:
@@ -42,6 +50,11 @@ class Request:
     def budgeted(self) -> bool:
         """Is there a budget of the whole model, not a tolerance of each group?"""
         return bool(self.settings.limits) or self.settings.max_loss is not None
+
+    @property
+    def counted(self) -> bool:
+        """Is there a budget of FLOPs or parameters?"""
+        return not {"flops", "params"}.isdisjoint(self.settings.limits)
 
 
 class Rule(NamedTuple):
@@ -75,6 +88,31 @@ RULES = (
     Rule(
         lambda asked: asked.cuts and not asked.weights,
         "pruning starts from trained weights: give pretrain_weights, the model that was analyzed",
+    ),
+    Rule(
+        lambda asked: asked.rounds > 1 and asked.table,
+        "a table fits the network that it was measured of, not the smaller ones between rounds: leave "
+        "sensitivities_file out, or rounds=1",
+    ),
+    Rule(
+        lambda asked: asked.rounds > 1 and not asked.counted,
+        "rounds go towards a size, step by step: give flops or params, such as 0.3",
+    ),
+    Rule(
+        lambda asked: asked.rounds > 1 and (asked.settings.max_loss is not None or asked.settings.timed),
+        "the steps of rounds are FLOPs and parameters: leave max_loss and latency out, or rounds=1",
+    ),
+    Rule(
+        lambda asked: asked.rounds > asked.epochs,
+        "each of the rounds trains for an epoch at least: give more num_epochs, or fewer rounds",
+    ),
+    Rule(
+        lambda asked: asked.rounds > 1 and asked.resumed,
+        "rounds go on by themselves, when the same is asked for again: leave resume_checkpoint out",
+    ),
+    Rule(
+        lambda asked: asked.rounds > 1 and asked.timed,
+        "max_time ends one training, not several: leave it out; rounds that were stopped go on",
     ),
 )
 """The first that is broken counts."""

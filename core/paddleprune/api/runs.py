@@ -12,6 +12,7 @@ from paddleprune.settings import (
     DEPTH,
     GROUPS_HELP,
     ORDER_HELP,
+    ROUNDS,
     RUNTIMES,
     AnalyzeSettings,
     Budget,
@@ -56,6 +57,7 @@ class _ModelRun(_SampledRun, Budget):
     sensitivities_file: Path | None = Field(
         None, description="table of pretrain_weights: prune with it, then train; eval_metric_loss is 0.05 if unset"
     )
+    rounds: int = Field(1, ge=1, description=ROUNDS)
     repair: bool = Field(True, description="repair the cut network before training goes on from it")
     criterion: OrderName | None = Field(None, description=f"{ORDER_HELP} [default: obs]")
     round_to: int = Field(

@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data, open_dataset
 from paddleprune.api.inherit import inherited, say_other_transforms
+from paddleprune.api.job import Job, run
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
 from paddleprune.api.origin import Origin, checkpoint_source
-from paddleprune.api.pruning import Wish, cut_and_repair, open_analyzed, wished
-from paddleprune.api.report import leave_report
+from paddleprune.api.pruning import Wish
 from paddleprune.api.rules import Request, check
-from paddleprune.api.teaching import check_teacher, open_teacher
+from paddleprune.api.teaching import check_teacher
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
-from paddleprune.locks import locked
-from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import SensitivityTable, criterion_name
 from paddleprune.settings import (
@@ -27,7 +24,7 @@ from paddleprune.settings import (
     REPAIRED_RATE,
     USUAL_TOLERANCE,
     Budget,
-    PruneSettings,
+    RetrainSettings,
     TimingSettings,
     TrainSettings,
 )
@@ -37,10 +34,6 @@ from paddleprune.training import (
     CheckpointInfo,
     Source,
     TrainResult,
-    fit,
-    go_on,
-    read_checkpoint,
-    seed_everything,
     select_device,
 )
 from paddleprune.validation import SETTING, validated
@@ -62,6 +55,7 @@ def train(
     sensitivities_file: str | Path | None = None,
     round_to: int = 1,
     depth: bool = False,
+    rounds: int = 1,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
     criterion: str | Scorer | None = None,
@@ -94,6 +88,10 @@ def train(
         round_to: channels of every pruned convolution stay a multiple of this, by keeping more: oneDNN, for
             one, works in blocks of 8 or 16.
         depth: whole residual branches may go, too, within a budget: a block becomes its shortcut.
+        rounds: with `flops` or `params`: cut, repair and retrain so many times, a step further each time. Round k of K
+            leaves share ** (k / K) of the cost, and trains for a Kth of `num_epochs`, the last one for the rest. Each
+            starts from the best model of the one before and scores its units anew; the earlier ones are runs of their
+            own in `round_1`, `round_2` …, and learning rates, warm-up and early stop are each round's.
         exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
             make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
@@ -121,7 +119,7 @@ def train(
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth)
+    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth, rounds)
     request = Request(
         how,
         table=sensitivities_file is not None,
@@ -129,6 +127,10 @@ def train(
         repair=repair,
         trains=True,
         weights=not (pretrain_weights is None and resume_checkpoint is None),
+        rounds=how.rounds,
+        epochs=chosen.num_epochs,
+        timed=chosen.max_time is not None,
+        resumed=resume_checkpoint is not None,
     )
     check(request)
     if teacher is None and settings.keys() & {"distill", "distill_layers"}:
@@ -194,43 +196,45 @@ def train(
         primary_metric=built_metric.primary,
         higher_is_better=built_metric.higher_is_better,
     )
-    with locked(folder / ".lock", folder, "choose another save_dir"):
-        last = go_on(folder, asked, origin.resumed, overwrite)
-        seed_everything(chosen.seed, 0)
-        plan: Plan | None = None
-        if last is not None:
-            layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
-            plan = read_checkpoint(last).plan
-        elif prunes and origin.start is not None:
-            loaded = open_analyzed(registry, origin.start, chosen_options, evaluation)
-            samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
-            wish = Wish(how, table, exclude, only, scorer, calibration=samples, heads=False)
-            wish = wished(registry, loaded, wish, train_dataset, eval_dataset)
-            layer = loaded.layer
-            plan, _ = cut_and_repair(registry, loaded, Evaluation(evaluation, built_metric), wish)
-            plan.save(folder / "plan.json")
-        else:
-            layer, plan = origin.network(registry, task, family, chosen_options)
-        taught = None if teaching is None else open_teacher(registry, teaching, plan, chosen)
-        result = fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
-        if prunes:
-            leave_report(folder)
-        return result
+    job = Job(
+        registry=registry,
+        options=chosen_options,
+        data=(train_dataset, eval_dataset),
+        training=training,
+        evaluation=Evaluation(evaluation, built_metric),
+        loss=built_loss,
+        teacher=teaching,
+        wish=Wish(how, table, exclude, only, scorer, heads=False) if prunes else None,
+        repair=repair,
+        info=info,
+    )
+    return run(job, origin, asked, folder, overwrite)
 
 
 def _how(
-    training: TrainSettings, table: str | Path | None, budget: Mapping[str, Any], round_to: int, depth: bool
-) -> PruneSettings:
+    training: TrainSettings,
+    table: str | Path | None,
+    budget: Mapping[str, Any],
+    round_to: int,
+    depth: bool,
+    rounds: int,
+) -> RetrainSettings:
     """How to prune; a table without a budget is cut at the usual tolerance."""
     said = {name: value for name, value in budget.items() if value is not None}
     if table is not None and not said.keys() - TimingSettings.model_fields.keys() - {"save", "criterion"}:
         said["eval_metric_loss"] = USUAL_TOLERANCE
-    more = {"ridge": _RIDGE, "batch_size": training.eval_batch_size, "round_to": round_to, "depth": depth}
-    return validated(PruneSettings, {**said, **more}, "prune", SETTING)
+    more = {
+        "ridge": _RIDGE,
+        "batch_size": training.eval_batch_size,
+        "round_to": round_to,
+        "depth": depth,
+        "rounds": rounds,
+    }
+    return validated(RetrainSettings, {**said, **more}, "prune", SETTING)
 
 
 def _pruning(
-    how: PruneSettings,
+    how: RetrainSettings,
     repair: bool,
     exclude: str | Sequence[str],
     only: str | Sequence[str],
@@ -243,6 +247,7 @@ def _pruning(
         "exclude": (exclude,) if isinstance(exclude, str) else tuple(exclude),
         "only": (only,) if isinstance(only, str) else tuple(only),
         "criterion": criterion_name(criterion) if callable(criterion) else criterion,
+        "rounds": how.rounds if how.rounds > 1 else None,
     }
 
 

@@ -112,6 +112,7 @@ class JointLoss(Contract):
         samples: evaluation samples that these losses are from, which no search has seen; None where they are the
             user's own, and the search has.
         tried: how many plans a search measured, on the other samples.
+        earlier: how many cuts the network had been through before, with training in between, which isn't in here.
     """
 
     asked: float | None = None
@@ -121,6 +122,7 @@ class JointLoss(Contract):
     error: float | None = None
     samples: int | None
     tried: int = 0
+    earlier: int = 0
 
     def describe(self) -> str:
         """One line: asked, expected, cut, repaired."""
@@ -130,7 +132,8 @@ class JointLoss(Contract):
         unseen = f" that the search of {counted(self.tried, 'plan')} had not seen" if self.tried else ""
         on = "" if self.samples is None else f" ({counted(self.samples, 'sample')}{unseen})"
         losses = f"cut {self.cut:.4f}, repaired {self.repaired:.4f}{error}"
-        return f"{asked}{expected}metric loss of the whole plan: {losses}{on}{self._coarse()}"
+        what = f"cut {self.earlier + 1} alone" if self.earlier else "the whole plan"
+        return f"{asked}{expected}metric loss of {what}: {losses}{on}{self._coarse()}"
 
     def _coarse(self) -> str:
         """What is to be said where the samples are too few for what was asked: one or two of them decide."""

@@ -104,6 +104,9 @@ class Buffer(Contract):
 class Plan(Signed):
     """Group -> the units that stay, with what was asked for and what it gives.
 
+    Of a checkpoint that was cut several times it says what went of the dense network in all; its budget, criterion,
+    certificate, repair, losses and latency are those of the last cut.
+
     Attributes:
         model: hash of the dense weights that the plan was made for; empty where it fits any.
         eval_metric_loss: the tolerance that the plan was made for; None for ratios by hand.

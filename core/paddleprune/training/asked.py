@@ -47,6 +47,7 @@ class Asked(Signed):
         sensitivities_file: the table that it prunes with.
         eval_metric_loss, flops, params, latency, max_loss, save, runtime, threads, onednn, repair, round_to, depth,
             exclude, only, criterion: how, if it prunes.
+        rounds: how often, if more than once; then `settings` has the epochs of all rounds.
         resumed: the checkpoint of another `save_dir` that it goes on from.
         settings: of the training.
     """
@@ -83,6 +84,7 @@ class Asked(Signed):
     exclude: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     criterion: str | None = None
+    rounds: int | None = None
     resumed: Source | None = None
     settings: TrainSettings
 
@@ -128,7 +130,7 @@ _REST = (
     *("labels", "training_samples", "evaluation_samples", "train_transforms", "eval_transforms"),
     *("pretrain_weights", "teacher", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
     *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "depth"),
-    *("exclude", "only", "criterion", "resumed"),
+    *("exclude", "only", "criterion", "rounds", "resumed"),
 )
 _FREE = frozenset({"eval_batch_size", "log_interval_steps", "use_vdl", "device", "num_workers", "max_time"})
 """Settings that change neither weights nor which of them are the best."""

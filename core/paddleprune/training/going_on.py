@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from paddleprune.errors import ConfigError
+from paddleprune.errors import CheckpointError, ConfigError
 from paddleprune.files import check_writable
 from paddleprune.settings import TrainSettings
 from paddleprune.training.asked import RUN, Asked
 from paddleprune.training.checkpoint import INFO, PLAN, read_state
 from paddleprune.training.folder import existing
-from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epochs
+from paddleprune.training.places import BEST, HISTORY, epoch_folder, saved_epochs, saved_rounds
 
 _START = (
     *("pretrain_weights", "sensitivities_file", "eval_metric_loss", "flops", "params", "latency"),
-    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "resumed"),
+    *("max_loss", "save", "runtime", "threads", "onednn", "repair", "round_to", "rounds", "resumed"),
 )
 """What a run that is resumed by name need not be told again."""
 
@@ -80,7 +81,7 @@ def _last(save_dir: Path, asked: Asked) -> Path | None:
         ConfigError: another run is there.
     """
     epochs, earlier = saved_epochs(save_dir), Asked.of(save_dir)
-    if not epochs and not existing(save_dir / BEST).exists():
+    if not epochs and not existing(save_dir / BEST).exists() and not _rounds(save_dir):
         return None
     again = "choose another save_dir, or `overwrite` to start again"
     if earlier is None:
@@ -102,9 +103,20 @@ def _check_kept(save_dir: Path, asked: Asked) -> None:
 def _clear(save_dir: Path) -> None:
     """Remove what an earlier run left, and nothing else: `run.json` first, so that half of it is never gone on with."""
     folders = [epoch_folder(save_dir, epoch) for epoch in saved_epochs(save_dir)]
+    rounds = _rounds(save_dir)
     for name in (RUN, HISTORY, PLAN):
         (save_dir / name).unlink(missing_ok=True)
     for folder in (*folders, save_dir / BEST):
         place = existing(folder)
         if (place / INFO).exists():
             shutil.rmtree(place)
+    for folder in rounds:
+        _clear(folder)
+
+
+def _rounds(save_dir: Path) -> list[Path]:
+    """The earlier rounds of the run there: beside another run such folders are somebody's own."""
+    with suppress(CheckpointError):
+        asked = Asked.of(save_dir)
+        return saved_rounds(save_dir) if asked is not None and asked.rounds else []
+    return []

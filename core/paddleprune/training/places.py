@@ -38,6 +38,17 @@ def saved_epochs(save_dir: Path) -> list[int]:
     return sorted(e for e in epochs if (existing(epoch_folder(save_dir, e)) / INFO).exists())
 
 
+def round_folder(save_dir: Path, number: int) -> Path:
+    """Where a round lies that isn't the last one: a run like any other."""
+    return save_dir / f"round_{number}"
+
+
+def saved_rounds(save_dir: Path) -> list[Path]:
+    """The rounds that have begun, but for the last one."""
+    folders = [path for path in save_dir.glob("round_*") if re.fullmatch(r"round_\d+", path.name)]
+    return sorted(folder for folder in folders if saved_epochs(folder))
+
+
 def resume_folder(path: Path) -> Path:
     """The checkpoint to go on from: `path` itself, or the latest epoch of a whole run's `save_dir`.
 

@@ -96,7 +96,7 @@ def lines_of(known: Known, others: Sequence[Model] = ()) -> list[Line]:
     for plan, made in known.cuts():
         names = [model.name for model in made]
         place = next((i for i, line in enumerate(found) if line.name in names), None)
-        if place is not None and plan.repair is not None and plan.joint is not None:
+        if place is not None and plan.repair is not None and plan.joint is not None and not _again(plan):
             found.insert(place, _cut_alone(plan, found[place]))
     return found
 
@@ -188,7 +188,7 @@ def _architecture(model: Model) -> str:
 
 def _before(plan: Plan) -> Line:
     """The dense model, of which only the plan tells."""
-    latency = {_engine(plan): plan.latency.dense} if plan.latency else {}
+    latency = {_engine(plan): plan.latency.dense} if plan.latency and not _again(plan) else {}
     return Line("before the cut", "dense", plan.before.parameters, plan.before.flops, latency=latency)
 
 
@@ -196,6 +196,11 @@ def _cut_alone(plan: Plan, made: Line) -> Line:
     assert plan.joint is not None
     loss = f"{plan.joint.cut:.4f}"
     return Line("before the repair", "cut", made.parameters, made.flops, made.file_bytes, loss=loss)
+
+
+def _again(plan: Plan) -> bool:
+    """Is what was measured of it the last of several cuts alone?"""
+    return plan.joint is not None and plan.joint.earlier > 0
 
 
 def _lost(plan: Plan) -> str:

@@ -16,7 +16,7 @@ Facts: TypeAlias = tuple[tuple[str, str], ...]
 """What it is, and what is known of it."""
 _MOST = 40
 """Names of classes that are listed."""
-_HOW = ("round_to", "depth", "repair", "exclude", "only")
+_HOW = ("round_to", "depth", "rounds", "repair", "exclude", "only")
 
 
 def recorded(known: Known) -> tuple[tuple[str, Facts], ...]:

@@ -1,0 +1,138 @@
+"""One training: its network is cut and repaired first, if that is asked for, and in rounds, if several are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paddleprune.api.calibration import open_calibration
+from paddleprune.api.data import Data
+from paddleprune.api.loading import Evaluation, graph_of_loaded
+from paddleprune.api.origin import Origin, checkpoint_source
+from paddleprune.api.pruning import Wish, check_reachable, cut_and_repair, open_analyzed, wished
+from paddleprune.api.report import leave_report
+from paddleprune.api.rounds import Step, last_round, steps_of
+from paddleprune.api.teaching import open_teacher
+from paddleprune.console import counted, say
+from paddleprune.interfaces import Dataset, Loss
+from paddleprune.locks import locked
+from paddleprune.pruning import Plan
+from paddleprune.registry import Registry
+from paddleprune.solver import Costs
+from paddleprune.specs import FamilyOptions
+from paddleprune.training import (
+    Asked,
+    CheckpointInfo,
+    LoadedModel,
+    TrainResult,
+    fit,
+    go_on,
+    read_checkpoint,
+    seed_everything,
+)
+from paddleprune.training.places import round_folder, saved_rounds
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training works with, opened and checked.
+
+    Attributes:
+        registry: knows the task.
+        options: of the family.
+        data: what the user gave to train and to evaluate with.
+        training: the former, open.
+        evaluation: the latter, and the metric.
+        loss: what is minimised.
+        teacher: a checkpoint to learn from, too.
+        wish: how the network is cut first, but for the samples that this takes; None if it isn't.
+        repair: whether what is left is repaired.
+        info: what the checkpoints say.
+    """
+
+    registry: Registry
+    options: FamilyOptions
+    data: tuple[Data, Data]
+    training: Dataset
+    evaluation: Evaluation
+    loss: Loss
+    teacher: Path | None
+    wish: Wish | None
+    repair: bool
+    info: CheckpointInfo
+
+    def dense(self, start: Path) -> tuple[LoadedModel, Wish]:
+        """The model that is to be cut, and how, with the samples that this takes."""
+        assert self.wish is not None
+        loaded = open_analyzed(self.registry, start, self.options, self.evaluation.dataset)
+        samples = open_calibration(self.registry, loaded, None, *self.data) if self.repair else None
+        return loaded, wished(self.registry, loaded, replace(self.wish, calibration=samples), *self.data)
+
+    def towards(self, step: Step) -> Job:
+        """The same with the limits of a round."""
+        assert self.wish is not None
+        settings = self.wish.settings.model_copy(update=step.budget)
+        return replace(self, wish=replace(self.wish, settings=settings))
+
+
+def run(job: Job, origin: Origin, asked: Asked, folder: Path, overwrite: bool = False) -> TrainResult:
+    """Do a job, or go on with it, in its folder.
+
+    Args:
+        job: what is done.
+        origin: where its network comes from.
+        asked: what the folder will say of it.
+        folder: gets all that `train` leaves.
+        overwrite: whether an earlier run there is removed first.
+    """
+    registry, info = job.registry, job.info
+    with locked(folder / ".lock", folder, "choose another save_dir"):
+        last = go_on(folder, asked, origin.resumed, overwrite)
+        start, chosen = origin.start, last_round(asked.settings, asked.rounds or 1)
+        if last is None and asked.rounds and start is not None:
+            job, start = _earlier(job, start, asked, folder)
+        seed_everything(chosen.seed, 0)
+        plan: Plan | None = None
+        if last is not None:
+            layer = registry.build_model(info.task, info.family, job.options)  # the checkpoint makes it what it was
+            plan = read_checkpoint(last).plan
+        elif job.wish is not None and start is not None:
+            loaded, wish = job.dense(start)
+            layer = loaded.layer
+            plan, _ = cut_and_repair(registry, loaded, job.evaluation, wish)
+            plan.save(folder / "plan.json")
+        else:
+            layer, plan = origin.network(registry, info.task, info.family, job.options)
+        taught = None if job.teacher is None else open_teacher(registry, job.teacher, plan, chosen)
+        data = job.training, job.evaluation.dataset
+        result = fit(layer, job.loss, job.evaluation.metric, *data, chosen, folder, info, plan, last, taught)
+        if job.wish is not None:
+            leave_report(folder)
+        return result
+
+
+def _earlier(job: Job, start: Path, asked: Asked, folder: Path) -> tuple[Job, Path]:
+    """Do, or go on with, all rounds but the last: runs like any other, in folders of their own.
+
+    Each starts from the best model of the one before: it is what that round gave, and after an early stop the last
+    epoch is worse.
+
+    Returns:
+        What is left for the last round, and the checkpoint that it starts from.
+
+    Raises:
+        PlanError: the budget can't be had; nothing was trained.
+    """
+    assert asked.rounds is not None
+    loaded, wish = job.dense(start)
+    if not saved_rounds(folder):
+        check_reachable(job.registry, loaded, job.evaluation, wish)
+    dense = Costs(graph_of_loaded(job.registry, loaded)).dense
+    *steps, last = steps_of(wish.settings, dense, asked.settings, asked.rounds)
+    for step in steps:
+        limits = ", ".join(f"{name} {limit / dense[name]:.3g}" for name, limit in step.limits.items())
+        say(f"round {step.number} of {asked.rounds}: {limits}, {counted(step.settings.num_epochs, 'epoch')}")
+        own = {"rounds": None, "pretrain_weights": checkpoint_source(start), "settings": step.settings, **step.budget}
+        mine = asked.model_copy(update=own)
+        start = run(job.towards(step), Origin.of(start, None), mine, round_folder(folder, step.number)).best_model
+    return job.towards(last), start
