@@ -6,6 +6,8 @@
 - `distilled`: likewise, and learning the dense network's outputs.
 - `layers`: likewise, and learning what its layers give, too.
 - `iterative`: from the repaired network, in rounds, as many as there are epochs but three at most.
+- `sparse`: the dense network is trained on for half of the epochs with its units pulled towards zero; then cut,
+  repaired and retrained for the rest.
 
 The last line is JSON: for each network and share of the FLOPs gone the mean over seeds, and its standard error.
 """
@@ -24,8 +26,9 @@ from trained import Trained, parser_of, trained
 import paddleprune
 from paddleprune.settings import REPAIRED_RATE
 
-SIDES = ("plain", "repaired", "distilled", "layers", "iterative")
+SIDES = ("plain", "repaired", "distilled", "layers", "iterative", "sparse")
 _ROUNDS = 3
+_SPARSITY = 2.0
 
 
 def main() -> None:
@@ -60,18 +63,24 @@ def _sides(network: Trained, epochs: int) -> Mapping[str, tuple[Mapping[str, Any
         "distilled": (taught, REPAIRED_RATE),
         "layers": ({**taught, "distill_layers": 1.0}, REPAIRED_RATE),
         "iterative": ({"rounds": min(_ROUNDS, epochs)}, REPAIRED_RATE),
+        "sparse": ({"sparsity": _SPARSITY}, REPAIRED_RATE),
     }
 
 
 def _trained(network: Trained, asked: argparse.Namespace, said: Mapping[str, Any], rate: float) -> dict[str, float]:
     values = []
     for seed in range(asked.seeds):
-        settings = {**network.settings, "num_epochs": asked.epochs, "save_interval_epochs": asked.epochs, "seed": seed}
+        settings = {**network.settings, "seed": seed}
         for name in ("learning_rate", "warmup_start_lr"):
             settings[name] = settings.get(name, 0.0) * rate
         with tempfile.TemporaryDirectory() as folder:
-            start = {"pretrain_weights": network.checkpoint, "save_dir": folder}
-            done = paddleprune.train(network.task, **start, **network.data, **settings, **said)
+            start, epochs, rest = network.checkpoint, asked.epochs, dict(said)
+            if sparsity := rest.pop("sparsity", 0.0):
+                first = {"num_epochs": epochs // 2, "sparsity": sparsity, "save_dir": f"{folder}/sparse"}
+                found = paddleprune.train(network.task, pretrain_weights=start, **network.data, **{**settings, **first})
+                start, epochs = found.best_model, epochs - epochs // 2
+            last = {"num_epochs": epochs, "save_interval_epochs": epochs, "save_dir": f"{folder}/last", **rest}
+            done = paddleprune.train(network.task, pretrain_weights=start, **network.data, **{**settings, **last})
         values.append(next(iter(done.metrics.values())))
     error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
     return {"mean": round(float(np.mean(values)), 4), "error": round(error, 4)}

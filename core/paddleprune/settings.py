@@ -273,6 +273,12 @@ class TrainSettings(Contract):
         1e-4, ge=0, allow_inf_nan=False, description="L2, added to the gradient; adamw takes it off the weights"
     )
     decay_norms: bool = Field(True, description="whether weights of norms and biases decay, too")
+    sparsity: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="for a later cut: how strongly channels are pulled towards 0, in all, such as 2; 0 is not at all",
+    )
     clip_norm: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="longest gradient, over all parameters; a longer one is shortened"
     )

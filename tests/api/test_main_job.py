@@ -224,12 +224,15 @@ lr_decay_epochs: [1]
 train_batch_size: 16
 save_dir: {tmp_path / "out"}
 loss: {{label_smoothing: 0.1}}
+sparsity: 60
 """
     )
     run("train", "classification", "--config", tmp_path / "run.yaml", "--num-epochs", 1)
     info = json.loads((tmp_path / "out" / "best_model" / "checkpoint.json").read_text())
     assert (info["completed_epochs"], info["loss"]) == (1, {"label_smoothing": 0.1})
     assert info["labels"] == ["circle", "square", "stripes"]
+    filters = load_file(tmp_path / "out" / "best_model" / "weights.safetensors")["features.2.conv.0.0.weight"]
+    assert 0 < (np.abs(filters).max(axis=(1, 2, 3)) == 0).sum() < len(filters)
 
 
 def test_lists_are_instant_and_complete() -> None:

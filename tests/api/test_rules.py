@@ -37,6 +37,7 @@ RETRAINED: list[tuple[str, dict[str, Any]]] = [
     ("each of the rounds trains for an epoch", {**TRAINED, "flops": 0.5, "rounds": 3, "num_epochs": 2}),
     ("rounds go on by themselves", {**TRAINED, "flops": 0.5, "rounds": 2, "resume_checkpoint": "nowhere/epoch_1"}),
     ("max_time ends one training", {**TRAINED, "flops": 0.5, "rounds": 2, "max_time": "1h"}),
+    ("sparsity prepares a cut", {**TRAINED, "flops": 0.5, "sparsity": 0.1}),
     ("must be greater than or equal to 1|rounds", {**TRAINED, "flops": 0.5, "rounds": 0}),
 ]
 

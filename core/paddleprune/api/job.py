@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paddle import nn
+
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
-from paddleprune.api.loading import Evaluation, graph_of_loaded
+from paddleprune.api.loading import Evaluation, graph_of, graph_of_loaded
 from paddleprune.api.origin import Origin, checkpoint_source
 from paddleprune.api.pruning import Wish, check_reachable, cut_and_repair, open_analyzed, wished
 from paddleprune.api.report import leave_report
 from paddleprune.api.rounds import Step, last_round, steps_of
 from paddleprune.api.teaching import open_teacher
 from paddleprune.console import counted, say
+from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Dataset, Loss
 from paddleprune.locks import locked
 from paddleprune.pruning import Plan
@@ -61,6 +64,10 @@ class Job:
     repair: bool
     info: CheckpointInfo
 
+    def graph(self, layer: nn.Layer) -> ChannelGraph:
+        """The channel graph of the family's network, cut as it is."""
+        return graph_of(self.registry, layer, self.info.task, self.info.family, self.options)
+
     def dense(self, start: Path) -> tuple[LoadedModel, Wish]:
         """The model that is to be cut, and how, with the samples that this takes."""
         assert self.wish is not None
@@ -105,7 +112,8 @@ def run(job: Job, origin: Origin, asked: Asked, folder: Path, overwrite: bool = 
             layer, plan = origin.network(registry, info.task, info.family, job.options)
         taught = None if job.teacher is None else open_teacher(registry, job.teacher, plan, chosen)
         data = job.training, job.evaluation.dataset
-        result = fit(layer, job.loss, job.evaluation.metric, *data, chosen, folder, info, plan, last, taught)
+        known = layer, job.loss, job.evaluation.metric, *data, chosen, folder, info, plan, last, taught
+        result = fit(*known, graph_of=job.graph)
         if job.wish is not None:
             leave_report(folder)
         return result
@@ -128,11 +136,12 @@ def _earlier(job: Job, start: Path, asked: Asked, folder: Path) -> tuple[Job, Pa
     if not saved_rounds(folder):
         check_reachable(job.registry, loaded, job.evaluation, wish)
     dense = Costs(graph_of_loaded(job.registry, loaded)).dense
-    *steps, last = steps_of(wish.settings, dense, asked.settings, asked.rounds)
-    for step in steps:
+    for step in steps_of(wish.settings, dense, asked.settings, asked.rounds):
         limits = ", ".join(f"{name} {limit / dense[name]:.3g}" for name, limit in step.limits.items())
         say(f"round {step.number} of {asked.rounds}: {limits}, {counted(step.settings.num_epochs, 'epoch')}")
+        if step.number == asked.rounds:
+            break
         own = {"rounds": None, "pretrain_weights": checkpoint_source(start), "settings": step.settings, **step.budget}
         mine = asked.model_copy(update=own)
         start = run(job.towards(step), Origin.of(start, None), mine, round_folder(folder, step.number)).best_model
-    return job.towards(last), start
+    return job.towards(step), start

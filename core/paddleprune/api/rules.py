@@ -28,6 +28,7 @@ class Request:
         epochs: of the training.
         timed: does training stop when a time is over?
         resumed: is it to go on from an epoch that was named?
+        sparse: are units pulled towards zero?
     """
 
     settings: PruneSettings
@@ -40,6 +41,7 @@ class Request:
     epochs: int = 1
     timed: bool = False
     resumed: bool = False
+    sparse: bool = False
 
     @property
     def cuts(self) -> bool:
@@ -113,6 +115,10 @@ RULES = (
     Rule(
         lambda asked: asked.rounds > 1 and asked.timed,
         "max_time ends one training, not several: leave it out; rounds that were stopped go on",
+    ),
+    Rule(
+        lambda asked: asked.sparse and asked.cuts,
+        "sparsity prepares a cut that comes afterwards: train with it first, then prune what that gave",
     ),
 )
 """The first that is broken counts."""

@@ -131,6 +131,7 @@ def train(
         epochs=chosen.num_epochs,
         timed=chosen.max_time is not None,
         resumed=resume_checkpoint is not None,
+        sparse=chosen.sparsity > 0,
     )
     check(request)
     if teacher is None and settings.keys() & {"distill", "distill_layers"}:

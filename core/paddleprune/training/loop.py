@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from paddle import nn
 
+from paddleprune.graph import ChannelGraph
 from paddleprune.interfaces import Dataset, Loss, Metric
 from paddleprune.measure.evaluation import Batches
 from paddleprune.pruning.plan import Plan
@@ -21,6 +23,7 @@ from paddleprune.training.places import BEST, resume_folder
 from paddleprune.training.run import Run
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.schedules import build_schedule
+from paddleprune.training.sparsity import Lasso, growing
 from paddleprune.training.state import EpochRecord
 from paddleprune.training.step import TrainStep
 from paddleprune.training.teacher import Teacher
@@ -56,6 +59,7 @@ def fit(
     plan: Plan | None = None,
     resume: Path | None = None,
     teacher: Teacher | None = None,
+    graph_of: Callable[[nn.Layer], ChannelGraph] | None = None,
 ) -> TrainResult:
     """Train a layer, in place, and leave checkpoints in `save_dir`.
 
@@ -76,6 +80,7 @@ def fit(
         resume: an `epoch_N` folder, or the `save_dir` of a run: its weights, plan and state replace the layer's,
             which need only be the same family with the same options.
         teacher: whose outputs, and layers, are learned beside the labels.
+        graph_of: finds the layer's channels, where `settings.sparsity` pulls at them.
 
     Raises:
         ConfigError: a setting can't be used here, or the loss became NaN.
@@ -100,6 +105,8 @@ def fit(
     try:
         if folder is not None:
             run.restore(folder)
+        if settings.sparsity and graph_of is not None:
+            step.lasso = Lasso(layer, graph_of(layer), growing(settings, len(loader)))  # of the restored layer
         run.train()
     finally:
         scalars.close()

@@ -81,7 +81,7 @@ class TrainState(Signed):
         """What about a resumed run would make it another run than the one saved: `name=now (was then)`."""
         now = {**settings.model_dump(), "training samples": samples}
         then = {**self.settings.model_dump(), "training samples": self.samples}
-        if settings.lr_schedule == "piecewise":
+        if settings.lr_schedule == "piecewise" and not settings.sparsity:
             now.pop("num_epochs")
         return [f"{k}={v} (was {then[k]})" for k, v in now.items() if k not in _HARMLESS and v != then[k]]
 

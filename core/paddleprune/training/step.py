@@ -13,6 +13,7 @@ from paddleprune.interfaces import Batch, Loss
 from paddleprune.measure.evaluation import flatten
 from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
+from paddleprune.training.sparsity import Lasso
 from paddleprune.training.teacher import Teacher
 
 
@@ -36,6 +37,7 @@ class TrainStep:
         self.layer, self.loss, self.optimizer, self.schedule = layer, loss, optimizer, schedule
         self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
         self.average, self.teacher = average, teacher
+        self.lasso: Lasso | None = None
 
     def __call__(self, parts: Sequence[Batch]) -> float:
         """Train on the parts of a batch; their mean loss. If that isn't finite, nothing is updated."""
@@ -66,6 +68,8 @@ class TrainStep:
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.optimizer.clear_grad()
+        if self.lasso is not None:
+            self.lasso(int(self.schedule.last_epoch))
         self.schedule.step()
         if self.average is not None:
             self.average.update()
