@@ -273,6 +273,12 @@ class TrainSettings(Contract):
         1e-4, ge=0, allow_inf_nan=False, description="L2, added to the gradient; adamw takes it off the weights"
     )
     decay_norms: bool = Field(True, description="whether weights of norms and biases decay, too")
+    mixup: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="of images with one class: blend pairs, by Beta(a, a), such as 0.2"
+    )
+    cutmix: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="likewise: paste a piece of another image, such as 1"
+    )
     sparsity: float = Field(
         0.0,
         ge=0,

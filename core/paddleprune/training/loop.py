@@ -18,6 +18,7 @@ from paddleprune.training.checkpoint import CheckpointInfo, read_info
 from paddleprune.training.device import check_amp, select_device
 from paddleprune.training.freezing import freeze
 from paddleprune.training.loader import TrainLoader
+from paddleprune.training.mixing import Mixing
 from paddleprune.training.optimizer import build_optimizer
 from paddleprune.training.places import BEST, resume_folder
 from paddleprune.training.run import Run
@@ -99,6 +100,8 @@ def fit(
     optimizer = build_optimizer(layer, settings, schedule)
     average = None if settings.ema is None else Average(layer, settings.ema)
     step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher)
+    if settings.mixup or settings.cutmix:
+        step.mixing = Mixing(settings, train_dataset)
     folder = resume_folder(resume) if resume is not None else None
     scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
     run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen)

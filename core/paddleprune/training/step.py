@@ -13,6 +13,7 @@ from paddleprune.interfaces import Batch, Loss
 from paddleprune.measure.evaluation import flatten
 from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
+from paddleprune.training.mixing import Mixing
 from paddleprune.training.sparsity import Lasso
 from paddleprune.training.teacher import Teacher
 
@@ -38,14 +39,15 @@ class TrainStep:
         self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
         self.average, self.teacher = average, teacher
         self.lasso: Lasso | None = None
+        self.mixing: Mixing | None = None
 
     def __call__(self, parts: Sequence[Batch]) -> float:
         """Train on the parts of a batch; their mean loss. If that isn't finite, nothing is updated."""
         value = 0.0
-        for part in parts:
+        for number, part in enumerate(parts):
             inputs, targets = to_tensors(part[0]), to_tensors(part[1])
             with paddle.amp.auto_cast(enable=self.scaler is not None, dtype="float16", level="O1"):
-                loss = self._loss(inputs, targets) / len(parts)
+                loss = self._loss(inputs, targets, number) / len(parts)
             value += float(loss)
             if not np.isfinite(value):
                 self.optimizer.clear_grad()
@@ -54,12 +56,15 @@ class TrainStep:
         self._update()
         return value
 
-    def _loss(self, inputs: Any, targets: Any) -> Any:
+    def _loss(self, inputs: Any, targets: Any, part: int) -> Any:
+        loss = self.loss
+        if self.mixing is not None:
+            inputs, loss = self.mixing(inputs, loss, int(self.schedule.last_epoch), part)
         if self.teacher is None:
-            return self.loss(flatten(self.layer(*inputs)), targets)
+            return loss(flatten(self.layer(*inputs)), targets)
         with self.teacher.beside(self.layer) as seen:
             outputs = flatten(self.layer(*inputs))
-        return self.loss(outputs, targets) + self.teacher.loss(inputs, outputs, seen)
+        return loss(outputs, targets) + self.teacher.loss(inputs, outputs, seen)
 
     def _update(self) -> None:
         if self.scaler is None:
