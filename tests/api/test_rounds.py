@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command import run
 
@@ -95,6 +96,32 @@ def test_what_was_stopped_goes_on_between_rounds_and_in_one(data: Path, dense: P
     train(data, dense, parts, **more)
     assert weights(parts / "epoch_2") == weights(whole / "epoch_2")
     assert (parts / "round_1" / "epoch_1" / "checkpoint.json").stat().st_mtime_ns == earlier
+
+
+class Noise(paddleprune.Dataset):
+    """Images of somebody's own, which differ from epoch to epoch."""
+
+    labels = ("dark", "bright")
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, index: int) -> Any:
+        random = np.random.default_rng((self.seed, self.epoch, index))
+        return (random.normal(index % 2, 0.3, (1, 28, 28)).astype("float32"),), index % 2
+
+
+def test_data_of_one_s_own_is_the_same_after_a_stop(tmp_path: Path) -> None:
+    def trained(folder: str, **said: Any) -> Any:
+        where = {"train_dataset": Noise(), "eval_dataset": Noise(), "save_dir": tmp_path / folder}
+        return paddleprune.train("classification", train_batch_size=8, num_epochs=2, **where, **said)
+
+    rounds = {"pretrain_weights": trained("dense", model="lenet").best_model, "flops": 0.5, "rounds": 2}
+    whole = trained("whole", **rounds)
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    for left in ("epoch_1", "best_model"):
+        shutil.rmtree(tmp_path / "parts" / left)
+    assert weights(trained("parts", **rounds).last_model) == weights(whole.last_model)
 
 
 def test_a_size_that_no_round_can_reach_is_refused_before_the_first(data: Path, dense: Path, tmp_path: Path) -> None:

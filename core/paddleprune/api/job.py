@@ -71,6 +71,7 @@ class Job:
     def dense(self, start: Path) -> tuple[LoadedModel, Wish]:
         """The model that is to be cut, and how, with the samples that this takes."""
         assert self.wish is not None
+        self.training.set_epoch(0, 0)  # an earlier round has moved it on; samples are drawn from it as from a new one
         loaded = open_analyzed(self.registry, start, self.options, self.evaluation.dataset)
         samples = open_calibration(self.registry, loaded, None, *self.data) if self.repair else None
         return loaded, wished(self.registry, loaded, replace(self.wish, calibration=samples), *self.data)
