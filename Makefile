@@ -3,8 +3,9 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := -m pip -qq --disable-pip-version-check
-# Paddle's own threads and pytest's processes fight for the cores: one thread each is fastest.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+# Paddle's own threads and pytest's processes fight for the cores: one thread each is fastest. Neighbouring tests stay
+# in one process, which makes what they share once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 # Without its pins, which force OpenCV 4.6 and NumPy 1.
 PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
@@ -115,7 +116,7 @@ test-paddle-%:
 	grep -v '^paddlepaddle==' constraints.txt > $(VENV)-paddle-$*/constraints.txt
 	$(VENV)-paddle-$*/bin/python $(PIP) install -c $(VENV)-paddle-$*/constraints.txt -e '.[demo,vdl,onnx,openvino,paddleslim,dev]' paddlepaddle==$*
 	$(VENV)-paddle-$*/bin/python $(PIP) install --no-deps $(PADDLESLIM)
-	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4
+	OMP_NUM_THREADS=1 $(VENV)-paddle-$*/bin/pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-paddlex: setup
 	$(PYTHON) -m venv $(VENV)-paddlex
