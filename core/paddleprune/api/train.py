@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ from paddleprune.training import (
     seed_everything,
     select_device,
 )
+from paddleprune.training.ranks import check_ranks, join
 from paddleprune.validation import SETTING, validated
 
 _RIDGE = 0.1
@@ -120,6 +123,7 @@ def train(
     """
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
+    settings["ranks"] = check_ranks(settings.get("ranks"))
     chosen = validated(TrainSettings, settings, "training", SETTING)
     how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth)
     request = Request(
@@ -137,7 +141,7 @@ def train(
     if "learning_rate" not in settings:
         usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
         chosen = chosen.model_copy(update={"learning_rate": usual * (REPAIRED_RATE if prunes and repair else 1)})
-    select_device(chosen.device)
+    ranks = join(select_device(chosen.device))
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
@@ -159,7 +163,7 @@ def train(
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
     if teaching is not None:
         check_teacher(teaching, task, training.labels)
-    origin = origin.fetched(registry, task, family, chosen_options)
+    origin = ranks.after_first(partial(origin.fetched, registry, task, family, chosen_options))
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
     built_loss = registry.build_loss(task, loss_config, chosen_options, training)
@@ -194,13 +198,16 @@ def train(
         primary_metric=built_metric.primary,
         higher_is_better=built_metric.higher_is_better,
     )
-    with locked(folder / ".lock", folder, "choose another save_dir"):
-        last = go_on(folder, asked, origin.resumed, overwrite)
+    with locked(folder / ".lock", folder, "choose another save_dir") if ranks.first else nullcontext():
+        found = ranks.once(lambda: str(go_on(folder, asked, origin.resumed, overwrite) or ""))
+        last = Path(found) if found else None
         seed_everything(chosen.seed, 0)
         plan: Plan | None = None
         if last is not None:
             layer = registry.build_model(task, family, chosen_options)  # the checkpoint makes it what it was
             plan = read_checkpoint(last).plan
+        elif prunes and not ranks.first:
+            layer = registry.build_model(task, family, chosen_options)  # the first rank cuts
         elif prunes and origin.start is not None:
             loaded = open_analyzed(registry, origin.start, chosen_options, evaluation)
             samples = open_calibration(registry, loaded, None, train_dataset, eval_dataset) if repair else None
@@ -211,10 +218,14 @@ def train(
             plan.save(folder / "plan.json")
         else:
             layer, plan = origin.network(registry, task, family, chosen_options)
+        plan = ranks.alike(layer, plan)
         taught = None if teaching is None else open_teacher(registry, teaching, plan, chosen)
-        result = fit(layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught)
-        if prunes:
+        result = fit(
+            layer, built_loss, built_metric, training, evaluation, chosen, folder, info, plan, last, taught, ranks
+        )
+        if prunes and ranks.first:
             leave_report(folder)
+        ranks.leave()
         return result
 
 

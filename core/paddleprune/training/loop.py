@@ -13,11 +13,12 @@ from paddleprune.settings import TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training.average import Average
 from paddleprune.training.checkpoint import CheckpointInfo, read_info
-from paddleprune.training.device import check_amp, select_device
+from paddleprune.training.device import check_amp, check_sync, select_device
 from paddleprune.training.freezing import freeze
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.optimizer import build_optimizer
 from paddleprune.training.places import BEST, resume_folder
+from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.run import Run
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.schedules import build_schedule
@@ -56,6 +57,7 @@ def fit(
     plan: Plan | None = None,
     resume: Path | None = None,
     teacher: Teacher | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train a layer, in place, and leave checkpoints in `save_dir`.
 
@@ -76,27 +78,33 @@ def fit(
         resume: an `epoch_N` folder, or the `save_dir` of a run: its weights, plan and state replace the layer's,
             which need only be the same family with the same options.
         teacher: whose outputs, and layers, are learned beside the labels.
+        ranks: the processes that make this call together, with the same arguments; the first one evaluates and saves.
 
     Raises:
         ConfigError: a setting can't be used here, or the loss became NaN.
+        WorkerError: another rank has ended.
         DataError: fewer images than a batch, or an image or label that can't be used. The evaluation data is read
             before the first epoch.
         DependencyError: `use_vdl` without visualdl.
         CheckpointError: `resume` can't be read or doesn't fit.
         SaveError: the disk is full; the last checkpoint is whole.
     """
-    check_amp(settings.amp, select_device(settings.device))
+    device = select_device(settings.device)
+    check_amp(settings.amp, device)
+    if settings.sync_norms:
+        check_sync(device)
+        layer = ranks.synchronised(layer)
     size, workers = settings.train_batch_size, settings.num_workers
-    loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts)
+    loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts, ranks)
     batches = Batches(eval_dataset, settings.eval_batch_size)
     schedule = build_schedule(settings, len(loader))
     frozen = freeze(layer, settings.freeze)
     optimizer = build_optimizer(layer, settings, schedule)
     average = None if settings.ema is None else Average(layer, settings.ema)
-    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher)
+    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher, ranks)
     folder = resume_folder(resume) if resume is not None else None
-    scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
-    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen)
+    scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl and ranks.first else None)
+    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen, ranks)
     try:
         if folder is not None:
             run.restore(folder)
