@@ -19,9 +19,11 @@ from command import run
 import paddleprune
 from paddleprune.errors import ConfigError
 from paddleprune.training import read_checkpoint
+from paddleprune.training.ranks import join
 
 MEETING = Path(__file__).parents[1] / "training" / "meeting.py"
 EPOCHS = 6
+NORM = ("weight", "bias", "_mean", "_variance")
 
 
 class Runs(NamedTuple):
@@ -118,6 +120,8 @@ def test_wrong_numbers_are_one_line(runs: Runs) -> None:
     assert "--train-batch-size 8 can't be split into equal parts for 3 ranks" in refused("--ranks", 3)
     assert "ranks have a GPU each, not all of them gpu:1" in refused("--ranks", 2, "--parts", 1, "--device", "gpu:1")
     assert "--sync-norms is over several ranks, and there is one" in refused("--sync-norms")
+    with pytest.raises(ConfigError, match="`sync_norms` needs GPUs, and the device is 'cpu'"):
+        join("cpu", sync_norms=True)
     with pytest.raises(ConfigError, match="ranks is 2, but the processes that were started together are 1"):
         paddleprune.train("classification", train_dataset=".", eval_dataset=".", save_dir=runs.two, ranks=2)
 
@@ -136,4 +140,7 @@ def test_what_ranks_do() -> None:
     assert first["broken"]
     assert first["gradients"] == [[1.5] * 4, None, [0.5] * 2, None, None, None]
     assert first["statistics"] == [1.5, 1.5]
+    assert first["synchronised"] == ["Linear", "SyncBatchNorm", "SyncBatchNorm"]
+    assert set(first["weights"]) == {"0.weight", "0.bias", *(f"{n}.{w}" for n in "12" for w in NORM), "steps"}
+    assert first["long"] == 3_000_000
     assert first["once"] == [0, None, "ä"]

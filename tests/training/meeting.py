@@ -29,12 +29,17 @@ def main() -> dict[str, object]:
     loss = ranks.average(mine, parameters)
     gradients = [None if p.grad is None else p.grad.flatten().tolist() for p in parameters]
     ranks.average_statistics(layer)
+    long = ranks.once(lambda: "x" * 3_000_000)
+    synchronised = ranks.synchronised(layer)
     found = {
+        "long": len(long),
+        "synchronised": [type(part).__name__ for part in synchronised],
+        "weights": list(synchronised.state_dict()),
         "rank": ranks.rank,
         "loss": loss,
         "broken": math.isnan(ranks.average(math.nan if ranks.rank else 1.0, parameters)),
         "gradients": gradients,
-        "statistics": layer[1]._mean.tolist(),
+        "statistics": synchronised[1]._mean.tolist(),
         "frozen": layer[2]._mean.tolist(),
         "once": ranks.once(lambda: time.sleep(0.2) or [ranks.rank, None, "ä"]),
         "share": ranks.share(paddle.arange(6).numpy()).tolist(),

@@ -141,7 +141,7 @@ def train(
     if "learning_rate" not in settings:
         usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
         chosen = chosen.model_copy(update={"learning_rate": usual * (REPAIRED_RATE if prunes and repair else 1)})
-    ranks = join(select_device(chosen.device))
+    ranks = join(select_device(chosen.device), chosen.sync_norms)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")

@@ -51,16 +51,3 @@ def check_amp(amp: bool, device: str) -> None:
     """
     if amp and not device.startswith("gpu"):
         raise ConfigError(f"`amp` needs a GPU, and the device is {device!r}: leave `amp` off, or choose device='gpu'")
-
-
-def check_sync(device: str) -> None:
-    """Refuse batch norms over all ranks where Paddle has none.
-
-    Raises:
-        ConfigError: on a CPU.
-    """
-    if not device.startswith("gpu"):
-        raise ConfigError(
-            f"`sync_norms` needs GPUs, and the device is {device!r}: leave `sync_norms` off; "
-            "the statistics of the ranks are averaged before each evaluation"
-        )

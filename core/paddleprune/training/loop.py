@@ -13,7 +13,7 @@ from paddleprune.settings import TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training.average import Average
 from paddleprune.training.checkpoint import CheckpointInfo, read_info
-from paddleprune.training.device import check_amp, check_sync, select_device
+from paddleprune.training.device import check_amp, select_device
 from paddleprune.training.freezing import freeze
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.optimizer import build_optimizer
@@ -89,10 +89,8 @@ def fit(
         CheckpointError: `resume` can't be read or doesn't fit.
         SaveError: the disk is full; the last checkpoint is whole.
     """
-    device = select_device(settings.device)
-    check_amp(settings.amp, device)
+    check_amp(settings.amp, select_device(settings.device))
     if settings.sync_norms:
-        check_sync(device)
         layer = ranks.synchronised(layer)
     size, workers = settings.train_batch_size, settings.num_workers
     loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts, ranks)

@@ -157,9 +157,10 @@ class _Together(Ranks):
         """The mean over all processes of each tensor, in its type; they go in one message, as float32."""
         if not tensors:
             return []
-        with paddle.no_grad(), _reaching():
+        with paddle.no_grad():
             flat = paddle.concat([tensor.detach().flatten().astype("float32") for tensor in tensors])
-            paddle.distributed.all_reduce(flat)
+            with _reaching():
+                paddle.distributed.all_reduce(flat)
             parts = (flat / self.count).split([tensor.size for tensor in tensors])
             return [p.reshape(t.shape).astype(t.dtype) for p, t in zip(parts, tensors, strict=True)]
 
@@ -226,15 +227,22 @@ _joined: list[Ranks] = []
 """What connects this process, once it is."""
 
 
-def join(device: str) -> Ranks:
+def join(device: str, sync_norms: bool = False) -> Ranks:
     """Connect the processes that were started together, if there are several.
 
     Args:
         device: of this one, in Paddle's words.
+        sync_norms: whether batch norms are to see the batches of all.
 
     Raises:
-        WorkerError: they don't find each other.
+        ConfigError: they can't, on CPUs.
+        WorkerError: the processes don't find each other.
     """
+    if sync_norms and not device.startswith("gpu:"):
+        raise ConfigError(
+            f"`sync_norms` needs GPUs, and the device is {device!r}: leave it out; what norms have noted is averaged "
+            "before each evaluation"
+        )
     if ranks_here() == 1:
         return ALONE
     if _joined:
@@ -246,7 +254,10 @@ def join(device: str) -> Ranks:
         os.environ.update(PADDLE_DISTRI_BACKEND="nccl", FLAGS_selected_gpus=device.partition(":")[2])
     else:
         os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
-    with redirect_stderr(StringIO()), _reaching():  # Paddle lists its flags there
-        paddle.distributed.init_parallel_env()
+    try:
+        with redirect_stderr(StringIO()):  # Paddle lists its flags there
+            paddle.distributed.init_parallel_env()
+    except Exception as error:
+        raise WorkerError(f"the ranks can't connect: {str(error).strip().splitlines()[-1]}") from error
     _joined.append(_Together(rank_here(), ranks_here()))
     return _joined[0]
