@@ -120,6 +120,7 @@ def train(
         DataError, CheckpointError, TableError: what was given can't be used. All data for evaluation is read, and one
             batch evaluated, before the first epoch.
         CertificateError: the shrunk model doesn't compute what the masked one does.
+        WorkerError: another of several ranks has ended.
     """
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
