@@ -1,8 +1,12 @@
-"""What large data costs. `list`: how long it takes to open a list of a million lines, and the memory that it takes.
+"""What large data costs, and what more workers save. The last line is JSON.
 
-The lists of classification, segmentation and detection (VOC) name a few files again and again; each is opened in a
-process of its own. The last line is JSON: seconds on the clock and of the processor, and the peak of the process's
-memory before and after, in MB.
+`list`: how long it takes to open a list of a million lines, and the memory that it takes. The lists of classification,
+segmentation and detection (VOC) name a few files again and again; each is opened in a process of its own: seconds on
+the clock and of the processor, and the peak of the process's memory before and after, in MB.
+
+`efficiency`: the sweep of a MobileNetV2 by one worker and by several, in processes and, where it is installed, by
+actors of Ray; each worker computes on one thread. The seconds are those of the whole call, workers' start included; the
+efficiency is the share of the workers' time that one worker would have needed.
 """
 
 from __future__ import annotations
@@ -13,7 +17,9 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -95,13 +101,73 @@ def lists(lines: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def swept(folder: Path, save_file: Path, workers: int, executor: str, samples: int) -> float:
+    """Seconds of a sweep, from this process."""
+    import paddleprune
+    from paddleprune.measure.machine import limit_threads
+
+    limit_threads(1)
+    how = {"workers": workers, "executor": executor, "samples": samples, "ratios": (0.3, 0.6), "device": "cpu"}
+    start = time.perf_counter()
+    paddleprune.analyze(folder / "model/best_model", eval_dataset=folder, save_file=save_file, **how)
+    return round(time.perf_counter() - start, 2)
+
+
+def efficiencies(counts: Sequence[int], samples: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Executor -> workers -> seconds and efficiency; all tables are the same, to the bit."""
+    executors = ["processes", *(["ray"] if find_spec("ray") is not None else [])]
+    found: dict[str, dict[str, dict[str, float]]] = {executor: {} for executor in executors}
+    with tempfile.TemporaryDirectory() as made:
+        _write_model(Path(made), samples)
+        for executor in executors:
+            for workers in counts:
+                file = Path(made) / f"{executor}_{workers}.json"
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                    seconds = pool.submit(swept, Path(made), file, workers, executor, samples).result()
+                one = found[executor].get("1", {}).get("seconds", seconds)
+                efficiency = round(one / (workers * seconds), 3)
+                found[executor][str(workers)] = {"seconds": seconds, "efficiency": efficiency}
+                print(f"{executor:10} {workers} workers: {seconds:.1f} s, efficiency {efficiency:.0%}")
+    return found
+
+
+def _write_model(folder: Path, samples: int) -> None:
+    """Images of noise, a list that names them again and again, and a network that has seen some."""
+    import paddleprune
+
+    (folder / "images").mkdir()
+    (folder / "labels.txt").write_text("one\nother\n")
+    noise = np.random.default_rng(0)
+    for i in range(_FILES):
+        cv2.imwrite(str(folder / f"images/{i}.png"), noise.integers(0, 256, (64, 64, 3), np.uint8))
+    for split, count in (("train", 2 * _FILES), ("val", samples)):
+        lines = (f"images/{i % _FILES}.png {i % 2}\n" for i in range(count))
+        (folder / f"{split}_list.txt").write_text("".join(lines))
+    paddleprune.train(
+        "classification",
+        model="mobilenet_v2",
+        options={"input_size": 64, "scale": 0.5},
+        train_dataset=folder,
+        eval_dataset=folder,
+        save_dir=folder / "model",
+        num_epochs=1,
+        train_batch_size=_FILES,
+        device="cpu",
+    )
+
+
 def main() -> None:
     """Measure, print, and end with a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["list"])
+    parser.add_argument("part", choices=["list", "efficiency"])
     parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2], help="one first: it is what others are set to"
+    )
+    parser.add_argument("--samples", type=int, default=1000)
     asked = parser.parse_args()
-    print(json.dumps({asked.part: lists(asked.lines)}))
+    found = lists(asked.lines) if asked.part == "list" else efficiencies(asked.workers, asked.samples)
+    print(json.dumps({asked.part: found}))
 
 
 if __name__ == "__main__":

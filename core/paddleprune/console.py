@@ -47,8 +47,18 @@ def spelling(change: Callable[[str], str]) -> None:
     _spelling = change
 
 
+def say_error(message: str) -> None:
+    """Why a command fails, on one line, whatever else is said."""
+    _say(f"error: {message}")
+
+
 def say(message: str) -> None:
     """One plain line to the person at the keyboard, above a bar that is there."""
+    if not _quiet:
+        _say(message)
+
+
+def _say(message: str) -> None:
     message = _spelling(message)
     if _open:
         _open[-1].console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -70,6 +80,12 @@ def command() -> str:
     return _command
 
 
+def quiet() -> None:
+    """Let this process say nothing from now on but why it fails: another one like it speaks for both."""
+    _quiet.append(True)
+
+
+_quiet: list[bool] = []
 _stops: list[bool] = []
 """A wish to stop that nothing has heeded yet."""
 
@@ -127,7 +143,7 @@ def progress(title: str, total: int) -> Iterator[Task]:
 
     Work that is part of other work whose progress is shown already shows none of its own.
     """
-    if _showing.get():
+    if _quiet or _showing.get():
         yield Task(title, total, None, quiet=True)
         return
     token = _showing.set(True)

@@ -300,6 +300,10 @@ class TrainSettings(Contract):
     parts: int = Field(
         1, ge=1, description="parts that a batch goes through the network in, to save memory; divides train_batch_size"
     )
+    ranks: int = Field(
+        1, ge=1, description="processes that train together, each on its share of every batch, on a GPU or CPU each"
+    )
+    sync_norms: bool = Field(False, description="batch norms see the batches of all ranks; needs GPUs")
     freeze: tuple[str, ...] = Field((), description="layers that stay as they are, by name or glob: backbone.*")
     max_time: Seconds | None = Field(
         None, description="stop after the epoch in which this is over, such as 90s, 30m or 8h; the same command goes on"
@@ -329,6 +333,19 @@ class TrainSettings(Contract):
 
     @model_validator(mode="after")
     def _even_parts(self) -> TrainSettings:
-        if self.train_batch_size % self.parts:
-            raise ValueError(f"train_batch_size {self.train_batch_size} can't be split into {self.parts} equal parts")
+        if self.train_batch_size % (self.parts * self.ranks):
+            over = f"{self.parts} equal parts" if self.ranks == 1 else f"equal parts for {self.ranks} ranks"
+            each = f", {self.parts} each" if self.ranks > 1 and self.parts > 1 else ""
+            raise ValueError(f"train_batch_size {self.train_batch_size} can't be split into {over}{each}")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_of_ranks(self) -> TrainSettings:
+        if self.ranks > 1 and self.device.startswith("gpu:"):
+            raise ValueError(
+                f"ranks have a GPU each, not all of them {self.device}: give device=gpu, and say which GPUs there are "
+                "with CUDA_VISIBLE_DEVICES"
+            )
+        if self.sync_norms and self.ranks == 1:
+            raise ValueError("sync_norms is over several ranks, and there is one: leave it out, or give ranks")
         return self

@@ -111,3 +111,11 @@ def test_every_kind_of_list_is_opened() -> None:
     for row in found["list"].values():
         assert row["peak_mb"] >= row["before_mb"] > 0
     assert "3,000 lines" in text
+
+
+@pytest.mark.slow
+def test_workers_are_timed() -> None:
+    found, _ = figures("scale.py", "efficiency", "--samples", "8")
+    for rows in found["efficiency"].values():
+        assert rows["1"]["efficiency"] == 1
+        assert rows["2"]["efficiency"] == pytest.approx(rows["1"]["seconds"] / (2 * rows["2"]["seconds"]), abs=1e-3)

@@ -17,6 +17,7 @@ from pages import ROOT, blocks, code_blocks
 from paddleprune import sample_data
 from paddleprune.plain_yaml import parse_yaml
 from paddleprune.sensitivity import SensitivityTable
+from paddleprune.training import Asked
 
 
 @pytest.fixture
@@ -92,10 +93,13 @@ def test_the_python_page(number: int, place: Path) -> None:
 
 
 def test_the_scale_page(place: Path) -> None:
-    """Two jobs in the place of eight, one as SLURM starts it and one as Kubernetes does, and the whole of the two."""
+    """Two jobs in the place of eight, one as SLURM starts it and one as Kubernetes does, and the whole of the two.
+
+    Paddle's launcher starts two ranks in the place of eight.
+    """
     model, options = place / "output/mobilenetv2/best_model", {"num_classes": 2, "input_size": 28}
     write_checkpoint(model, "classification", "lenet", options, labels=("circle", "square"))
-    slurm, merge, ray = blocks("docs/scale.md", "bash")
+    slurm, merge, ray, ranks, machines = blocks("docs/scale.md", "bash")
     (job,) = (parse_yaml(text) for text in blocks("docs/scale.md", "yaml"))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     script = container["args"][0].replace("--workers 4", "--workers 1")
@@ -105,6 +109,14 @@ def test_the_scale_page(place: Path) -> None:
     groups = SensitivityTable.load(place / "mobilenetv2.sensi.json").groups
     assert len(groups) >= 2
     assert all(groups.values())
+    launcher = "python -m paddle.distributed.launch --nnodes 2 --master HOST:8090 --nproc_per_node 4 "
+    assert machines == launcher + ranks.replace("--ranks 4 ", "")
+    here = launcher.replace("--nnodes 2 --master HOST:8090 --nproc_per_node 4", "--nproc_per_node 2")
+    small = ranks.strip().replace("--ranks 4 ", "").replace("size 64", "size 8")
+    run(["bash", "-c", f"{here} {small} --num-epochs 1 --device cpu"], place)
+    asked = Asked.of(place / "output/mobilenetv2_half")
+    assert asked is not None
+    assert asked.settings.ranks == 2
     if find_spec("ray") is None:
         done = subprocess.run(
             [sys.executable, "-m", *ray.split()], cwd=place, capture_output=True, text=True, check=False

@@ -178,6 +178,11 @@ def test_the_old_ir_can_be_written() -> None:
             paddle.disable_static()
 
 
+def test_processes_have_a_store_in_common() -> None:
+    assert callable(paddle.base.core.create_or_get_global_tcp_store)
+    assert all(callable(getattr(paddle.base.core.TCPStore, name)) for name in ("add", "set", "get"))
+
+
 def test_this_paddle_has_onednn_or_not() -> None:
     assert build.has_onednn() in (True, False)
 

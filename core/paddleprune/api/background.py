@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from paddleprune.api.train import train
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, WorkerError
 from paddleprune.files import saving
+from paddleprune.launched import end_with_parent
 from paddleprune.measure.machine import cpu_threads, limit_threads
 
 _SERVE = "from paddleprune.api.background import serve; serve()"
@@ -89,14 +89,9 @@ def serve() -> None:
     """The life of the process: one training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     call = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         train(**call)
     except PaddlePruneError as error:
         say(f"error: {error}")
         sys.exit(2)
-
-
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # nothing ever comes but the pipe's end; no lock is held when this process ends
-    os._exit(1)

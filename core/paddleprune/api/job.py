@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from paddleprune.interfaces import Dataset, Loss
 from paddleprune.locks import locked
 from paddleprune.pruning import Plan
 from paddleprune.registry import Registry
+from paddleprune.settings import CostName
 from paddleprune.solver import Costs
 from paddleprune.specs import FamilyOptions
 from paddleprune.training import (
@@ -34,6 +36,7 @@ from paddleprune.training import (
     seed_everything,
 )
 from paddleprune.training.places import round_folder, saved_rounds
+from paddleprune.training.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Job:
         wish: how the network is cut first, but for the samples that this takes; None if it isn't.
         repair: whether what is left is repaired.
         info: what the checkpoints say.
+        ranks: the processes that do it together; the first one cuts and writes.
     """
 
     registry: Registry
@@ -63,6 +67,7 @@ class Job:
     wish: Wish | None
     repair: bool
     info: CheckpointInfo
+    ranks: Ranks
 
     def graph(self, layer: nn.Layer) -> ChannelGraph:
         """The channel graph of the family's network, cut as it is."""
@@ -93,9 +98,10 @@ def run(job: Job, origin: Origin, asked: Asked, folder: Path, overwrite: bool = 
         folder: gets all that `train` leaves.
         overwrite: whether an earlier run there is removed first.
     """
-    registry, info = job.registry, job.info
-    with locked(folder / ".lock", folder, "choose another save_dir"):
-        last = go_on(folder, asked, origin.resumed, overwrite)
+    registry, info, ranks = job.registry, job.info, job.ranks
+    with locked(folder / ".lock", folder, "choose another save_dir") if ranks.first else nullcontext():
+        found = ranks.once(lambda: str(go_on(folder, asked, origin.resumed, overwrite) or ""))
+        last = Path(found) if found else None
         start, chosen = origin.start, last_round(asked.settings, asked.rounds or 1)
         if last is None and asked.rounds and start is not None:
             job, start = _earlier(job, start, asked, folder)
@@ -104,6 +110,8 @@ def run(job: Job, origin: Origin, asked: Asked, folder: Path, overwrite: bool = 
         if last is not None:
             layer = registry.build_model(info.task, info.family, job.options)  # the checkpoint makes it what it was
             plan = read_checkpoint(last).plan
+        elif job.wish is not None and not ranks.first:
+            layer = registry.build_model(info.task, info.family, job.options)  # the first rank cuts
         elif job.wish is not None and start is not None:
             loaded, wish = job.dense(start)
             layer = loaded.layer
@@ -111,11 +119,12 @@ def run(job: Job, origin: Origin, asked: Asked, folder: Path, overwrite: bool = 
             plan.save(folder / "plan.json")
         else:
             layer, plan = origin.network(registry, info.task, info.family, job.options)
+        plan = ranks.alike(layer, plan)
         taught = None if job.teacher is None else open_teacher(registry, job.teacher, plan, chosen)
         data = job.training, job.evaluation.dataset
         known = layer, job.loss, job.evaluation.metric, *data, chosen, folder, info, plan, last, taught
-        result = fit(*known, graph_of=job.graph)
-        if job.wish is not None:
+        result = fit(*known, graph_of=job.graph, ranks=ranks)
+        if job.wish is not None and ranks.first:
             leave_report(folder)
         return result
 
@@ -133,11 +142,9 @@ def _earlier(job: Job, start: Path, asked: Asked, folder: Path) -> tuple[Job, Pa
         PlanError: the budget can't be had; nothing was trained.
     """
     assert asked.rounds is not None
-    loaded, wish = job.dense(start)
-    if not saved_rounds(folder):
-        check_reachable(job.registry, loaded, job.evaluation, wish)
-    dense = Costs(graph_of_loaded(job.registry, loaded)).dense
-    for step in steps_of(wish.settings, dense, asked.settings, asked.rounds):
+    assert job.wish is not None
+    dense = job.ranks.once(lambda: _dense_costs(job, start, folder))
+    for step in steps_of(job.wish.settings, dense, asked.settings, asked.rounds):
         limits = ", ".join(f"{name} {limit / dense[name]:.3g}" for name, limit in step.limits.items())
         say(f"round {step.number} of {asked.rounds}: {limits}, {counted(step.settings.num_epochs, 'epoch')}")
         if step.number == asked.rounds:
@@ -146,3 +153,11 @@ def _earlier(job: Job, start: Path, asked: Asked, folder: Path) -> tuple[Job, Pa
         mine = asked.model_copy(update=own)
         start = run(job.towards(step), Origin.of(start, None), mine, round_folder(folder, step.number)).best_model
     return job.towards(step), start
+
+
+def _dense_costs(job: Job, start: Path, folder: Path) -> dict[CostName, float]:
+    """What the dense network costs; before the first round it is also seen whether the budget can be had."""
+    loaded, wish = job.dense(start)
+    if not saved_rounds(folder):
+        check_reachable(job.registry, loaded, job.evaluation, wish)
+    return {name: float(cost) for name, cost in Costs(graph_of_loaded(job.registry, loaded)).dense.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from paddleprune.training import (
     TrainResult,
     select_device,
 )
+from paddleprune.training.ranks import check_ranks, join
 from paddleprune.validation import SETTING, validated
 
 _RIDGE = 0.1
@@ -115,9 +117,11 @@ def train(
         DataError, CheckpointError, TableError: what was given can't be used. All data for evaluation is read, and one
             batch evaluated, before the first epoch.
         CertificateError: the shrunk model doesn't compute what the masked one does.
+        WorkerError: another of several ranks has ended.
     """
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
+    settings["ranks"] = check_ranks(settings.get("ranks"))
     chosen = validated(TrainSettings, settings, "training", SETTING)
     how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth, rounds)
     request = Request(
@@ -140,7 +144,7 @@ def train(
     if "learning_rate" not in settings:
         usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
         chosen = chosen.model_copy(update={"learning_rate": usual * (REPAIRED_RATE if prunes and repair else 1)})
-    select_device(chosen.device)
+    ranks = join(select_device(chosen.device), chosen.sync_norms)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
@@ -162,7 +166,7 @@ def train(
     chosen_options = options_for(registry, task, family, {**given, "num_classes": asked_classes}, training.labels)
     if teaching is not None:
         check_teacher(teaching, task, training.labels)
-    origin = origin.fetched(registry, task, family, chosen_options)
+    origin = ranks.after_first(partial(origin.fetched, registry, task, family, chosen_options))
     losses, metrics = inherited(before, "loss", loss), inherited(before, "metric", metric)
     loss_config, metric_config = registry.loss_config(task, losses), registry.metric_config(task, metrics)
     built_loss = registry.build_loss(task, loss_config, chosen_options, training)
@@ -208,8 +212,11 @@ def train(
         wish=Wish(how, table, exclude, only, scorer, heads=False) if prunes else None,
         repair=repair,
         info=info,
+        ranks=ranks,
     )
-    return run(job, origin, asked, folder, overwrite)
+    result = run(job, origin, asked, folder, overwrite)
+    ranks.leave()
+    return result
 
 
 def _how(

@@ -24,7 +24,7 @@ def main() -> None:
 
 def _run() -> None:
     from paddleprune.cli.app import app
-    from paddleprune.console import note_command, say
+    from paddleprune.console import note_command, say, say_error
     from paddleprune.dependencies import missing
     from paddleprune.errors import PaddlePruneError
     from paddleprune.files import unreadable
@@ -37,14 +37,14 @@ def _run() -> None:
             if sys.stdout is not None:  # where it was closed
                 sys.stdout.flush()
     except PaddlePruneError as error:
-        say(f"error: {' '.join(str(error).split())}")
+        say_error(" ".join(str(error).split()))
         sys.exit(2)
     except ModuleNotFoundError as error:
-        say(f"error: {missing(error, 'this command')}")
+        say_error(str(missing(error, "this command")))
         sys.exit(2)
     except OSError as error:
         place = "cannot write to stdout: " + (error.strerror or str(error)).lower()
-        say(f"error: {place if error.filename is None else unreadable(Path(error.filename), error)}")
+        say_error(place if error.filename is None else unreadable(Path(error.filename), error))
         sys.exit(2)
     except KeyboardInterrupt:  # before a command has begun
         say("interrupted")

@@ -21,9 +21,11 @@ from paddleprune.api.runs import (
 )
 from paddleprune.cli import show
 from paddleprune.cli.flags import parse_pairs, resolve, takes
-from paddleprune.cli.interrupts import Computing, Interruptible
+from paddleprune.cli.interrupts import Computing, Interruptible, compute
+from paddleprune.cli.launch import launch
 from paddleprune.cli.spelling import flag, speak_flags
 from paddleprune.errors import ConfigError
+from paddleprune.launched import rank_here, ranks_here
 from paddleprune.settings import FILTER_CRITERIA
 from paddleprune.validation import choose_from
 
@@ -69,15 +71,20 @@ def sample_data(
     show.sampled(task, paddleprune.sample_data(task, save_dir=save_dir))
 
 
-@app.command(cls=Computing)
+@app.command()
 @takes(TrainRun)
 def train(task: Task, *, values: dict[str, Any]) -> None:
     """Train a model; with --sensitivities-file or a budget, prune it first and retrain."""
     run = resolve(TrainRun, values, "train")
+    if run.ranks > 1 and ranks_here() == 1:
+        launch(run.ranks)
+        return
+    compute()
     data = _required(train_dataset=run.train_data(), eval_dataset=run.eval_data())
     said = run.model_dump(exclude_unset=True, exclude={"data", "train_dataset", "eval_dataset", "save_dir"})
     result = paddleprune.train(task, train_dataset=data[0], eval_dataset=data[1], save_dir=run.save_dir, **said)
-    show.trained(result)
+    if rank_here() == 0:
+        show.trained(result)
 
 
 @app.command(cls=Computing)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from paddleprune.console import heed_stop, say
 
-_received = [signal.SIGINT]
+received = [signal.SIGINT]
 """The signals that were received; the last one decides the exit code."""
 
 
@@ -24,7 +24,7 @@ class Interruptible(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             say(str(stop) or "interrupted")
-            raise typer.Exit(128 + _received[-1]) from stop
+            raise typer.Exit(128 + received[-1]) from stop
 
 
 class Computing(TyperCommand):
@@ -35,15 +35,25 @@ class Computing(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
-        with suppress(ModuleNotFoundError):  # the command says so itself
-            import paddle  # noqa: F401
-        signal.signal(signal.SIGTERM, _stop)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is to be ignored
-            signal.signal(signal.SIGINT, _stop)
+        compute()
         return super().invoke(ctx)
 
 
+def compute() -> None:
+    """Import Paddle, which takes seconds, and heed SIGTERM from now on."""
+    with suppress(ModuleNotFoundError):  # the command says so itself
+        import paddle  # noqa: F401
+    heed()
+
+
+def heed() -> None:
+    """Let SIGTERM, and Ctrl-C where that isn't to be ignored, end the command."""
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+
+
 def _stop(number: int, frame: Any) -> NoReturn:
-    _received.append(signal.Signals(number))
+    received.append(signal.Signals(number))
     heed_stop()
     raise KeyboardInterrupt

@@ -5,13 +5,14 @@ from __future__ import annotations
 from paddleprune.amounts import known_device
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
+from paddleprune.launched import gpu_here
 
 
 def select_device(name: str) -> str:
     """Make Paddle use a device; call it before a model is built.
 
     Args:
-        name: "auto" (a GPU if Paddle sees one), "cpu", "gpu" or "gpu:N".
+        name: "auto" (a GPU if Paddle sees one), "cpu", "gpu" (this rank's) or "gpu:N".
 
     Returns:
         The device in Paddle's words, "cpu" or "gpu:N".
@@ -29,7 +30,7 @@ def select_device(name: str) -> str:
     if name == "auto":
         name = "gpu" if gpus else "cpu"
     if name == "gpu":
-        name = "gpu:0"
+        name = f"gpu:{gpu_here()}"
     if name != "cpu" and int(name.partition(":")[2]) >= gpus:
         raise ConfigError(f"`device` {name!r} is not there: {_seen(paddle.is_compiled_with_cuda(), gpus)}")
     paddle.set_device(name)

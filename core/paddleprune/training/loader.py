@@ -17,6 +17,7 @@ import paddle
 
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array, Batch, Dataset, Sample, read_sample
+from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.seeding import shuffled
 
 _BATCHES_AHEAD = 2
@@ -31,31 +32,35 @@ class TrainLoader:
         seed: decides the order, together with the epoch.
         num_workers: threads that decode ahead; 0 decodes on demand.
         parts: in how many equal parts a batch comes.
+        ranks: each of which reads its share of every batch.
 
     Raises:
         DataError: there are fewer samples than a batch takes.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int, num_workers: int, parts: int = 1) -> None:
+    def __init__(
+        self, dataset: Dataset, batch_size: int, seed: int, num_workers: int, parts: int = 1, ranks: Ranks = ALONE
+    ) -> None:
         if len(dataset) < batch_size:
             raise DataError(
                 f"the training dataset has {len(dataset)} samples, fewer than train_batch_size {batch_size}; "
                 "add samples or choose a smaller train_batch_size"
             )
         self.dataset, self.batch_size, self.seed, self.num_workers = dataset, batch_size, seed, num_workers
-        self._part = batch_size // parts
+        self._ranks, self._part = ranks, batch_size // ranks.count // parts
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self.dataset) // self.batch_size
 
     def epoch(self, epoch: int) -> Iterator[list[Batch]]:
-        """The batches of an epoch, each in its parts, as the dataset collates them (NumPy)."""
+        """This rank's share of the batches of an epoch, each in its parts, as the dataset collates them (NumPy)."""
         self.dataset.set_epoch(self.seed, epoch)
         order = shuffled(len(self.dataset), self.seed, epoch)
-        batches = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
+        size = self.batch_size
+        batches = [self._ranks.share(order[i * size : (i + 1) * size]) for i in range(len(self))]
         samples = self._read_ahead(batches) if self.num_workers else self._read(batches)
-        starts = range(0, self.batch_size, self._part)
+        starts = range(0, size // self._ranks.count, self._part)
         return ([self.dataset.collate(batch[start : start + self._part]) for start in starts] for batch in samples)
 
     def _read(self, batches: list[Array]) -> Iterator[list[Sample]]:

@@ -21,6 +21,7 @@ from paddleprune.training.loader import TrainLoader
 from paddleprune.training.mixing import Mixing
 from paddleprune.training.optimizer import build_optimizer
 from paddleprune.training.places import BEST, resume_folder
+from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.run import Run
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.schedules import build_schedule
@@ -61,6 +62,7 @@ def fit(
     resume: Path | None = None,
     teacher: Teacher | None = None,
     graph_of: Callable[[nn.Layer], ChannelGraph] | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train a layer, in place, and leave checkpoints in `save_dir`.
 
@@ -82,9 +84,11 @@ def fit(
             which need only be the same family with the same options.
         teacher: whose outputs, and layers, are learned beside the labels.
         graph_of: finds the layer's channels, where `settings.sparsity` pulls at them.
+        ranks: the processes that make this call together, with the same arguments; the first one evaluates and saves.
 
     Raises:
         ConfigError: a setting can't be used here, or the loss became NaN.
+        WorkerError: another rank has ended.
         DataError: fewer images than a batch, or an image or label that can't be used. The evaluation data is read
             before the first epoch.
         DependencyError: `use_vdl` without visualdl.
@@ -92,19 +96,21 @@ def fit(
         SaveError: the disk is full; the last checkpoint is whole.
     """
     check_amp(settings.amp, select_device(settings.device))
+    if settings.sync_norms:
+        layer = ranks.synchronised(layer)
     size, workers = settings.train_batch_size, settings.num_workers
-    loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts)
+    loader = TrainLoader(train_dataset, size, settings.seed, workers, settings.parts, ranks)
     batches = Batches(eval_dataset, settings.eval_batch_size)
     schedule = build_schedule(settings, len(loader))
     frozen = freeze(layer, settings.freeze)
     optimizer = build_optimizer(layer, settings, schedule)
     average = None if settings.ema is None else Average(layer, settings.ema)
-    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher)
+    step = TrainStep(layer, loss, optimizer, schedule, settings.amp, average, teacher, ranks)
     if settings.mixup or settings.cutmix:
         step.mixing = Mixing(settings, train_dataset)
     folder = resume_folder(resume) if resume is not None else None
-    scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl else None)
-    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen)
+    scalars = Scalars(save_dir / "vdl_log" if settings.use_vdl and ranks.first else None)
+    run = Run(settings, save_dir, info, plan, metric, loader, batches, step, scalars, frozen, ranks)
     try:
         if folder is not None:
             run.restore(folder)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from paddle import nn
@@ -24,6 +25,7 @@ from paddleprune.training.loader import TrainLoader
 from paddleprune.training.log import StepLog
 from paddleprune.training.optimizer import optimizer_state, restore_optimizer
 from paddleprune.training.places import BEST, HISTORY, epoch_folder, restore_best
+from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.scalars import Scalars
 from paddleprune.training.seeding import seed_everything
 from paddleprune.training.state import Best, EpochRecord, TrainState
@@ -44,6 +46,7 @@ class Run:
     step: TrainStep
     scalars: Scalars
     frozen: Sequence[nn.Layer] = ()
+    ranks: Ranks = ALONE
     epoch: int = 0
     best: Best | None = None
     last: Path | None = None
@@ -63,10 +66,11 @@ class Run:
         restore_optimizer(self.step.optimizer, self.step.layer, accumulators)
         self.step.schedule.set_state_dict(dict(state.schedule))
         self.step.restore_scaler(state.scaler)
-        self.best = restore_best(self.save_dir, checkpoint, state.best)
+        best = self.ranks.once(lambda: restore_best(self.save_dir, checkpoint, state.best).model_dump(mode="json"))
+        self.best = Best.model_validate(best)
         self.epoch, self.last, self.history = state.epoch, folder, list(state.history)
         self.plan = checkpoint.plan
-        self._write_history()
+        self.ranks.once(self._write_history)
 
     def train(self) -> None:
         """Run the epochs that are left."""
@@ -79,14 +83,14 @@ class Run:
             return
         if self.last is not None:
             say(f"going on after epoch {self.epoch}, from {self.last}")
-        self._try_evaluation()
+        self.ranks.once(self._try_evaluation)
         start, most = time.monotonic(), self.settings.max_time or math.inf
         try:
             with progress("train", len(epochs) * len(self.loader)) as task:
                 log = StepLog(self.settings, len(self.loader), len(epochs), task, self.scalars)
                 for epoch in epochs:
                     self._train_epoch(epoch, log)
-                    over = time.monotonic() - start >= most
+                    over = self.ranks.once(lambda: time.monotonic() - start >= most)
                     if over or epoch % self.settings.save_interval_epochs == 0 or epoch == self.settings.num_epochs:
                         self._evaluate(task)
                     if self._stopped():
@@ -111,7 +115,7 @@ class Run:
                 bar.advance()
 
     def _train_epoch(self, epoch: int, log: StepLog) -> None:
-        seed_everything(self.settings.seed, epoch)
+        seed_everything(self.settings.seed, epoch, self.ranks.rank)
         self.step.layer.train()
         for layer in self.frozen:
             layer.eval()
@@ -132,6 +136,7 @@ class Run:
         self.epoch = epoch
 
     def _evaluate(self, task: Task) -> None:
+        self.ranks.average_statistics(self.step.layer)
         averaged: AbstractContextManager[dict[str, Array]] = nullcontext({})
         if self.step.average is not None:
             averaged = self.step.average.applied()
@@ -139,20 +144,21 @@ class Run:
             self._evaluate_and_save(task, raw)
 
     def _evaluate_and_save(self, task: Task, raw: Mapping[str, Array]) -> None:
-        metrics = evaluate(eager_forward(self.step.layer), self.metric, self.batches)
+        metrics = self.ranks.once(lambda: evaluate(eager_forward(self.step.layer), self.metric, self.batches))
         self.history[-1] = self.history[-1].model_copy(update={"metrics": metrics})
         for name, number in metrics.items():
             self.scalars.add(f"eval/{name}", number, self.epoch)
         now = Best(epoch=self.epoch, value=metrics[self.metric.primary])
         self.best = self.best.or_later(now, self.metric.higher_is_better) if self.best else now
-        self.last = self._save(metrics, self.best, raw)
+        self.last = epoch_folder(self.save_dir, self.epoch)
+        self.ranks.once(partial(self._save, metrics, self.best, raw))
         shown = ", ".join(f"{name} {number:.4f}" for name, number in metrics.items())
         task.log(
             f"epoch {self.epoch}/{self.settings.num_epochs} evaluated: {shown} "
             f"(best {self.metric.primary} {self.best.value:.4f}, epoch {self.best.epoch}) -> {self.last}"
         )
 
-    def _save(self, metrics: dict[str, float], best: Best, raw: Mapping[str, Array]) -> Path:
+    def _save(self, metrics: dict[str, float], best: Best, raw: Mapping[str, Array]) -> None:
         """Save `best_model` before `epoch_N`, so that whoever resumes `epoch_N` finds the best of up to N."""
         about = {
             "metrics": metrics,
@@ -167,7 +173,6 @@ class Run:
         accumulators = {**optimizer_state(self.step.optimizer, layer), **raw}
         save_checkpoint(folder, layer, info, self.plan, self._state(best), accumulators)
         self._write_history()
-        return folder
 
     def _write_history(self) -> None:
         write_json(self.save_dir / HISTORY, [record.model_dump(mode="json") for record in self.history])

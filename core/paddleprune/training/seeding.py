@@ -10,9 +10,13 @@ import paddle
 from paddleprune.interfaces import Array
 
 
-def seed_everything(seed: int, epoch: int) -> None:
-    """Seed Paddle, NumPy and Python. Epoch 0 is the initialisation of the weights; training epochs count from 1."""
-    state = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+def seed_everything(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed Paddle, NumPy and Python. Epoch 0 is the initialisation of the weights; training epochs count from 1.
+
+    Ranks draw other numbers each: dropout is to differ between the halves of a batch.
+    """
+    which = (seed, epoch, rank) if rank else (seed, epoch)
+    state = int(np.random.SeedSequence(which).generate_state(1)[0])
     paddle.seed(state)
     np.random.seed(state)
     random.seed(state)

@@ -14,6 +14,8 @@ from paddleprune.measure.evaluation import flatten
 from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
 from paddleprune.training.mixing import Mixing
+from paddleprune.training.optimizer import trainable
+from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.sparsity import Lasso
 from paddleprune.training.teacher import Teacher
 
@@ -34,15 +36,16 @@ class TrainStep:
         amp: bool,
         average: Average | None = None,
         teacher: Teacher | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.layer, self.loss, self.optimizer, self.schedule = layer, loss, optimizer, schedule
         self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
-        self.average, self.teacher = average, teacher
+        self.average, self.teacher, self.ranks = average, teacher, ranks
         self.lasso: Lasso | None = None
         self.mixing: Mixing | None = None
 
     def __call__(self, parts: Sequence[Batch]) -> float:
-        """Train on the parts of a batch; their mean loss. If that isn't finite, nothing is updated."""
+        """Train on the parts of a batch; the mean loss, over all ranks. If that isn't finite, nothing is updated."""
         value = 0.0
         for number, part in enumerate(parts):
             inputs, targets = to_tensors(part[0]), to_tensors(part[1])
@@ -50,10 +53,13 @@ class TrainStep:
                 loss = self._loss(inputs, targets, number) / len(parts)
             value += float(loss)
             if not np.isfinite(value):
-                self.optimizer.clear_grad()
-                return value
+                break
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()
-        self._update()
+        value = self.ranks.average(value, trainable(self.layer).values())
+        if np.isfinite(value):
+            self._update()
+        else:
+            self.optimizer.clear_grad()
         return value
 
     def _loss(self, inputs: Any, targets: Any, part: int) -> Any:
