@@ -34,10 +34,12 @@ def cut(layer: nn.Layer, graph: ChannelGraph, seed: int, depth: bool = False) ->
 @pytest.mark.parametrize(
     ("build", "depth"),
     [
-        (lambda: paddle.vision.models.mobilenet_v2(scale=0.25, num_classes=4), False),
         (lambda: paddle.vision.models.mobilenet_v2(scale=0.25, num_classes=4), True),
-        (lambda: paddle.vision.models.shufflenet_v2_x0_25(num_classes=4), False),
         (lambda: paddle.vision.models.squeezenet1_1(num_classes=4), False),
+        pytest.param(
+            lambda: paddle.vision.models.mobilenet_v2(scale=0.25, num_classes=4), False, marks=pytest.mark.slow
+        ),
+        pytest.param(lambda: paddle.vision.models.shufflenet_v2_x0_25(num_classes=4), False, marks=pytest.mark.slow),
     ],
 )
 def test_two_cuts_are_one(build: Callable[[], Any], depth: bool) -> None:
