@@ -141,7 +141,7 @@ def test_layer_norm_is_cut_only_by_leave_and_then_measured_shrunk() -> None:
         ("image", ConfigError, "input_spec is 'image'"),
         ([(1, -1)], GraphError, "concrete sizes"),
         (["image"], GraphError, "input 0 is 'image'"),
-        ((1, 5), GraphError, "cannot trace Linear"),
+        ((1, 5), GraphError, "cannot trace Linear|Linear doesn't run on inputs of shapes"),
         ([(1, 4), (1, 4)], GraphError, "cannot trace Linear"),
     ],
 )

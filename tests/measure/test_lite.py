@@ -34,6 +34,7 @@ def test_a_pruned_checkpoint_is_written_in_the_old_ir_and_proved(task, family, o
     assert max(proof["probe"]["differences"].values()) < 1e-4
 
 
+@pytest.mark.skipif(paddle.__version__ < "3.2", reason="Paddle 3.1 writes this network")
 def test_what_the_old_ir_lacks_is_said_in_one_line(tmp_path: Path) -> None:
     class Odd(nn.Layer):
         def forward(self, x):
