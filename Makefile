@@ -11,10 +11,12 @@ PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 # With what its classifiers, segmenters and detectors import.
 PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
+# What suites import. Not their own pins, which force OpenCV 4.6 and NumPy 1; Paddle 3.3 counts FLOPs with NumPy 2.3.
+SUITES := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prettytable
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-browser test-ray clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -38,6 +40,7 @@ help:
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
+	@echo "make test-suites   the recipes of docs/recipes, in PaddleSeg itself (5 minutes)"
 	@echo "make test-browser  reports in Chromium, which is installed from Debian where it isn't"
 	@echo "make test-ray      sweeps on a Ray cluster on this machine: the same tables to the bit (5 minutes)"
 	@echo "make clean         remove $(VENV), caches and outputs"
@@ -123,6 +126,14 @@ test-paddlex: setup
 	$(VENV)-paddlex/bin/python $(PIP) install paddlepaddle==$(lastword $(PADDLES)) $(PADDLEX)
 	OMP_NUM_THREADS=1 PADDLEX_PYTHON=$(VENV)-paddlex/bin/python $(BIN)/pytest -m slow tests/paddlex
 
+test-suites: setup
+	$(PYTHON) -m venv $(VENV)-paddleseg
+	grep -v '^numpy==' constraints.txt > $(VENV)-paddleseg/constraints.txt
+	$(VENV)-paddleseg/bin/python $(PIP) install -c $(VENV)-paddleseg/constraints.txt -e '.[cpu]' $(SUITES)
+	$(VENV)-paddleseg/bin/python $(PIP) install --no-deps --force-reinstall paddleseg==2.8.0
+	patch -p1 -d $(VENV)-paddleseg/lib/python3*/site-packages < docs/recipes/paddleseg-2.8.0.patch
+	OMP_NUM_THREADS=1 PADDLESEG_PYTHON=$(VENV)-paddleseg/bin/python $(BIN)/pytest -m slow tests/suites
+
 docs:
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python $(PIP) install $(MKDOCS)
@@ -142,5 +153,5 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
