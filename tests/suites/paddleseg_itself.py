@@ -1,7 +1,7 @@
 """What PaddleSeg does by itself, run where it is installed: `train CONFIG FOLDER`, or `outputs CONFIG FOLDER`.
 
-The first trains; the second says what the network of `FOLDER/best_model`, cut by `FOLDER/plan.json`,
-gives for the validation images, in `FOLDER/images.npy` and `FOLDER/outputs.npy`.
+The first trains; the second says what the network of `FOLDER/best_model`, cut by `FOLDER/plan.json`, gives for the
+validation images, in `FOLDER/inputs.npz` and `FOLDER/outputs.npz`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from paddleseg.cvlibs import Config, SegBuilder
 
 import paddleprune
 
-what, config, folder = sys.argv[1], Config(sys.argv[2]), Path(sys.argv[3])
+config, folder = Config(sys.argv[2]), Path(sys.argv[3])
 builder = SegBuilder(config)
 model, data = builder.model, builder.val_dataset
-if what == "train":
+if sys.argv[1] == "train":
     train(
         model,
         builder.train_dataset,
@@ -33,5 +33,5 @@ else:
     paddleprune.load_shrunk(model, folder / "plan.json", paddle.load(str(folder / "best_model" / "model.pdparams")))
     model.eval()
     images = np.stack([data[i]["img"] for i in range(len(data))])
-    np.save(folder / "images.npy", images)
-    np.save(folder / "outputs.npy", model(paddle.to_tensor(images))[0].numpy())
+    np.savez(folder / "inputs.npz", input_0=images)
+    np.savez(folder / "outputs.npz", model(paddle.to_tensor(images))[0].numpy())
