@@ -13,7 +13,7 @@ PADDLES := 3.1.1 3.2.2 3.3.1
 PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
 # Suites that the recipes are for, and what they import: their own pins force OpenCV 4.6 and NumPy 1.
 SUITES := paddleseg==2.8.0 paddledet==2.6.0
-SUITES_IMPORT := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prettytable pycocotools
+SUITES_IMPORT := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prettytable pycocotools pandas easydict visualdl
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
@@ -41,7 +41,7 @@ help:
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
-	@echo "make test-suites   the recipes of docs/recipes, in PaddleSeg and PaddleDetection (5 minutes)"
+	@echo "make test-suites   the recipes of docs/recipes, in the suites themselves; PADDLECLAS=… is a checkout of PaddleClas (5 minutes)"
 	@echo "make test-browser  reports in Chromium, which is installed from Debian where it isn't"
 	@echo "make test-ray      sweeps on a Ray cluster on this machine: the same tables to the bit (5 minutes)"
 	@echo "make clean         remove $(VENV), caches and outputs"
