@@ -11,10 +11,13 @@ PADDLESLIM := paddleslim==2.6.0
 PADDLES := 3.1.1 3.2.2 3.3.1
 # With what its classifiers, segmenters and detectors import.
 PADDLEX := paddlex==3.7.2 opencv-contrib-python pyclipper shapely scikit-learn lxml pypdfium2
+# Suites that the recipes are for, and what they import: their own pins force OpenCV 4.6 and NumPy 1.
+SUITES := paddleseg==2.8.0 paddledet==2.6.0
+SUITES_IMPORT := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prettytable pycocotools pandas easydict visualdl
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-browser test-ray clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -38,6 +41,7 @@ help:
 	@echo "make test-slow     the proofs that take minutes"
 	@echo "make test-paddles  the tests on Paddle $(PADDLES)"
 	@echo "make test-paddlex  exports for PaddleX, read by PaddleX itself, beside predict (10 minutes)"
+	@echo "make test-suites   the recipes of docs/recipes, in the suites themselves; PADDLECLAS=… is a checkout of PaddleClas (5 minutes)"
 	@echo "make test-browser  reports in Chromium, which is installed from Debian where it isn't"
 	@echo "make test-ray      sweeps on a Ray cluster on this machine: the same tables to the bit (5 minutes)"
 	@echo "make clean         remove $(VENV), caches and outputs"
@@ -123,6 +127,16 @@ test-paddlex: setup
 	$(VENV)-paddlex/bin/python $(PIP) install paddlepaddle==$(lastword $(PADDLES)) $(PADDLEX)
 	OMP_NUM_THREADS=1 PADDLEX_PYTHON=$(VENV)-paddlex/bin/python $(BIN)/pytest -m slow tests/paddlex
 
+test-suites: setup suite-paddleseg suite-paddledet
+	patch -p1 -d $(VENV)-paddleseg/lib/python3*/site-packages < docs/recipes/paddleseg-2.8.0.patch
+	OMP_NUM_THREADS=1 PADDLESEG_PYTHON=$(VENV)-paddleseg/bin/python PADDLEDET_PYTHON=$(VENV)-paddledet/bin/python $(BIN)/pytest -m slow tests/suites
+
+suite-%:
+	$(PYTHON) -m venv $(VENV)-$*
+	grep -v '^numpy==' constraints.txt > $(VENV)-$*/constraints.txt
+	$(VENV)-$*/bin/python $(PIP) install -c $(VENV)-$*/constraints.txt -e '.[cpu]' $(SUITES_IMPORT)
+	$(VENV)-$*/bin/python $(PIP) install --no-deps --force-reinstall $(filter $*==%,$(SUITES))
+
 docs:
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python $(PIP) install $(MKDOCS)
@@ -142,5 +156,5 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-paddledet $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -15,7 +15,7 @@ from paddleprune.plain_yaml import read_yaml
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / "docs/recipes").glob("*.py")], ids=lambda page: page.stem)
 def test_every_call_that_a_page_names_exists(page: Path) -> None:
     modules = {file.stem for file in (ROOT / "core/paddleprune").iterdir()}
     named = set(re.findall(r"\bpaddleprune\.([A-Za-z_]+)", page.read_text())) - modules
