@@ -17,6 +17,8 @@ from ppdet.engine import Trainer
 import paddleprune
 
 config = load_config(sys.argv[2])
+paddle.seed(0)
+np.random.seed(0)
 if sys.argv[1] == "train":
     Trainer(config, mode="train").train()
 else:
