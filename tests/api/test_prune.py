@@ -136,6 +136,7 @@ def test_any_layer_within_a_loss() -> None:
     np.testing.assert_array_equal(layer[0].weight.numpy(), before["0.weight"])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_lost_branches_is_like_any_other(data: Path, work: Path, dense: Path) -> None:
     done = paddleprune.prune(
         dense, eval_dataset=data, save_dir=work / "shallow", params=0.8, samples=24, depth=True, only="+*"

@@ -71,6 +71,7 @@ def test_the_plan_says_what_went_of_the_dense_network_in_all(data: Path, dense: 
     paddleprune.report([whole / "round_1", whole], save_file=whole / "both.html")
 
 
+@pytest.mark.slow
 def test_rounds_are_runs_that_could_have_been_made_alone(data: Path, dense: Path, whole: Path, work: Path) -> None:
     asked = json.loads((whole / "run.json").read_text())
     assert (asked["rounds"], asked["flops"], asked["settings"]["num_epochs"]) == (2, 0.4, 3)

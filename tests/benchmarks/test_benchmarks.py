@@ -23,6 +23,7 @@ def figures(name: str, *arguments: str) -> tuple[Any, str]:
 
 
 @SLIM
+@pytest.mark.slow
 def test_coverage_counts_every_filter_of_a_family_and_of_paddle_s_own_version() -> None:
     found, table = figures("coverage.py", "lenet", "shufflenet_v2_x0_25")
     assert (found["models"], found["mismatches"]) == (3, 0)

@@ -12,11 +12,11 @@ from paddleprune_classification.families import families
 
 QUICK = {
     *("alexnet", "densenet121", "lenet", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"),
-    *("resnet18", "resnet50", "resnet18_vd", "shufflenet_v2_x0_25", "squeezenet1_1", "vgg11", "darknet53"),
+    *("resnet18", "resnet50", "resnet18_vd", "shufflenet_v2_x0_25", "squeezenet1_1", "darknet53"),
     *("xception41",),
 }
 """One of each kind; the wider and deeper siblings are slow."""
-DEEP = {"darknet53", "densenet121", "resnet50", "vgg11", "xception41"}
+DEEP = {"darknet53", "densenet121", "resnet50", "xception41"}
 """Of these, all groups together are quick; each one alone is slow."""
 SMALL = {"scale": 0.25, "width": 8}
 

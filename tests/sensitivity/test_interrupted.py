@@ -118,6 +118,7 @@ def test_a_place_for_a_table_that_cannot_be_is_found_first(tmp_path: Path) -> No
         pass
 
 
+@pytest.mark.slow
 def test_interrupted_processes_keep_what_they_have_begun(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
     command = [sys.executable, str(Path(__file__).with_name("worker_jobs.py")), str(file)]

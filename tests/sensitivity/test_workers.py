@@ -34,6 +34,7 @@ def test_a_process_that_dies_costs_only_what_it_was_at(tmp_path: Path, capfd: py
     assert "a process died while it measured g3; they are measured again" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_kills_every_process_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
     with pytest.raises(WorkerError, match="died twice while it measured g3; everything else is in the table"):
@@ -56,6 +57,7 @@ def test_threads_are_shared_and_the_environment_is_left_as_it_was() -> None:
     assert os.environ.get("OMP_NUM_THREADS") == before
 
 
+@pytest.mark.slow
 def test_a_real_network_in_two_processes() -> None:
     measurer = WorkerMeasurer(Processes(2), worker_jobs.real, worker_jobs.real(), together=False)
     _, graph, _ = small.parts()

@@ -103,6 +103,7 @@ def wide(tmp_path, monkeypatch):
     return paddleprune.trace(layer, (1, 3, 32, 32))
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_measured(wide, tmp_path):
     images = np.random.default_rng(0).standard_normal((16, 3, 32, 32)).astype("float32")
     dense = {name: tensor.numpy() for name, tensor in wide.layer.state_dict().items()}
