@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from checkpoints import write_checkpoint
 from command import run
 from images import write
 from seg_files import draw, write_folder
@@ -87,13 +88,17 @@ def test_images_of_five_bands(tmp_path: Path) -> None:
 
 
 def test_both_models_of_a_demo_are_drawn_side_by_side(data: Path, dense: Path, tmp_path: Path) -> None:
-    """Two pictures of 96 pixels each, and so large as fits into 1024."""
-    draw_both(dense, dense, data / "images", tmp_path)
+    """Two pictures of 96 pixels each, so large as fits into 1024; those that differ most come first."""
+    options = {"width": 4, "depth": 2, "input_size": 32, "num_classes": 3}
+    other = write_checkpoint(tmp_path / "other", "segmentation", "unet", options)
+    draw_both(dense, other, data / "images", tmp_path)
     files = sorted(tmp_path.glob("*.png"))
     assert len(files) == 12
-    picture = np.asarray(cv2.imread(str(files[0])))
-    assert picture.shape == (32 * 5, 2 * 96 * 5, 3)
-    assert np.array_equal(picture[:, :480], picture[:, 480:])
+    pictures = [np.asarray(cv2.imread(str(file))) for file in files]
+    assert pictures[0].shape == (32 * 5, 2 * 96 * 5, 3)
+    apart = [np.not_equal(picture[:, :480], picture[:, 480:]).mean() for picture in pictures]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] > apart[-1]
 
 
 def broken(folder: Path, line: str = "images/train_0.png masks/bad.png") -> Path:

@@ -118,16 +118,22 @@ def _training(task: str, recipe: Demo, folder: Path, settings: dict[str, Any]) -
 
 
 def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
-    """What both models make of each image, the dense one at the left; tiny pictures are enlarged."""
+    """What both models make of each image, the dense one at the left, and first where they differ in most pixels.
+
+    Tiny pictures are enlarged.
+    """
     with tempfile.TemporaryDirectory() as place:
         sides = [Path(place) / name for name in ("dense", "pruned")]
         for model, side in zip((dense, pruned), sides, strict=True):
             predict(model, images, save_dir=side)
-        for file in sorted(sides[0].glob("*.png")):
-            picture = np.hstack([np.asarray(cv2.imread(str(side / file.name))) for side in sides])
+        names = sorted(file.name for file in sides[0].glob("*.png"))
+        pairs = {name: [np.asarray(cv2.imread(str(side / name))) for side in sides] for name in names}
+        names.sort(key=lambda name: -np.not_equal(*pairs[name]).mean())
+        for place, name in enumerate(names, 1):
+            picture = np.hstack(pairs[name])
             factor = max(1, _WIDEST // picture.shape[1])
             enlarged = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-            write_bytes(folder / file.name, cv2.imencode(".png", enlarged)[1].tobytes())
+            write_bytes(folder / f"{place:02}_{name}", cv2.imencode(".png", enlarged)[1].tobytes())
 
 
 def _verdict(comparison: Comparison, error: float | None, plan: Plan, higher_is_better: bool) -> DemoResult:
