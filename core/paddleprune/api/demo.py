@@ -129,11 +129,11 @@ def draw_both(dense: Path, pruned: Path, images: Path, folder: Path) -> None:
         names = sorted(file.name for file in sides[0].glob("*.png"))
         pairs = {name: [np.asarray(cv2.imread(str(side / name))) for side in sides] for name in names}
         names.sort(key=lambda name: -np.not_equal(*pairs[name]).mean())
-        for place, name in enumerate(names, 1):
+        for number, name in enumerate(names, 1):
             picture = np.hstack(pairs[name])
             factor = max(1, _WIDEST // picture.shape[1])
             enlarged = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-            write_bytes(folder / f"{place:02}_{name}", cv2.imencode(".png", enlarged)[1].tobytes())
+            write_bytes(folder / f"{number:02}_{name}", cv2.imencode(".png", enlarged)[1].tobytes())
 
 
 def _verdict(comparison: Comparison, error: float | None, plan: Plan, higher_is_better: bool) -> DemoResult:
