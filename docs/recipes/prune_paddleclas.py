@@ -59,7 +59,7 @@ def main() -> None:
         engine.model_ema = ExponentialMovingAverage(model, config.EMA.get("decay", 0.9999))
     engine.train()
 
-    weights = paddle.load(str(asked.save_dir / "best_model.pdparams"))
+    weights = asked.save_dir / "best_model.pdparams"
     evaluator, exporter = (open_engine(asked, mode) for mode in ("eval", "export"))
     for one in (evaluator, exporter):
         paddleprune.load_shrunk(one.model, asked.save_dir / "plan.json", weights)

@@ -53,7 +53,7 @@ def main() -> None:
     Trainer(config, mode="train").train(validate=True)
 
     config["model"] = trained = create(config.architecture)
-    weights = paddle.load(str(asked.save_dir / config.filename / "model_final.pdparams"))
+    weights = asked.save_dir / config.filename / "model_final.pdparams"
     paddleprune.load_shrunk(trained, asked.save_dir / "plan.json", weights)
     Trainer(config, mode="eval").evaluate()
     exporter = Trainer(config, mode="test")

@@ -57,7 +57,7 @@ def main() -> None:
     )
 
     best = SegBuilder(config).model
-    weights = paddle.load(str(asked.save_dir / "best_model" / "model.pdparams"))
+    weights = asked.save_dir / "best_model" / "model.pdparams"
     paddleprune.load_shrunk(best, asked.save_dir / "plan.json", weights)
     evaluate(best, builder.val_dataset, **config.test_config)
     paddleprune.export(best, shapes=[images.shape[1:]], save_dir=asked.save_dir / "inference")

@@ -22,6 +22,7 @@ from paddleprune.pruning.plan import Counts
 from paddleprune.pruning.surgery import Undo, attributes_of, snapshot
 from paddleprune.repair import RIDGE, record, repair
 from paddleprune.sensitivity import model_digest
+from paddleprune.training.foreign import read_foreign
 
 _NOT_DONE: dict[str, Any] = {
     **{"certificate": None, "attributes": {}, "emptied": {}, "buffers": {}},
@@ -178,19 +179,22 @@ def adopt(graph: LayerGraph, done: Plan, engine: Engine, undo: Undo) -> LayerPla
     return found
 
 
-def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: Mapping[str, Any]) -> None:
+def load_shrunk(layer: nn.Layer, plan: LayerPlan | str | Path, weights: str | Path | Mapping[str, Any]) -> None:
     """Make a freshly built layer the shrunk one: its shapes, and its weights.
 
     Args:
         layer: dense, built like the one that was shrunk; changed in place.
         plan: the plan that was carried out, or its file, saved after the cut; the last one, if there were several.
-        weights: the `state_dict()` of the shrunk layer, trained or not, as `paddle.load` gives it.
+        weights: the `state_dict()` of the shrunk layer, trained or not; or the file that it was saved in
+            (`.pdparams`, `.safetensors`), which is read as plain data.
 
     Raises:
         PlanError: the file isn't a plan, or was saved before the cut.
-        CheckpointError: the weights aren't those of this layer, cut by this plan.
+        CheckpointError: the weights can't be read, or aren't those of this layer, cut by this plan.
     """
     layer = unwrapped(layer)
+    if isinstance(weights, (str, Path)):
+        weights = read_foreign(user_path(weights)).arrays
     done = plan.plan if isinstance(plan, LayerPlan) else Plan.load(user_path(plan))
     place = "the plan" if isinstance(plan, LayerPlan) else str(plan)
     if done.certificate is None:
