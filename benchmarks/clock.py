@@ -18,7 +18,7 @@ from paddle import nn
 from paddleprune.engines import native
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.measure.evaluation import Batches
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 from paddleprune.sensitivity.masked import evaluators
 from paddleprune.sensitivity.masked.compiled import CompiledNetwork, MaskedProgram, _Suffix
 from paddleprune.sensitivity.measuring.scores import Tally

@@ -21,8 +21,8 @@ from trained import TASKS, Trained, opened, trained
 import paddleprune
 from paddleprune.api.quantize import Attempt, check_pays
 from paddleprune.errors import PlanError
+from paddleprune.machine.cpu import cpu_name
 from paddleprune.measure.latency import Latency
-from paddleprune.measure.machine import cpu_name
 from paddleprune.quantization import Bench, Figures, Quantized, time_files
 from paddleprune.settings import QuantizeSettings
 

@@ -24,8 +24,8 @@ from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.graph import build_graph
 from paddleprune.interfaces import Dataset, Reduction, Sample
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import Batches, eager_forward
-from paddleprune.measure.heap import kept_heap
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, sweep
 from paddleprune.testing import settle

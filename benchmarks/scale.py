@@ -104,7 +104,7 @@ def lists(lines: int) -> dict[str, dict[str, float]]:
 def swept(folder: Path, save_file: Path, workers: int, executor: str, samples: int) -> float:
     """Seconds of a sweep, from this process."""
     import paddleprune
-    from paddleprune.measure.machine import limit_threads
+    from paddleprune.machine.cpu import limit_threads
 
     limit_threads(1)
     how = {"workers": workers, "executor": executor, "samples": samples, "ratios": (0.3, 0.6), "device": "cpu"}

@@ -40,8 +40,8 @@ from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
 from paddleprune.engines.paddleslim import SlimPruner
 from paddleprune.graph import ChannelGraph, random_inputs
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
-from paddleprune.measure.heap import kept_heap
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, sweep
 from paddleprune.settings import RATIOS
 from paddleprune_classification.config import ClassificationMetric

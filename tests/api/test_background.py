@@ -16,7 +16,7 @@ import pytest
 import paddleprune
 from paddleprune.api.background import BackgroundTraining
 from paddleprune.errors import WorkerError
-from paddleprune.measure.machine import cpu_threads
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.registry import Registry
 from paddleprune.training import read_checkpoint
 

@@ -16,8 +16,8 @@ from paddle import nn
 import paddleprune
 from paddleprune.errors import ConfigError, GraphError
 from paddleprune.interfaces import Array
-from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.registry import Registry
+from paddleprune.runtimes.modes import MODES, Mode
 from paddleprune.training import load_model
 
 SMALL = {"num_classes": 3, "input_size": 32}

@@ -11,7 +11,7 @@ from paddle import nn
 import paddleprune
 from paddleprune.errors import ConfigError, GraphError
 from paddleprune.measure.cold import measure_cold
-from paddleprune.measure.runtimes import MODES
+from paddleprune.runtimes.modes import MODES
 
 
 def _layer() -> nn.Layer:

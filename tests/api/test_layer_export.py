@@ -53,3 +53,15 @@ def test_what_a_layer_cannot_say(given, said, layer: nn.Layer, tmp_path: Path) -
 def test_a_checkpoint_knows_its_own_shapes(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="shapes are for a layer"):
         paddleprune.export("somewhere", shapes=[(3, 8, 8)], save_dir=tmp_path / "out")
+
+
+def test_passes_that_fail_with_onednn_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, last in {"leaky": nn.LeakyReLU(0.1), "resized": nn.Upsample(scale_factor=2), "plain": nn.ReLU()}.items():
+        paddleprune.export(nn.Sequential(nn.Conv2D(3, 4, 3), last), shapes=[(3, 8, 8)], save_dir=tmp_path / name)
+    records = {
+        name: json.loads((tmp_path / name / "export.json").read_text()) for name in ("leaky", "resized", "plain")
+    }
+    assert records["leaky"]["delete_passes"] == ["conv_activation_onednn_fuse_pass", "matmul_activation_fuse_pass"]
+    assert records["resized"]["delete_passes"] == ["onednn_placement_pass"]
+    assert records["plain"]["delete_passes"] == []
+    assert "".join(capsys.readouterr()).count("fails at this file with oneDNN on") == 2

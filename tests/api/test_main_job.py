@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 import paddleprune
 from paddleprune.errors import GraphError
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 
 def test_a_table_grows_by_more_ratios(data: Path, dense: Path, table: Path, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_an_export_computes_the_same(data: Path, pruned: Path, tmp_path: Path) -
 
 
 def test_an_export_that_differs_leaves_nothing(pruned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paddleprune.measure.proof.TOLERANCE", -1.0)
+    monkeypatch.setattr("paddleprune.proofs.proof.TOLERANCE", -1.0)
     with pytest.raises(GraphError, match=r"another model: its output .*; nothing was written; export as ONNX instead"):
         paddleprune.export(pruned, save_dir=tmp_path / "new" / "deep")
     assert not (tmp_path / "new" / "deep").exists()

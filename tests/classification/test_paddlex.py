@@ -16,7 +16,7 @@ from families import known
 
 import paddleprune
 from paddleprune.errors import ConfigError
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 SMALL = {"num_classes": 4, "input_size": (32, 24), "scale": 0.25}
 RESIZE = {"name": "Resize", "target_size": [40, 30]}

@@ -10,13 +10,13 @@ import paddle
 import pytest
 
 import paddleprune
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.onnx import export_onnx
 from paddleprune.graph import build_graph
-from paddleprune.measure.export import export_model
-from paddleprune.measure.onnx import export_onnx
-from paddleprune.measure.proof import Fed, prove
-from paddleprune.measure.runtimes import MODES
+from paddleprune.proofs.proof import Fed, prove
 from paddleprune.pruning import shrink
 from paddleprune.registry import Registry
+from paddleprune.runtimes.modes import MODES
 from paddleprune.testing.exactness import settle
 
 SMALL: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from paddleprune.api.layer.graph import LayerGraph
 from paddleprune.errors import ConfigError, PlanError
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 SPEC = (2, 3, SIDE, SIDE)
 PLACES = SIDE * SIDE

@@ -14,7 +14,7 @@ from checkpoints import write_checkpoint
 import paddleprune
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.runtimes import MODES, Mode
+from paddleprune.runtimes.modes import MODES, Mode
 
 SIZE = 96
 LIMITS = {"num_classes": 3, "input_size": SIZE, "score_threshold": 1e-3, "max_objects": 20}

@@ -15,7 +15,7 @@ from checkpoints import write_checkpoint
 import paddleprune
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 SMALL = {"num_classes": 3, "input_size": 96, "scale": 0.125, "score_threshold": 1e-4, "max_objects": 30}
 FAMILY, SIZED, OTHER = "yolov3_mobilenet_v1", "YOLOv3-DarkNet53", "PP-YOLOE_plus-S"

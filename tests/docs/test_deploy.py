@@ -14,7 +14,7 @@ import pytest
 from paddle import nn
 from pages import blocks
 
-from paddleprune.measure.onnx import export_onnx
+from paddleprune.exports.onnx import export_onnx
 
 _PAGE = "docs/deploy.md"
 

@@ -11,7 +11,7 @@ import pytest
 from command import SHORT, run
 
 import paddleprune
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from paddle import nn
 import paddleprune
 from paddleprune.errors import PlanError
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.measure.runtimes import MODES
 from paddleprune.pruning import resize
+from paddleprune.runtimes.modes import MODES
 from paddleprune.testing import settle
 
 SHAPE = (2, 3, 8, 8)

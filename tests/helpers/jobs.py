@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import paddleprune
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 
 class Retrained(NamedTuple):

@@ -12,10 +12,10 @@ import pytest
 from paddle import nn
 
 from paddleprune.errors import ConfigError, DependencyError
-from paddleprune.measure.export import export_model
+from paddleprune.exports.inference_files import export_model
+from paddleprune.machine.cpu import cpu_name
 from paddleprune.measure.latency import measure_latency
-from paddleprune.measure.machine import cpu_name
-from paddleprune.measure.runtimes import MODES, Mode, modes_of, write_for
+from paddleprune.runtimes.modes import MODES, Mode, modes_of, write_for
 
 
 def _network(width: int) -> nn.Layer:

@@ -9,8 +9,8 @@ import pytest
 from paddle import nn
 
 from paddleprune.measure.layer_times import LayerSpec, noting_calls, time_layer
-from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.time_cache import TimeCache
+from paddleprune.runtimes.modes import MODES
 
 ONEDNN = MODES["onednn_on"]
 LAYERS = [

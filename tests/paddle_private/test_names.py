@@ -17,8 +17,8 @@ from paddle.nn.layer import layers as paddle_layers
 
 import paddleprune
 from paddleprune import paddle_private
+from paddleprune.exports.onnx_ops import rewritten
 from paddleprune.graph.capture import capture
-from paddleprune.measure.onnx_ops import rewritten
 from paddleprune.paddle_private import build, layers, old_ir, programs, tensors, widths
 
 _SHORT = {nn.SimpleRNN, nn.LSTM, nn.GRU, nn.SimpleRNNCell, nn.LSTMCell, nn.GRUCell, nn.Embedding, nn.GroupNorm}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paddleprune.measure.latency import Latency
-from paddleprune.measure.proved import Compared, Port, Proof
+from paddleprune.proofs.proved import Compared, Port, Proof
 from paddleprune.pruning import Plan
 from paddleprune.pruning.outcome import Certificate, JointLoss, LayerRepair, Repair
 from paddleprune.pruning.plan import Counts, GroupPlan

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from paddleprune.errors import SaveError
 from paddleprune.graph import FLOP
-from paddleprune.measure.machine import cpu_name
+from paddleprune.machine.cpu import cpu_name
 from paddleprune.reports import Comparison, ComparisonRow, MetricValue
 from paddleprune.reports import format as text
 

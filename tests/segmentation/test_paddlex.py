@@ -17,7 +17,7 @@ from seg_files import draw
 import paddleprune
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 SMALL = {"num_classes": 3, "input_size": 48, "width": 4, "depth": 2}
 LONG = {"name": "ResizeByLong", "long_size": 48}

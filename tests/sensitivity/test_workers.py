@@ -12,7 +12,7 @@ import worker_jobs
 from test_adaptive import IDENTITY, Drawn
 
 from paddleprune.errors import DataError, WorkerError
-from paddleprune.measure.machine import cpu_threads
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.sensitivity import Processes, Question, SensitivityTable, WorkerMeasurer, sweep
 from paddleprune.sensitivity.measuring.executor import Make
 

@@ -18,8 +18,8 @@ from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.errors import DataError
 from paddleprune.interfaces import Array
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.measure.evaluation import Batches
-from paddleprune.measure.machine import cpu_threads
 from paddleprune.sensitivity import DataMeasurer, Processes, Question, WorkerMeasurer, sweep
 from paddleprune.sensitivity.masked.evaluators import Outputs
 from paddleprune.sensitivity.measuring.kept import Kept

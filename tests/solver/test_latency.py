@@ -13,8 +13,8 @@ import paddleprune
 from paddleprune.api.stopwatch import Stopwatch
 from paddleprune.engines import NativeEngine
 from paddleprune.errors import ConfigError, DependencyError, PlanError
+from paddleprune.machine.cpu import block_channels
 from paddleprune.measure.layer_times import noting_calls
-from paddleprune.measure.machine import block_channels
 from paddleprune.settings import Budget, FrontSettings, PruneSettings
 from paddleprune.solver import Ceiling, Costs, LayerLatency, UnitPath, uniform_order
 from paddleprune.validation import validated

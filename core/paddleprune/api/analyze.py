@@ -18,9 +18,9 @@ from paddleprune.engines import left_whole
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.drawn import LARGE
 from paddleprune.measure.evaluation import free_memory
-from paddleprune.measure.heap import kept_heap
 from paddleprune.sensitivity import (
     Identity,
     Importance,

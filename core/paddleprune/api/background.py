@@ -20,7 +20,7 @@ from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, WorkerError
 from paddleprune.files import saving
 from paddleprune.launched import end_with_parent
-from paddleprune.measure.machine import cpu_threads, limit_threads
+from paddleprune.machine.cpu import cpu_threads, limit_threads
 
 _SERVE = "from paddleprune.api.background import serve; serve()"
 _SECONDS_BETWEEN_LOOKS = 0.5

@@ -12,7 +12,7 @@ from paddleprune.api.data import Data, open_plain
 from paddleprune.api.loading import check_labels
 from paddleprune.errors import ConfigError, DataError
 from paddleprune.interfaces import Array, Batch, Dataset, Sample
-from paddleprune.measure.machine import cpu_threads
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.registry import Registry
 from paddleprune.training import LoadedModel
 

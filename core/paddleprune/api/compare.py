@@ -18,11 +18,11 @@ from paddleprune.files import check_writable, user_path
 from paddleprune.graph import build_graph
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.measure.latency import measure_latency
-from paddleprune.measure.runtimes import Mode, modes_of, write_for
 from paddleprune.pruning.outcome import JointLoss
 from paddleprune.registry import Registry
 from paddleprune.reports import Comparison, MetricValue, comparison_row, conditions
 from paddleprune.reports.names import distinct_names
+from paddleprune.runtimes.modes import Mode, modes_of, write_for
 from paddleprune.training import WEIGHTS, CheckpointInfo, LoadedModel, read_info, select_device
 
 

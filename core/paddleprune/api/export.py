@@ -14,10 +14,10 @@ from paddleprune.api.export_formats import WRITERS, Export, Job
 from paddleprune.api.loading import Network, evaluation_of, open_network
 from paddleprune.console import say
 from paddleprune.errors import ConfigError, GraphError
+from paddleprune.exports.onnx import OPSETS
 from paddleprune.files import making, user_path, write_json
 from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array, read_sample
-from paddleprune.measure.onnx import OPSETS
 from paddleprune.registry import Registry
 from paddleprune.settings import EXPORT_FORMATS, ExportFormat
 from paddleprune.training import select_device

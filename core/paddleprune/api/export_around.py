@@ -10,10 +10,10 @@ from paddle import nn
 
 from paddleprune.api.loading import Network
 from paddleprune.errors import ConfigError, GraphError, UnknownNameError, said_by
+from paddleprune.exports.inference_files import Shape
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.measure.export import Shape
-from paddleprune.measure.proof import Fed, batches, probes
+from paddleprune.proofs.proof import Fed, batches, probes
 from paddleprune.registry import Registry
 from paddleprune.vision.camera import camera_for
 from paddleprune.vision.suppression import Suppression

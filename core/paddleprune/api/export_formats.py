@@ -17,18 +17,19 @@ from paddleprune.api.export_around import Around
 from paddleprune.api.loading import Network
 from paddleprune.console import say
 from paddleprune.errors import ConfigError, GraphError
+from paddleprune.exports.inference_files import input_names
+from paddleprune.exports.lite import export_lite
+from paddleprune.exports.onnx import OPSET, export_onnx, opset_of
+from paddleprune.exports.onnx_suppression import OPSET as SUPPRESSION_OPSET
+from paddleprune.exports.onnx_suppression import append_suppression, best_first
 from paddleprune.interfaces import Array
-from paddleprune.measure.choosing import Chained, prove_choice
-from paddleprune.measure.export import input_names
-from paddleprune.measure.lite import export_lite
-from paddleprune.measure.onnx import OPSET, export_onnx, opset_of
-from paddleprune.measure.onnx_suppression import OPSET as SUPPRESSION_OPSET
-from paddleprune.measure.onnx_suppression import append_suppression, best_first
-from paddleprune.measure.paddlex import export_paddlex, prove_paddlex
-from paddleprune.measure.proof import batches, probes
-from paddleprune.measure.proved import Port, Proof
-from paddleprune.measure.runtimes import MODES, Mode, Runtime
+from paddleprune.proofs.choosing import Chained, prove_choice
+from paddleprune.proofs.paddlex import export_paddlex, prove_paddlex
+from paddleprune.proofs.proof import batches, probes
+from paddleprune.proofs.proved import Port, Proof
 from paddleprune.registry import Registry
+from paddleprune.runtimes.inference import passes_to_leave_out
+from paddleprune.runtimes.modes import MODES, Mode, Runtime
 from paddleprune.settings import ExportFormat
 from paddleprune.specs import Contract
 
@@ -50,6 +51,7 @@ class Export(Contract):
         choice: the proof of a last step that chooses: for PaddleX the best class of a pixel; the best of boxes.
         labels: the checkpoint's classes; none of a layer.
         transforms: its preprocessing, whatever of that is in the file; none of a layer.
+        delete_passes: where oneDNN is on, what to tell Paddle Inference to leave out: its oneDNN fails there.
     """
 
     schema_version: int = 1
@@ -62,6 +64,7 @@ class Export(Contract):
     choice: Proof | None = None
     labels: tuple[str, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
+    delete_passes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,11 @@ def _in_paddle(job: Job, runtime: Runtime) -> Export:
     fed = around.fed(job.samples, job.batch)
     with _or("as ONNX"):
         found = prove_choice(around.layer, last, path, runtime, write, fed)
-    return _said(job, files, found)
+    passes = passes_to_leave_out(next(file for file in files if file.suffix != ".pdiparams"))
+    if passes:
+        calls = ", ".join(f"config.delete_pass({name!r})" for name in passes)
+        say(f"Paddle Inference fails at this file with oneDNN on; where you load it turn oneDNN off, or call {calls}")
+    return _said(job, files, found).model_copy(update={"delete_passes": passes})
 
 
 def _as_onnx(job: Job) -> Export:

@@ -11,12 +11,12 @@ from paddle import nn
 from paddleprune.api.loading import open_network
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
+from paddleprune.machine.cpu import cpu_name, cpu_threads
 from paddleprune.measure.cold import measure_cold
 from paddleprune.measure.latency import measure_latency
-from paddleprune.measure.machine import cpu_name, cpu_threads
-from paddleprune.measure.runtimes import MODES, modes_of, write_for
 from paddleprune.registry import Registry
 from paddleprune.reports import Latencies, LatencyRow
+from paddleprune.runtimes.modes import MODES, modes_of, write_for
 from paddleprune.training import select_device
 
 

@@ -16,13 +16,12 @@ from paddleprune.api.meter import Against, halves, small_enough
 from paddleprune.console import say
 from paddleprune.dependencies import require
 from paddleprune.errors import PlanError
+from paddleprune.exports.onnx import opset_of
 from paddleprune.files import making, user_path, write_json
 from paddleprune.interfaces import Array, Dataset
+from paddleprune.machine.cpu import cpu_name
 from paddleprune.measure.evaluation import Batches
 from paddleprune.measure.latency import Latency
-from paddleprune.measure.machine import cpu_name
-from paddleprune.measure.onnx import opset_of
-from paddleprune.measure.runtimes import MODES
 from paddleprune.quantization import (
     METHOD,
     PURPOSE,
@@ -40,6 +39,7 @@ from paddleprune.quantization import (
     within,
 )
 from paddleprune.registry import Registry
+from paddleprune.runtimes.modes import MODES
 from paddleprune.sensitivity.measuring.scores import Score
 from paddleprune.settings import QuantizeSettings
 from paddleprune.training import select_device

@@ -12,16 +12,16 @@ from paddle import nn
 from paddleprune.console import counted, progress, say
 from paddleprune.errors import ConfigError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, Input, random_inputs
+from paddleprune.machine.cpu import cpu_name, cpu_threads
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.measure.heap import kept_heap
 from paddleprune.measure.latency import measure_latency
 from paddleprune.measure.layer_times import LayerSpec, noting_calls, time_layer
-from paddleprune.measure.machine import cpu_name, cpu_threads
-from paddleprune.measure.runtimes import MODES, mode_of, write_for
 from paddleprune.measure.time_cache import TimeCache
 from paddleprune.pruning import Plan, make_plan, shrink
 from paddleprune.pruning.outcome import MeasuredLatency
 from paddleprune.pruning.surgery import snapshot
+from paddleprune.runtimes.modes import MODES, mode_of, write_for
 from paddleprune.settings import PruneSettings
 from paddleprune.solver import Ceiling, Costs, LayerLatency
 from paddleprune.solver import Path as PlanPath

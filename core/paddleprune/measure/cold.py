@@ -14,7 +14,7 @@ from typing import get_args
 
 from paddleprune.errors import GraphError
 from paddleprune.measure.latency import random_inputs
-from paddleprune.measure.runtimes import MODES, Mode
+from paddleprune.runtimes.modes import MODES, Mode
 from paddleprune.specs import Contract
 
 _STATUS, _PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")

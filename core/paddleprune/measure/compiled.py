@@ -12,10 +12,10 @@ import paddle
 from paddle import nn
 
 from paddleprune.errors import PaddlePruneError
+from paddleprune.exports.inference_files import export_model
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Forward, eager_forward
-from paddleprune.measure.export import export_model
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 _CLOSE = 1e-4
 """Largest difference to the eager outputs that passes, as a share of the largest output."""

@@ -18,8 +18,8 @@ from paddleprune.console import say
 from paddleprune.errors import DataError
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.interfaces import Array, Batch, Dataset, Metric, Sample, read_sample
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.measure.drawn import LARGE, SAMPLED
-from paddleprune.measure.machine import cpu_threads
 
 Forward: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
 """(the inputs of a batch) -> the model's outputs, flattened in order."""

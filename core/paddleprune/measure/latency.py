@@ -12,8 +12,8 @@ import numpy as np
 from paddleprune.console import progress
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.runtimes import MODES, Mode, Session
+from paddleprune.machine.cpu import cpu_threads
+from paddleprune.runtimes.modes import MODES, Mode, Session
 from paddleprune.specs import Contract
 
 _TURNS = 10

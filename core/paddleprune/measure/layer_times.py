@@ -14,9 +14,9 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.measure.runtimes import Runtime
 from paddleprune.paddle_private.layers import geometry
 from paddleprune.paddle_private.widths import CONVOLUTIONS, groups
+from paddleprune.runtimes.modes import Runtime
 from paddleprune.specs import Contract
 
 TIMED = (*CONVOLUTIONS, nn.Linear)

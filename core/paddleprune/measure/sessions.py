@@ -9,7 +9,7 @@ from paddle import nn
 
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import Forward, flatten
-from paddleprune.measure.runtimes import Session
+from paddleprune.runtimes.modes import Session
 
 
 def places_of(layer: nn.Layer, inputs: Sequence[Array]) -> list[int]:

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from paddleprune.console import say
 from paddleprune.errors import PaddlePruneError, SaveError, TableError
-from paddleprune.measure.machine import cpu_name
-from paddleprune.measure.runtimes import Runtime
+from paddleprune.machine.cpu import cpu_name
+from paddleprune.runtimes.modes import Runtime
 from paddleprune.signed import Signed, read_signed, write_signed
 
 _EVERY = 10.0

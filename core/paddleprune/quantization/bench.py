@@ -8,18 +8,18 @@ from pathlib import Path
 
 from paddle import nn
 
+from paddleprune.exports.onnx import export_onnx
 from paddleprune.interfaces import Array
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.measure.evaluation import Forward
 from paddleprune.measure.latency import Latency, measure_latency
-from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.onnx import export_onnx
-from paddleprune.measure.proof import Fed, prove
-from paddleprune.measure.proved import Port, Proof
-from paddleprune.measure.runtimes import MODES
 from paddleprune.measure.sessions import places_of, session_forward
+from paddleprune.proofs.proof import Fed, prove
+from paddleprune.proofs.proved import Port, Proof
 from paddleprune.quantization.calibration import Ranges, find_ranges
 from paddleprune.quantization.network import FoldedNetwork, Step, fix_batch, fold
 from paddleprune.quantization.writing import write_int8
+from paddleprune.runtimes.modes import MODES
 
 RUNTIME = MODES["onnxruntime"]
 _PROVED_ON = 8

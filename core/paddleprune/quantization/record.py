@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paddleprune.measure.latency import Latency
-from paddleprune.measure.proved import Port, Proof
+from paddleprune.proofs.proved import Port, Proof
 from paddleprune.specs import Contract
 
 

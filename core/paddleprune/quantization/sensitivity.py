@@ -10,11 +10,11 @@ import numpy as np
 
 from paddleprune.console import progress
 from paddleprune.interfaces import Array
-from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.runtimes import MODES
+from paddleprune.machine.cpu import cpu_threads
 from paddleprune.quantization.calibration import Ranges
 from paddleprune.quantization.network import FoldedNetwork, Step
 from paddleprune.quantization.writing import write_int8
+from paddleprune.runtimes.modes import MODES
 
 
 def rank_steps(network: FoldedNetwork, ranges: Ranges, samples: Sequence[Array]) -> list[tuple[Step, float]]:

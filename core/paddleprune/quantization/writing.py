@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paddleprune.dependencies import require
 from paddleprune.errors import GraphError, said_by
-from paddleprune.measure.machine import saturates
+from paddleprune.machine.cpu import saturates
 from paddleprune.quantization.calibration import Ranges
 from paddleprune.quantization.network import PURPOSE, FoldedNetwork, quiet
 

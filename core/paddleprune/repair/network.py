@@ -18,7 +18,7 @@ from paddleprune.graph import ChannelGraph
 from paddleprune.graph.branches import Branch
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array
-from paddleprune.measure.heap import kept_heap
+from paddleprune.machine.heap import kept_heap
 from paddleprune.pruning.outcome import Repair
 from paddleprune.repair.readers import output_axis
 from paddleprune.repair.record import Record, Seen, readable, run, watching

@@ -16,8 +16,8 @@ from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import viewed
 from paddleprune.interfaces import Array
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import free_memory
-from paddleprune.measure.heap import kept_heap
 from paddleprune.paddle_private.widths import TRANSPOSED
 from paddleprune.repair.readers import READABLE, groups_of, inputs_at, matrices, outputs_at, places_of, positions_of
 

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from paddleprune.console import counted
 from paddleprune.files import write_json, write_text
-from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.reports import format as text
 from paddleprune.reports.rows import ComparisonRow, Conditions, MetricValue
+from paddleprune.runtimes.modes import MODES, Mode
 from paddleprune.specs import Contract
 
 _WIDE = 200  # columns where the output is no terminal: nothing needs to be folded

@@ -8,8 +8,8 @@ from typing import ClassVar
 from paddleprune.console import counted
 from paddleprune.measure.cold import ColdStart
 from paddleprune.measure.latency import Latency, fastest_of
-from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.reports import format as text
+from paddleprune.runtimes.modes import MODES, Mode
 from paddleprune.specs import Contract
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from paddleprune.amounts import FLOP
+from paddleprune.machine.cpu import cpu_name
 from paddleprune.measure.latency import Latency, fastest_of
-from paddleprune.measure.machine import cpu_name
-from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.pruning.outcome import JointLoss
+from paddleprune.runtimes.modes import MODES, Mode
 from paddleprune.specs import Contract
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleprune.exports.inference_files import export_model
 from paddleprune.graph import ChannelGraph, build_graph
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import eager_forward, flatten
-from paddleprune.measure.export import export_model
-from paddleprune.measure.inference import create_predictor
 from paddleprune.pruning import Plan, make_plan, protect_hard_coded, prune
 from paddleprune.registry import Registry
+from paddleprune.runtimes.inference import create_predictor
 from paddleprune.sensitivity import rank
 from paddleprune.specs import FamilyOptions
 from paddleprune.testing.coverage import coverage

@@ -11,8 +11,8 @@ from paddleprune.api.layer.graph import as_number
 from paddleprune.errors import ConfigError
 from paddleprune.graph.modes import in_mode
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.measure.runtimes import modes_of
 from paddleprune.reports import Comparison, MetricValue
+from paddleprune.runtimes.modes import modes_of
 from paddleprune.training import select_device
 
 

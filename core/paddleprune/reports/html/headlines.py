@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from paddleprune.measure.runtimes import MODES, Mode
 from paddleprune.pruning import Plan
 from paddleprune.pruning.plan import Counts
 from paddleprune.reports import ComparisonRow
 from paddleprune.reports import format as text
 from paddleprune.reports.html.known import Known, Model
+from paddleprune.runtimes.modes import MODES, Mode
 
 _FAR = 1e18
 """Larger numbers are no figures."""

@@ -14,8 +14,8 @@ from paddleprune.errors import said_by
 from paddleprune.graph import ChannelGraph, Group, masked
 from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.interfaces import Array, Reduction
+from paddleprune.machine.heap import release_heap
 from paddleprune.measure.evaluation import Forward, eager_forward
-from paddleprune.measure.heap import release_heap
 from paddleprune.sensitivity.masked.compiled import CompiledNetwork, MaskedProgram
 from paddleprune.settings import RATIOS
 

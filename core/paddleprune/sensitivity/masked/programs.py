@@ -17,9 +17,9 @@ from paddleprune.graph.capture import Capture
 from paddleprune.graph.channels import Read
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Reduction
-from paddleprune.measure.inference import create_predictor
 from paddleprune.paddle_private.programs import clone, new_mapping, short_stacks
 from paddleprune.paddle_private.tensors import has_numbers, share, storage
+from paddleprune.runtimes.inference import create_predictor
 from paddleprune.sensitivity.masked.folding import Folded
 
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from paddleprune.errors import PaddlePruneError
-from paddleprune.measure.machine import cpu_threads, limit_threads
+from paddleprune.machine.cpu import cpu_threads, limit_threads
 from paddleprune.sensitivity.measuring.executor import Make, Unit, Worker
 from paddleprune.sensitivity.measuring.measurer import Scores
 

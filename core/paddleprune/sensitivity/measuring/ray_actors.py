@@ -14,7 +14,7 @@ from typing import Any
 from paddleprune.console import say
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError, PaddlePruneError
-from paddleprune.measure.machine import limit_threads
+from paddleprune.machine.cpu import limit_threads
 from paddleprune.sensitivity.measuring.executor import Make, Unit, Worker
 from paddleprune.sensitivity.measuring.measurer import Measurer, Scores
 

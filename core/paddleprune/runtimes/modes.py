@@ -14,7 +14,7 @@ import numpy as np
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
 from paddleprune.interfaces import Array
-from paddleprune.measure.machine import block_channels
+from paddleprune.machine.cpu import block_channels
 from paddleprune.settings import RUNTIMES, RuntimeName, TimingSettings
 from paddleprune.validation import choose_from
 
@@ -102,7 +102,7 @@ class _Paddle:
     """Paddle Inference."""
 
     def __init__(self, path: Path, threads: int, *, onednn: bool) -> None:
-        from paddleprune.measure.inference import create_predictor
+        from paddleprune.runtimes.inference import create_predictor
 
         self._predictor = create_predictor(path, onednn=onednn, threads=threads)
         self._given = {name: self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()}
@@ -182,13 +182,13 @@ def _size(given: Any) -> int:
 
 
 def _write_paddle(*what: Any, **how: Any) -> Any:
-    from paddleprune.measure.export import export_model
+    from paddleprune.exports.inference_files import export_model
 
     return export_model(*what, **how)
 
 
 def _write_onnx(*what: Any, **how: Any) -> Any:
-    from paddleprune.measure.onnx import export_onnx
+    from paddleprune.exports.onnx import export_onnx
 
     return export_onnx(*what, **how)
 

@@ -9,14 +9,14 @@ import numpy as np
 import yaml
 from paddle import nn
 
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.paddlex_ops import for_onednn
 from paddleprune.files import saving
 from paddleprune.interfaces import Array, PaddleXModel
-from paddleprune.measure.choosing import Chained, prove_choice
-from paddleprune.measure.export import export_model
-from paddleprune.measure.paddlex_ops import for_onednn
-from paddleprune.measure.proof import Fed
-from paddleprune.measure.proved import Port, Proof
-from paddleprune.measure.runtimes import MODES
+from paddleprune.proofs.choosing import Chained, prove_choice
+from paddleprune.proofs.proof import Fed
+from paddleprune.proofs.proved import Port, Proof
+from paddleprune.runtimes.modes import MODES
 
 STEM = "inference"
 """Of the files; the name is PaddleX's."""

@@ -15,11 +15,11 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleprune.measure.export import input_names
-from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.proof import Fed, prove
-from paddleprune.measure.proved import Port, Proof
-from paddleprune.measure.runtimes import Runtime
+from paddleprune.exports.inference_files import input_names
+from paddleprune.machine.cpu import cpu_threads
+from paddleprune.proofs.proof import Fed, prove
+from paddleprune.proofs.proved import Port, Proof
+from paddleprune.runtimes.modes import Runtime
 
 
 class Chained(nn.Layer):

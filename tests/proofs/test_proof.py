@@ -13,12 +13,12 @@ from paddle import nn
 from paddle.vision.ops import roi_align
 
 from paddleprune.errors import GraphError
-from paddleprune.measure import onnx_ops
-from paddleprune.measure.export import export_model
-from paddleprune.measure.onnx import export_onnx, opset_of
-from paddleprune.measure.proof import Fed, prove
-from paddleprune.measure.proved import Port
-from paddleprune.measure.runtimes import MODES
+from paddleprune.exports import onnx_ops
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.onnx import export_onnx, opset_of
+from paddleprune.proofs.proof import Fed, prove
+from paddleprune.proofs.proved import Port
+from paddleprune.runtimes.modes import MODES
 
 PADDLE, ONNX = MODES["onednn_off"], MODES["onnxruntime"]
 SHAPE = (3, 11, 13)

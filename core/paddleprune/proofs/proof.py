@@ -10,12 +10,12 @@ import numpy as np
 import paddle
 
 from paddleprune.errors import GraphError, said_by
+from paddleprune.exports.inference_files import input_names
 from paddleprune.interfaces import Array
-from paddleprune.measure.export import input_names
-from paddleprune.measure.machine import cpu_threads
-from paddleprune.measure.proved import TOLERANCE, Compared, Port, Proof
-from paddleprune.measure.runtimes import Runtime, Session
-from paddleprune.measure.watched import Watched
+from paddleprune.machine.cpu import cpu_threads
+from paddleprune.proofs.proved import TOLERANCE, Compared, Port, Proof
+from paddleprune.proofs.watched import Watched
+from paddleprune.runtimes.modes import Runtime, Session
 
 _NOTHING = 1e-6
 """An output that stays below this share of the largest one is compared at this scale."""

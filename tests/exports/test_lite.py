@@ -12,8 +12,8 @@ from paddle import nn
 
 import paddleprune
 from paddleprune.errors import GraphError
-from paddleprune.measure.export import export_model
-from paddleprune.measure.lite import export_lite
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.lite import export_lite
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 from paddle import inference
 
-from paddleprune.measure.machine import cpu_threads
+from paddleprune.machine.cpu import cpu_threads
 
 _FAULTS = (
     ('"1.leaky_relu', "conv_activation_onednn_fuse_pass"),  # reads its slope as the wrong type: the process dies
@@ -43,9 +43,14 @@ def create_predictor(prefix: Path, *, onednn: bool = True, threads: int | None =
     if onednn:
         config.enable_mkldnn()
         config.set_mkldnn_cache_capacity(1)  # or it keeps a copy of the weights for each size of a batch
-        text = program.read_text(encoding="utf-8", errors="ignore")
-        for part in {part for sign, part in _FAULTS if sign in text}:
+        for part in passes_to_leave_out(program):
             config.delete_pass(part)
     else:
         config.disable_mkldnn()
     return inference.create_predictor(config)
+
+
+def passes_to_leave_out(program: Path) -> tuple[str, ...]:
+    """The passes at which Paddle 3.3's oneDNN fails for a program, sorted: `Config.delete_pass` leaves one out."""
+    text = program.read_text(encoding="utf-8", errors="ignore")
+    return tuple(sorted({part for sign, part in _FAULTS if sign in text}))

@@ -14,9 +14,9 @@ from paddle import nn
 from paddle.vision.models import mobilenet_v2, shufflenet_v2_x0_25
 
 from paddleprune.errors import DependencyError, GraphError, SaveError
-from paddleprune.measure.export import export_model
-from paddleprune.measure.inference import create_predictor
-from paddleprune.measure.onnx import export_onnx
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.onnx import export_onnx
+from paddleprune.runtimes.inference import create_predictor
 
 
 class TwoInputs(nn.Layer):

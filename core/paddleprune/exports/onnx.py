@@ -15,9 +15,9 @@ from paddle import nn
 
 from paddleprune.dependencies import require
 from paddleprune.errors import GraphError
+from paddleprune.exports.inference_files import Shape, export_model
+from paddleprune.exports.onnx_ops import rewritten
 from paddleprune.files import saving
-from paddleprune.measure.export import Shape, export_model
-from paddleprune.measure.onnx_ops import rewritten
 
 OPSET = 13
 OPSETS = range(11, 22)

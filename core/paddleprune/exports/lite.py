@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paddle import nn
 
-from paddleprune.measure.export import export_model
+from paddleprune.exports.inference_files import export_model
 from paddleprune.paddle_private import old_ir
 
 

@@ -11,10 +11,10 @@ import paddle.nn.functional as F  # noqa: N812
 import pytest
 from paddle import nn
 
-from paddleprune.measure.export import export_model
-from paddleprune.measure.paddlex_ops import for_onednn
-from paddleprune.measure.proof import Fed, prove
-from paddleprune.measure.runtimes import MODES
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.paddlex_ops import for_onednn
+from paddleprune.proofs.proof import Fed, prove
+from paddleprune.runtimes.modes import MODES
 
 SHAPE = (3, 11, 13)
 

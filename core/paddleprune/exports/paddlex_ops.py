@@ -1,6 +1,6 @@
 """Operations at which Paddle 3.3's oneDNN fails, written with others: PaddleX has it on, and no file can say otherwise.
 
-What they are `measure.inference` says, which leaves oneDNN's passes out for them.
+What they are `runtimes.inference` says, which leaves oneDNN's passes out for them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import paddle
 
+from paddleprune.exports.rewriting import Operation, leaky_relu, rewriting
 from paddleprune.interfaces import Array
-from paddleprune.measure.rewriting import Operation, leaky_relu, rewriting
 
 _AXES = 4
 """Of images in a batch."""

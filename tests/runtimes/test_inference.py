@@ -12,7 +12,7 @@ import paddle.nn.functional as F  # noqa: N812
 import pytest
 from paddle import nn
 
-from paddleprune.measure.inference import create_predictor
+from paddleprune.runtimes.inference import create_predictor
 
 
 class Behind(nn.Layer):

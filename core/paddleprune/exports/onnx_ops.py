@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle.nn import functional
 
-from paddleprune.measure.rewriting import Operation, leaky_relu, rewriting
+from paddleprune.exports.rewriting import Operation, leaky_relu, rewriting
 from paddleprune.paddle_private.programs import OPERATIONS
 
 _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4

@@ -1,0 +1,1 @@
+"""A network to files that other programs run: Paddle Inference, Paddle Lite, ONNX."""

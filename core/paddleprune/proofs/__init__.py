@@ -1,0 +1,1 @@
+"""Is a file that was written the model? It is run, and compared."""
