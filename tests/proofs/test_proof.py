@@ -117,6 +117,31 @@ def test_what_paddle2onnx_gets_wrong_is_mended(tmp_path: Path) -> None:
     assert proof.probe.largest < 1e-5
 
 
+class Reordered(nn.Layer):
+    """Channels in another order, before convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = nn.Conv2D(3, 8, 1), nn.Conv2D(8, 8, 3, groups=8), nn.Conv2D(8, 8, 1)
+        self.register_buffer("order", paddle.to_tensor([3, 0, 6, 1, 7, 2, 4, 5]))
+
+    def forward(self, image: Any) -> Any:
+        x = self.first(image)
+        selected = self.third(self.second(paddle.index_select(x, self.order, axis=1)))
+        return selected, self.third(paddle.gather(x, self.order, axis=1))
+
+
+def test_what_openvino_gets_wrong_is_mended(tmp_path: Path) -> None:
+    pytest.importorskip("paddle2onnx")
+    pytest.importorskip("openvino")
+    layer = Reordered()
+    layer.eval()
+    export_onnx(layer, [SHAPE], tmp_path / "model")
+    for mode in ("onnxruntime", "openvino"):
+        _, proof = prove(layer, tmp_path / "model", MODES[mode], Fed.of([SHAPE], None))
+        assert proof.probe.largest < 1e-5
+
+
 def test_what_is_written_wrongly_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("paddle2onnx")
     pytest.importorskip("onnxruntime")

@@ -1,4 +1,7 @@
-"""Operations that paddle2onnx 2.1 converts wrongly or not at all, written with others that it converts rightly."""
+"""Operations that paddle2onnx 2.1 converts wrongly or not at all, written with others that it converts rightly.
+
+And one that OpenVINO 2026.4 computes wrongly.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from paddleprune.paddle_private.programs import OPERATIONS
 
 _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4
 """Places of `pool2d`'s arguments after the sizes."""
+_PARTS = 2
+"""In which channels are picked."""
 
 
 def rewritten() -> AbstractContextManager[None]:
@@ -92,6 +97,17 @@ def _interpolation(operation: Operation, x: Any, *given: Any) -> Any:
     return operation(x, out_size, sizes, factor, layout, depth, height, width, factors, *more)
 
 
+def _picked(operation: Operation, x: Any, numbers: Any, axis: Any, **more: Any) -> Any:
+    """All channels in another order, before a convolution: OpenVINO takes the weights in a wrong order.
+
+    It doesn't where some of the channels are picked, so they are picked in two parts.
+    """
+    if axis != 1 or len(numbers.shape) != 1 or numbers.shape[0] != x.shape[1] or x.shape[1] < _PARTS:
+        return operation(x, numbers, axis, **more)
+    half = x.shape[1] // 2
+    return paddle.concat([operation(x, part, axis) for part in (numbers[:half], numbers[half:])], axis)
+
+
 def _roi_align(
     operation: Operation,
     x: Any,
@@ -140,5 +156,7 @@ _REWRITES: dict[str, Operation] = {
     "max_pool2d_with_index": _max_pool2d,
     "pad3d": _pad3d,
     "roi_align": _roi_align,
+    "index_select": _picked,
+    "gather": _picked,
     **{f"{mode}_interp": _interpolation for mode in ("linear", "bilinear", "trilinear", "nearest", "bicubic")},
 }
