@@ -174,6 +174,11 @@ class Budget(TimingSettings):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     @property
+    def tolerance(self) -> float:
+        """What each group alone may lose where a table decides: the usual share, if none is given."""
+        return USUAL_TOLERANCE if self.eval_metric_loss is None else self.eval_metric_loss
+
+    @property
     def timed(self) -> bool:
         """Does latency count?"""
         return self.latency is not None or self.save == "latency"

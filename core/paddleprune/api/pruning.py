@@ -34,7 +34,7 @@ from paddleprune.sensitivity import (
     model_digest,
     unsure,
 )
-from paddleprune.settings import DATA_CRITERIA, USUAL_TOLERANCE, PruneSettings
+from paddleprune.settings import DATA_CRITERIA, PruneSettings
 from paddleprune.solver import Path as PlanPath
 from paddleprune.solver import solve
 from paddleprune.specs import FamilyOptions
@@ -183,10 +183,9 @@ def cut_and_repair(registry: Registry, loaded: LoadedModel, evaluation: Evaluati
     tried, judge = 0, evaluation.dataset
     if table is not None and not asked.limits and asked.max_loss is None:
         assert wish.table_file is not None
-        tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
-        plan = solve(engine, table, tolerance, asked.round_to, bench.whole)
+        plan = solve(engine, table, asked.tolerance, asked.round_to, bench.whole)
         groups = [group for group in engine.groups if group.name not in bench.whole]
-        _say_what_is_estimated(table, groups, tolerance, wish.table_file)
+        _say_what_is_estimated(table, groups, asked.tolerance, wish.table_file)
     else:
         priced = Priced.of(layer, engine, asked)
         paths, searching = bench.paths(priced, asked), None

@@ -17,7 +17,7 @@ from paddleprune.interfaces import Scorer
 from paddleprune.pruning import Plan
 from paddleprune.repair import record
 from paddleprune.sensitivity import Importance, SensitivityTable, criterion_name, criterion_of, model_digest
-from paddleprune.settings import USUAL_TOLERANCE, Criterion, EngineName, PruneSettings, RuntimeName
+from paddleprune.settings import Criterion, EngineName, PruneSettings, RuntimeName
 from paddleprune.solver import solve
 from paddleprune.validation import SETTING, validated
 
@@ -85,8 +85,7 @@ def plan(
         whole = left_whole(chosen, graph.layer, exclude, only)
         if asked.limits:
             return _within(graph, chosen, asked, whole, table=what, calibration=calibration)
-        tolerance = USUAL_TOLERANCE if asked.eval_metric_loss is None else asked.eval_metric_loss
-        return LayerPlan(graph, _bound(solve(chosen, what, tolerance, round_to, whole), graph), chosen)
+        return LayerPlan(graph, _bound(solve(chosen, what, asked.tolerance, round_to, whole), graph), chosen)
     if eval_metric_loss is not None:
         raise ConfigError("eval_metric_loss goes with a sensitivity table; ratios say themselves how much goes")
     chosen = open_engine(engine or "native", graph.layer, graph.channels, ranking or "l1")
