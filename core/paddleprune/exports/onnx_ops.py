@@ -102,7 +102,8 @@ def _picked(operation: Operation, x: Any, numbers: Any, axis: Any, **more: Any) 
 
     It doesn't where some of the channels are picked, so they are picked in two parts.
     """
-    if axis != 1 or len(numbers.shape) != 1 or numbers.shape[0] != x.shape[1] or x.shape[1] < _PARTS:
+    known = isinstance(axis, int) and axis == 1 and len(numbers.shape) == 1
+    if not known or numbers.shape[0] != x.shape[1] or x.shape[1] < _PARTS:
         return operation(x, numbers, axis, **more)
     half = x.shape[1] // 2
     return paddle.concat([operation(x, part, axis) for part in (numbers[:half], numbers[half:])], axis)
