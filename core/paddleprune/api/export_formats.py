@@ -118,7 +118,7 @@ def _in_paddle(job: Job, runtime: Runtime) -> Export:
     if passes:
         calls = ", ".join(f"config.delete_pass({name!r})" for name in passes)
         say(f"Paddle Inference fails at this file with oneDNN on; where you load it turn oneDNN off, or call {calls}")
-    return _said(job, files, found).model_copy(update={"delete_passes": passes})
+    return _said(job, files, found, delete_passes=passes)
 
 
 def _as_onnx(job: Job) -> Export:
@@ -153,12 +153,14 @@ def _said(
     found: tuple[tuple[Port, ...], Proof | None, Proof | None],
     *packages: str,
     opset: int | None = None,
+    delete_passes: tuple[str, ...] = (),
 ) -> Export:
     around, (outputs, proof, choice) = job.around, found
     named = zip(input_names(len(around.shapes)), around.shapes, around.dtypes, strict=True)
     inputs = tuple(Port(name=name, shape=(job.batch, *shape), dtype=dtype) for name, shape, dtype in named)
     about = {"inputs": inputs, "outputs": outputs, "proof": proof, "choice": choice, "opset": opset}
-    return Export(files=_names(files), versions=_versions(*packages), **about, **job.about)
+    written = {"files": _names(files), "versions": _versions(*packages), "delete_passes": delete_passes}
+    return Export(**written, **about, **job.about)
 
 
 def _for_paddlex(job: Job) -> Export:

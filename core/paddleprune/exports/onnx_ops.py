@@ -18,8 +18,6 @@ from paddleprune.paddle_private.programs import OPERATIONS
 
 _ADAPTIVE, _KIND, _LAYOUT = 7, 5, 4
 """Places of `pool2d`'s arguments after the sizes."""
-_PARTS = 2
-"""In which channels are picked."""
 
 
 def rewritten() -> AbstractContextManager[None]:
@@ -102,10 +100,10 @@ def _picked(operation: Operation, x: Any, numbers: Any, axis: Any, **more: Any) 
 
     It doesn't where some of the channels are picked, so they are picked in two parts.
     """
-    known = isinstance(axis, int) and axis == 1 and len(numbers.shape) == 1
-    if not known or numbers.shape[0] != x.shape[1] or x.shape[1] < _PARTS:
+    all_channels = isinstance(axis, int) and axis == 1 and list(numbers.shape) == [x.shape[1]]
+    half = x.shape[1] // 2 if all_channels else 0
+    if half < 1:
         return operation(x, numbers, axis, **more)
-    half = x.shape[1] // 2
     return paddle.concat([operation(x, part, axis) for part in (numbers[:half], numbers[half:])], axis)
 
 
