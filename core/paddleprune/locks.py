@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paddleprune.errors import ConfigError
@@ -20,7 +20,8 @@ def locked(file: Path, what: Path, way_out: str) -> Iterator[None]:
     """While open, no other process gets past here with the same file.
 
     Args:
-        file: the lock, which is removed afterwards. One that a killed process left behind holds nobody up.
+        file: the lock, which is removed afterwards, and with it folders that were made for it and are empty still.
+            One that a killed process left behind holds nobody up.
         what: what it guards, for the message.
         way_out: what the person can do who finds it taken, besides waiting.
 
@@ -28,10 +29,14 @@ def locked(file: Path, what: Path, way_out: str) -> Iterator[None]:
         ConfigError: another process is at it.
         SaveError: the place can't be written.
     """
+    made = [folder for folder in file.parents if not folder.exists()]
     with saving(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            except FileNotFoundError:
+                continue  # its last owner has just removed the folder
             _take(handle, what, way_out)
             if _is(handle, file):
                 break
@@ -43,6 +48,9 @@ def locked(file: Path, what: Path, way_out: str) -> Iterator[None]:
     finally:
         file.unlink(missing_ok=True)  # first, so that nobody takes what is about to go
         os.close(handle)
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
 
 def _take(handle: int, what: Path, way_out: str) -> None:

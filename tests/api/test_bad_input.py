@@ -123,6 +123,10 @@ def test_no_data_and_no_model(data: Path, tmp_path: Path) -> None:
 
 def test_checkpoints_that_are_none(data: Path, dense: Path, tmp_path: Path) -> None:
     assert "nowhere" in refused("evaluate", tmp_path / "nowhere", "--data", data)
+    assert "nowhere" in refused(
+        "prune", tmp_path / "nowhere", "--data", data, "--flops", 0.5, "--save-dir", tmp_path / "a" / "b"
+    )
+    assert not list(tmp_path.iterdir())
     truncated = tmp_path / "truncated"
     shutil.copytree(dense, truncated)
     weights = truncated / "weights.safetensors"
