@@ -21,6 +21,7 @@ from paddleprune.exports.lite import export_lite
     [
         ("classification", "mobilenet_v2", {"num_classes": 3, "input_size": 32, "scale": 0.35}),
         ("segmentation", "unet", {"num_classes": 3, "input_size": 32, "width": 8}),
+        ("segmentation", "bisenetv2", {"num_classes": 3, "input_size": 64, "scale": 0.25}),
         ("detection", "yolov3_mobilenet_v1", {"num_classes": 2, "input_size": 64, "scale": 0.25}),
     ],
 )

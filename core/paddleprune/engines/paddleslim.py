@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import paddle
 from paddle import nn
 
 from paddleprune.dependencies import WAYS_OUT
@@ -94,7 +93,7 @@ class SlimPruner:
         self._tensors = named_tensors(layer)
         self._names = {tensor.name: name for name, tensor in self._tensors.items()}
         try:
-            with in_mode(layer, train=False), _heard() as said, _old_ir():
+            with in_mode(layer, train=False), _heard() as said, old_ir.tracing():
                 self._pruner = getattr(slim, _PRUNERS[criterion])(layer, list(inputs))
         except Exception as error:
             raise GraphError(f"PaddleSlim can't follow this network ({said_by(error)}); {WAY_OUT}") from error
@@ -217,62 +216,3 @@ def _heard() -> Iterator[list[str]]:
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-
-
-@contextmanager
-def _old_ir() -> Iterator[None]:
-    """While open, networks are traced into the old IR, which PaddleSlim reads; afterwards the process has PIR again."""
-    places = old_ir.places_of_functions()
-    replaced = [(place, name, vars(place)[name]) for place in places for name in _ROUTES if name in vars(place)]
-    try:
-        for place, name, plain in replaced:
-            setattr(place, name, _routed(_ROUTES[name], plain))
-        with old_ir.guard():
-            yield
-    finally:
-        for place, name, plain in replaced:
-            setattr(place, name, plain)
-        paddle.disable_static()  # which a trace that fails doesn't
-
-
-def _routed(route: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that knows only PIR, and for the old IR's variables the operation that it stood for."""
-
-    def call(*args: Any, **given: Any) -> Any:
-        old = any(isinstance(value, paddle.static.Variable) for value in (*args, *given.values()))
-        return (route if old else plain)(*args, **given)
-
-    return call
-
-
-def _unary(kind: str) -> Callable[..., Any]:
-    return lambda x, name=None, **_: old_ir.append(kind, {"X": x})
-
-
-def _binary(kind: str) -> Callable[..., Any]:
-    return lambda x, y, name=None, **_: old_ir.append(kind, {"X": x, "Y": y}, {"axis": -1})
-
-
-def _matmul(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False, name: Any = None, **_: Any) -> Any:
-    return old_ir.append("matmul_v2", {"X": x, "Y": y}, {"trans_x": transpose_x, "trans_y": transpose_y})
-
-
-def _sum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, name: Any = None, **_: Any) -> Any:
-    axes = [] if axis is None else [axis] if isinstance(axis, int) else list(axis)
-    return old_ir.append("reduce_sum", {"X": x}, {"dim": axes or [0], "keep_dim": keepdim, "reduce_all": not axes})
-
-
-_ROUTES: Mapping[str, Callable[..., Any]] = {
-    "multiply": _binary("elementwise_mul"),
-    "maximum": _binary("elementwise_max"),
-    "minimum": _binary("elementwise_min"),
-    **{kind: _unary(kind) for kind in ("sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "abs", "floor", "sin", "cos")},
-    "gelu": lambda x, approximate=False, name=None: old_ir.append("gelu", {"X": x}, {"approximate": bool(approximate)}),
-    "softplus": lambda x, beta=1.0, threshold=20.0, name=None: old_ir.append(
-        "softplus", {"X": x}, {"beta": float(beta), "threshold": float(threshold)}
-    ),
-    "matmul": _matmul,
-    "bmm": lambda x, y, name=None: old_ir.append("bmm", {"X": x, "Y": y}),
-    "sum": _sum,
-}
-"""Tensor functions that came to accept PIR only, and the old operation that each stands for."""

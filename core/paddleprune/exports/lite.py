@@ -15,5 +15,5 @@ def export_lite(
     layer: nn.Layer, shapes: Sequence[tuple[int, ...]], path: Path, *, batch: int | None = None
 ) -> list[Path]:
     """Write a layer as `PATH.pdmodel` and `PATH.pdiparams`; arguments and errors are those of `export_model`."""
-    with old_ir.guard():
+    with old_ir.tracing():
         return export_model(layer, shapes, path, batch=batch)
