@@ -17,7 +17,7 @@ SUITES_IMPORT := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prett
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 bench-scale fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray ray clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -34,6 +34,7 @@ help:
 	@echo "make bench-outputs what a segmenter's sweep saves by not handing on its scores"
 	@echo "make bench-solver  how long a plan for 500 groups takes, and what exchange between groups gains"
 	@echo "make bench-int8    INT8 after training: what it costs and saves, dense and pruned (half an hour)"
+	@echo "make bench-scale   large lists, and how much two workers save, as processes and on Ray; simulated for more (20 minutes)"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make faults        kill commands at random, damage files: nothing may be lost (over half an hour)"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
@@ -98,6 +99,9 @@ bench-solver: setup
 bench-int8: setup
 	$(BIN)/python benchmarks/int8.py
 
+bench-scale: ray
+	$(VENV)-ray/bin/python benchmarks/scale.py
+
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2
 
@@ -146,9 +150,11 @@ test-browser: setup
 	command -v chromium || apt-get install -y chromium || sudo apt-get install -y chromium
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/reports/test_in_browser.py
 
-test-ray:
+ray:
 	$(PYTHON) -m venv $(VENV)-ray
 	$(VENV)-ray/bin/python $(PIP) install -c constraints.txt -e '.[cpu,demo,ray,dev]'
+
+test-ray: ray
 	OMP_NUM_THREADS=1 $(VENV)-ray/bin/pytest tests/ray
 
 format: setup

@@ -4,9 +4,10 @@
 segmentation and detection (VOC) name a few files again and again; each is opened in a process of its own: seconds on
 the clock and of the processor, and the peak of the process's memory before and after, in MB.
 
-`efficiency`: the sweep of a MobileNetV2 by one worker and by several, in processes and, where it is installed, by
-actors of Ray; each worker computes on one thread. The seconds are those of the whole call, workers' start included; the
-efficiency is the share of the workers' time that one worker would have needed.
+`efficiency`: sweeps at 224x224 by one worker and by two, in processes and, where it is installed, by actors of Ray;
+each worker computes on one thread. The seconds are those of the whole call, workers' start included; the efficiency is
+the share of the workers' time that one process would have needed. A simulation, from the costs in one process,
+says the same, and what more workers would do with more images; its error is that of two workers.
 """
 
 from __future__ import annotations
@@ -17,17 +18,31 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from simulation import Costs, measured
 
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.dataset import ImageDataset
 
+_SAMPLES = {"mobilenet_v2": 256, "resnet50": 64}
+"""Family -> samples that a sweep of some minutes has."""
+_RATIOS = (0.3, 0.6)
+_BYTES, _FOLDER = 110_000, 1000
+"""Of an image of ImageNet, on average; and MB that a shared folder gives in a second (a server with 10 Gbit/s)."""
+_WORST: dict[str, Callable[[Sequence[float]], float]] = {
+    "local_efficiency_2": min,
+    "ray_efficiency_2": min,
+    "ray_overhead": max,
+    "simulation_error": lambda values: max(values, key=abs),
+}
+"""Figure -> which of the families' ones is said."""
 _FILES = 10
 _CLASSES = 200
 _BOX = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax>"
@@ -107,46 +122,86 @@ def swept(folder: Path, save_file: Path, workers: int, executor: str, samples: i
     from paddleprune.machine.cpu import limit_threads
 
     limit_threads(1)
-    how = {"workers": workers, "executor": executor, "samples": samples, "ratios": (0.3, 0.6), "device": "cpu"}
+    how = {"workers": workers, "executor": executor, "samples": samples, "ratios": _RATIOS, "device": "cpu"}
     start = time.perf_counter()
-    paddleprune.analyze(folder / "model/best_model", eval_dataset=folder, save_file=save_file, **how)
-    return round(time.perf_counter() - start, 2)
+    paddleprune.analyze(folder / "model/best_model", eval_dataset=folder, save_file=save_file, memory=2**32, **how)
+    return time.perf_counter() - start
 
 
-def efficiencies(counts: Sequence[int], samples: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Executor -> workers -> seconds and efficiency; all tables are the same, to the bit."""
+def efficiencies(family: str, samples: int, counts: Sequence[int]) -> dict[str, Any]:
+    """Executor -> workers -> seconds; all tables are the same, to the bit. And what the simulation says of them."""
     executors = ["processes", *(["ray"] if find_spec("ray") is not None else [])]
-    found: dict[str, dict[str, dict[str, float]]] = {executor: {} for executor in executors}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as made:
-        _write_model(Path(made), samples)
+        folder, tables = Path(made), set[bytes]()
+        _write_model(folder, family, samples)
         for executor in executors:
+            found[executor] = {}
             for workers in counts:
-                file = Path(made) / f"{executor}_{workers}.json"
-                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                    seconds = pool.submit(swept, Path(made), file, workers, executor, samples).result()
-                one = found[executor].get("1", {}).get("seconds", seconds)
-                efficiency = round(one / (workers * seconds), 3)
-                found[executor][str(workers)] = {"seconds": seconds, "efficiency": efficiency}
-                print(f"{executor:10} {workers} workers: {seconds:.1f} s, efficiency {efficiency:.0%}")
-    return found
+                file = folder / f"{executor}_{workers}.json"
+                found[executor][workers] = _elsewhere(swept, folder, file, workers, executor, samples)
+                tables.add(file.read_bytes())
+                print(f"{family}, {executor}, {workers} workers: {found[executor][workers]:.1f} s", flush=True)
+        assert len(tables) == 1, "the tables differ"
+        costs = _elsewhere(measured, folder / "model/best_model", folder, samples, _RATIOS, time.time())
+    for workers in counts:
+        print(f"{family}, simulated, {workers} workers: {costs.sweep(samples, workers):.1f} s", flush=True)
+    _foresee(family, costs)
+    return {"costs": costs, **found}
 
 
-def _write_model(folder: Path, samples: int) -> None:
-    """Images of noise, a list that names them again and again, and a network that has seen some."""
+def summed(found: Mapping[str, Any], samples: int) -> dict[str, float | None]:
+    """The figures of one family: efficiency of two workers, what Ray costs beside processes, the simulation's error."""
+    local, ray = found["processes"], found.get("ray")
+    error = found["costs"].sweep(samples, 2) / local[2] - 1
+    return {
+        "local_efficiency_2": round(local[1] / (2 * local[2]), 3),
+        "ray_efficiency_2": None if ray is None else round(local[1] / (2 * ray[2]), 3),
+        "ray_overhead": None if ray is None else round(ray[2] / local[2] - 1, 3),
+        "simulation_error": round(error, 3),
+    }
+
+
+def _foresee(family: str, costs: Costs) -> None:
+    """What all of a large data set would take, on threads as fast as this one."""
+    print(
+        f"{family}: a process starts in {costs.start:.1f} s, has its network after {costs.load:.1f} s; an image is "
+        f"decoded in {costs.decode * 1e3:.1f} ms and evaluated in {costs.dense * 1e3:.1f} ms"
+    )
+    for samples, fits in ((5_000, True), (50_000, False)):
+        one = costs.sweep(samples, 1, fits=fits)
+        for workers in (1, 8, 64):
+            seconds = costs.sweep(samples, workers, fits=fits)
+            read = costs.read(samples, workers, _BYTES, _FOLDER, fits=fits)
+            print(
+                f"{family}, {samples:,} images, {len(_RATIOS)} ratios, {workers} workers: {seconds / 3600:.2f} h, "
+                f"efficiency {one / workers / seconds:.0%}; the folder hands out images for {read / 3600:.2f} h"
+            )
+
+
+def _elsewhere(what: Callable[..., Any], *given: Any) -> Any:
+    """What a function returns in a fresh process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(what, *given).result()
+
+
+def _write_model(folder: Path, family: str, samples: int) -> None:
+    """Photographs of clouds, as large as ImageNet's, a list that names them again and again, and a network."""
     import paddleprune
 
     (folder / "images").mkdir()
     (folder / "labels.txt").write_text("one\nother\n")
     noise = np.random.default_rng(0)
     for i in range(_FILES):
-        cv2.imwrite(str(folder / f"images/{i}.png"), noise.integers(0, 256, (64, 64, 3), np.uint8))
+        coarse = noise.integers(0, 256, (12, 16, 3), np.uint8)
+        cv2.imwrite(str(folder / f"images/{i}.jpg"), cv2.resize(coarse, (500, 375), interpolation=cv2.INTER_CUBIC))
     for split, count in (("train", 2 * _FILES), ("val", samples)):
-        lines = (f"images/{i % _FILES}.png {i % 2}\n" for i in range(count))
+        lines = (f"images/{i % _FILES}.jpg {i % 2}\n" for i in range(count))
         (folder / f"{split}_list.txt").write_text("".join(lines))
     paddleprune.train(
         "classification",
-        model="mobilenet_v2",
-        options={"input_size": 64, "scale": 0.5},
+        model=family,
+        options={"input_size": 224},
         train_dataset=folder,
         eval_dataset=folder,
         save_dir=folder / "model",
@@ -159,15 +214,23 @@ def _write_model(folder: Path, samples: int) -> None:
 def main() -> None:
     """Measure, print, and end with a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["list", "efficiency"])
+    parser.add_argument("parts", choices=["list", "efficiency"], nargs="*", default=["list", "efficiency"])
     parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument(
-        "--workers", type=int, nargs="+", default=[1, 2], help="one first: it is what others are set to"
-    )
-    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--families", nargs="+", default=list(_SAMPLES))
+    parser.add_argument("--samples", type=int, help=f"by default {_SAMPLES}")
     asked = parser.parse_args()
-    found = lists(asked.lines) if asked.part == "list" else efficiencies(asked.workers, asked.samples)
-    print(json.dumps({asked.part: found}))
+    found: dict[str, Any] = {}
+    if "list" in asked.parts:
+        found["list"] = lists(asked.lines)
+        found["list_1e6_seconds"] = max(each["seconds"] for each in found["list"].values())
+    if "efficiency" in asked.parts:
+        for family in asked.families:
+            samples = asked.samples or _SAMPLES[family]
+            found[family] = summed(efficiencies(family, samples, (1, 2)), samples)
+        for name, worst in _WORST.items():
+            values = [found[family][name] for family in asked.families if found[family][name] is not None]
+            found[name] = worst(values) if values else None
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

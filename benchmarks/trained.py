@@ -102,7 +102,7 @@ def trained(name: str, folder: Path, full: bool = False, fashion: Path = FASHION
 
     Args:
         name: one of `TASKS`.
-        folder: gets `NAME/data` and `NAME/dense`.
+        folder: gets `NAME/data` and `NAME/dense`, which is `NAME/training` until it has been trained to the end.
         full: all images of Fashion-MNIST, not 12,000 and 2,500.
         fashion: where its files are.
     """
@@ -113,8 +113,9 @@ def trained(name: str, folder: Path, full: bool = False, fashion: Path = FASHION
         recipe = Registry.discover().demo(task, place / "data")
         data = {"train_dataset": recipe.train_dataset, "eval_dataset": recipe.eval_dataset}
         model, options, settings = recipe.family, recipe.options, recipe.settings
-    if not (place / "dense" / "best_model").exists():
-        paddleprune.train(task, model=model, options=options, save_dir=place / "dense", **data, **settings)
+    if not (place / "dense").exists():
+        paddleprune.train(task, model=model, options=options, save_dir=place / "training", **data, **settings)
+        (place / "training").rename(place / "dense")
     return Trained(name, task, data, settings, place / "dense" / "best_model")
 
 

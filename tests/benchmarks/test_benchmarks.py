@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -20,6 +21,25 @@ def figures(name: str, *arguments: str) -> tuple[Any, str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1]), done.stdout
+
+
+def test_a_simulated_sweep_deals_groups_to_whoever_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    costs = importlib.import_module("simulation").Costs(2.0, 3.0, 0.1, 0.4, ((1.0, 0.1), (1.0, 0.2), (1.0, 0.4)))
+    setup = 2.0 + 3.0 + 10 * 0.5
+    assert costs.sweep(10, 1) == pytest.approx(setup + 2.0 + 3.0 + 5.0)
+    assert costs.sweep(10, 2) == pytest.approx(2 * setup + max(2.0 + 5.0, 3.0))
+    assert costs.sweep(10, 64) == pytest.approx(2 * setup + 5.0)  # a group is the smallest piece
+    assert costs.sweep(10, 64, fits=False) == pytest.approx(2 * setup + 6.0)
+    assert costs.read(10, 3, 1e6, 10.0) == pytest.approx(4.0)
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_same_table_and_are_foreseen() -> None:
+    found, text = figures("scale.py", "efficiency", "--families", "mobilenet_v2", "--samples", "8")
+    assert 0 < found["local_efficiency_2"] < 1.2
+    assert abs(found["simulation_error"]) < 1
+    assert "64 workers" in text
 
 
 @SLIM
