@@ -132,9 +132,6 @@ def test_devices_that_are_not_there(tiny: ModuleType, tmp_path: Path) -> None:
         pytest.skip("this Paddle has GPU support")
     with pytest.raises(ConfigError, match=r"no GPU support; use device 'cpu'"):
         run(tiny, tmp_path, device="gpu:1")
-    for amp in ("bf16", "fp16"):
-        with pytest.raises(ConfigError, match=f"`amp` {amp} needs a GPU.*'cpu', where Paddle trains in float32 alone"):
-            run(tiny, tmp_path, amp=amp)
 
 
 @pytest.mark.filterwarnings("ignore:amp_guard can only be enabled")
