@@ -19,6 +19,8 @@ from paddleprune.api.data import open_dataset
 from paddleprune.api.import_table import _read_shapes
 from paddleprune.api.runs import TrainRun
 from paddleprune.cli.flags import read_run_file
+from paddleprune.exports.inference_files import export_model
+from paddleprune.exports.lite import export_lite
 from paddleprune.files import write_json
 from paddleprune.measure.latency import Latency
 from paddleprune.pruning import Plan
@@ -32,6 +34,7 @@ from paddleprune.specs import ImageOptions
 from paddleprune.training import Asked, CheckpointInfo, load_model, read_checkpoint, save_checkpoint
 from paddleprune.training.asked import RUN
 from paddleprune.training.checkpoint import INFO, OPTIMIZER, PLAN, STATE, WEIGHTS, read_state
+from paddleprune.training.foreign import read_foreign
 from paddleprune.training.places import HISTORY
 from paddleprune.training.state import Best, EpochRecord, TrainState
 from paddleprune.validation import validated
@@ -63,7 +66,7 @@ def write_targets(folder: Path) -> list[Target]:
     """Write the files into a folder."""
     registry = Registry.discover()
     found = [*_own(folder, registry), *_reported(folder), *_old(folder, registry)]
-    found += [*_lists(folder, registry), *_pictures(folder)]
+    found += [*_exported(folder), *_lists(folder, registry), *_pictures(folder)]
     losses = folder / "losses.data"
     losses.write_bytes(pickle.dumps({f"conv{i}": {0.1: np.float64(0.1), 0.5: 0.2} for i in range(9)}, 2))
     shapes = folder / "shapes.yml"
@@ -181,6 +184,20 @@ def _old(folder: Path, registry: Registry) -> list[Target]:
         Target("first plan", old / "plan.json", lambda: load_model(old, registry).plan),
         Target("first checkpoint", old / "checkpoint.json", lambda: read_checkpoint(old)),
         Target("first table", old / "table.json", lambda: SensitivityTable.load(old / "table.json").ratios_for(0.2)),
+    ]
+
+
+def _exported(folder: Path) -> list[Target]:
+    """Models that other programs exported: in PIR, and in the old IR."""
+    layer = paddle.nn.Sequential(paddle.nn.Conv2D(3, 4, 3), paddle.nn.BatchNorm2D(4))
+    new, old = folder / "exported" / "model.json", folder / "exported_old" / "model.pdmodel"
+    export_model(layer, [(3, 8, 8)], new.with_suffix(""))
+    export_lite(layer, [(3, 8, 8)], old.with_suffix(""))
+    weights = [program.with_suffix(".pdiparams") for program in (new, old)]
+    return [
+        Target("exported weights", weights[0], lambda: read_foreign(weights[0])),
+        Target("exported program", new, lambda: read_foreign(weights[0])),
+        Target("exported old program", old, lambda: read_foreign(weights[1])),
     ]
 
 

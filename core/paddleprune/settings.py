@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
@@ -256,6 +256,10 @@ ADAPTIVE_RATE = 1e-3
 """The highest learning rate of Adam and AdamW, unless the user says otherwise."""
 
 
+AmpName: TypeAlias = Literal["bf16", "fp16"]
+"""What mixed precision computes in, beside float32."""
+
+
 class TrainSettings(Contract):
     """How a model is trained: an optimizer with weight decay, a learning rate per step, checkpoints per epoch."""
 
@@ -319,9 +323,17 @@ class TrainSettings(Contract):
     early_stop_patience: int = Field(5, ge=1, description="evaluations in a row without improvement that stop it")
     use_vdl: bool = Field(False, description="write VisualDL scalars into save_dir/vdl_log")
     device: Device = Field("auto", description="auto, cpu, gpu or gpu:N")
-    amp: bool = Field(False, description="mixed precision, float16; needs a GPU")
+    amp: AmpName | None = Field(
+        None, description="mixed precision: convolutions and products in bf16 or fp16; needs a GPU"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="decides initial weights, order of samples and augmentation")
     num_workers: int = Field(2, ge=0, description="threads that decode samples ahead; 0 decodes between the steps")
+
+    @field_validator("amp", mode="before")
+    @classmethod
+    def _earlier(cls, value: Any) -> Any:
+        """Runs of earlier versions say whether, and it was float16."""
+        return ("fp16" if value else None) if isinstance(value, bool) else value
 
     @field_validator("lr_decay_epochs")
     @classmethod

@@ -63,6 +63,14 @@ def test_a_teacher_s_weight_wants_a_teacher(tmp_path: Path) -> None:
         paddleprune.train("classification", train_dataset="x", eval_dataset="x", save_dir=tmp_path, distill=0.5)
 
 
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision_is_refused_on_a_cpu_before_anything_is_written(amp: str, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"train_dataset": "x", "eval_dataset": "x", "save_dir": tmp_path / "run"}
+    with pytest.raises(ConfigError, match=f"amp` {amp} needs a GPU.*'cpu', where Paddle trains in float32 alone"):
+        paddleprune.train("classification", amp=amp, device="cpu", **given)
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_rule_is_tried() -> None:
     tried = [words for words, _ in [*PRUNED, *RETRAINED]]
     assert [rule.says for rule in RULES if not any(words in rule.says for words in tried)] == []

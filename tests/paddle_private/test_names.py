@@ -19,7 +19,7 @@ import paddleprune
 from paddleprune import paddle_private
 from paddleprune.exports.onnx_ops import rewritten
 from paddleprune.graph.capture import capture
-from paddleprune.paddle_private import build, layers, old_ir, programs, tensors, widths
+from paddleprune.paddle_private import build, layers, old_ir, programs, protos, tensors, widths
 
 _SHORT = {nn.SimpleRNN, nn.LSTM, nn.GRU, nn.SimpleRNNCell, nn.LSTMCell, nn.GRUCell, nn.Embedding, nn.GroupNorm}
 _ARGUMENTS: dict[type, tuple[Any, ...]] = {
@@ -176,6 +176,14 @@ def test_the_old_ir_can_be_written() -> None:
                 assert old_ir.append("sigmoid", {"X": x}).name
         finally:
             paddle.disable_static()
+
+
+def test_messages_of_paddle_s_format_are_read() -> None:
+    assert protos.tensor_of(b"\x08\x05\x10\x03\x10\x04") == (5, (3, 4))
+    assert protos.weights_of(protos.program_of(b"")) == {}
+    for read in (protos.tensor_of, protos.program_of):
+        with pytest.raises(ValueError, match="its description is damaged"):
+            read(b"\xff")
 
 
 def test_processes_have_a_store_in_common() -> None:

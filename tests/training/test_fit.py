@@ -132,8 +132,32 @@ def test_devices_that_are_not_there(tiny: ModuleType, tmp_path: Path) -> None:
         pytest.skip("this Paddle has GPU support")
     with pytest.raises(ConfigError, match=r"no GPU support; use device 'cpu'"):
         run(tiny, tmp_path, device="gpu:1")
-    with pytest.raises(ConfigError, match="`amp` needs a GPU"):
-        run(tiny, tmp_path, amp=True)
+
+
+@pytest.mark.filterwarnings("ignore:amp_guard can only be enabled")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_on_a_cpu_paddle_leaves_mixed_precision_off(dtype: str) -> None:
+    """As long as this holds there is nothing to allow."""
+    paddle.set_device("cpu")
+    image, layer = paddle.ones([1, 3, 4, 4]), paddle.nn.Conv2D(3, 2, 3)
+    with paddle.amp.auto_cast(dtype=dtype, level="O1"):
+        assert layer(image).dtype == paddle.matmul(image, image).dtype == paddle.float32
+    with pytest.raises(RuntimeError):
+        paddle.nn.functional.conv2d(image.astype(dtype), layer.weight.astype(dtype))
+
+
+@pytest.mark.skipif(not paddle.is_compiled_with_cuda(), reason="this Paddle has no GPU support")
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision_learns_what_float32_does(tiny: ModuleType, amp: str, tmp_path: Path) -> None:
+    half, whole = (run(tiny, tmp_path / str(name), device="gpu", amp=name).history for name in (amp, None))
+    for one, other in zip(half, whole, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=0.05, abs=0.01)
+
+
+def test_an_earlier_run_says_whether_it_was_in_mixed_precision(tiny: ModuleType) -> None:
+    assert [tiny.settings(amp=said).amp for said in (True, False)] == ["fp16", None]
+    with pytest.raises(ValueError, match="amp"):
+        tiny.settings(amp="int8")
 
 
 def test_visualdl_scalars_are_written(tiny: ModuleType, tmp_path: Path) -> None:

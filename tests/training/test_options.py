@@ -94,7 +94,7 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(tiny: ModuleType) -> N
         paddle.seed(0)
         layer = nn.Sequential(nn.Flatten(), nn.Linear(36, tiny.CLASSES))
         settings = tiny.settings(train_batch_size=8, parts=parts)
-        step = TrainStep(layer, tiny.loss, build_optimizer(layer, settings, RATE), _Constant(), amp=False)
+        step = TrainStep(layer, tiny.loss, build_optimizer(layer, settings, RATE), _Constant(), amp=None)
         data = tiny.Stripes(8)
         size = 8 // parts
         batch = [data.collate([data[i] for i in range(start, start + size)]) for start in range(0, 8, size)]

@@ -58,15 +58,16 @@ def import_weights(
     names: str | Path | Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> ImportedWeights:
-    """Make a checkpoint of `.pdparams` or `.safetensors` weights of a family's network: to prune, or to train on.
+    """Make a checkpoint of weights of a family's network that another program saved: to prune, or to train on.
 
     The file is read as plain data; nothing that it names is run. Weights are found by their names, those that are
     left by shape and order; what matched how is said. Only a head, what depends on the number of classes, may be
     missing, and then starts afresh. With data the imported model is evaluated: a metric that you know is the proof.
 
     Args:
-        file: what `paddle.save` wrote of a network's `state_dict()`, or a safetensors file, PyTorch's too; or the name
-            of published weights, "IMAGENET".
+        file: what `paddle.save` wrote of a network's `state_dict()` (`.pdparams`); a safetensors file, PyTorch's too;
+            the weights of an exported model (`.pdiparams`), with its program (`.json` or `.pdmodel`) beside, or the
+            folder that holds both; or the name of published weights, "IMAGENET".
         task: a task's name, such as "classification".
         model: a family's name.
         save_dir: gets `best_model/`.
@@ -77,6 +78,7 @@ def import_weights(
 
     Raises:
         CheckpointError: the file can't be read or is refused, or lacks weights of the network.
+        GraphError: an exported model's weights have no names, and the network can't be traced.
         ConfigError, DataError, UnknownNameError: an argument can't be used.
     """
     select_device("cpu")

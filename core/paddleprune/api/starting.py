@@ -98,7 +98,7 @@ def start_from_file(
         ConfigError: a name is neither's.
     """
     layer = registry.build_model(task, family, options)
-    fitted = fit_foreign(layer, file, names or {})
+    fitted = fit_foreign(layer, file, names or {}, options.input_shapes() if file.kinds else ())
     heads = heads_of_family(registry, task, family, options)
     lacks = [name for name in fitted.missing if name not in heads]
     if lacks:

@@ -37,6 +37,7 @@ from paddleprune.training import (
     TrainResult,
     select_device,
 )
+from paddleprune.training.device import check_amp
 from paddleprune.training.ranks import check_ranks, join
 from paddleprune.validation import SETTING, validated
 
@@ -144,7 +145,9 @@ def train(
     if "learning_rate" not in settings:
         usual = chosen.learning_rate if chosen.optimizer == "momentum" else ADAPTIVE_RATE
         chosen = chosen.model_copy(update={"learning_rate": usual * (REPAIRED_RATE if prunes and repair else 1)})
-    ranks = join(select_device(chosen.device), chosen.sync_norms)
+    device = select_device(chosen.device)
+    check_amp(chosen.amp, device)
+    ranks = join(device, chosen.sync_norms)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")

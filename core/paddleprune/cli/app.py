@@ -149,7 +149,9 @@ def merge(
 
 @app.command(cls=Computing)
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="weights: .pdparams, or .safetensors")],
+    file: Annotated[
+        Path, typer.Argument(help="weights: .pdparams, .safetensors, or .pdiparams, or the folder of an exported model")
+    ],
     task: Annotated[str, typer.Option(help="whose network they are of; `paddleprune tasks` lists them", **NEW)],
     model: Annotated[str, typer.Option(help="its family; `paddleprune families TASK` lists them", **NEW)],
     save_dir: Annotated[Path, typer.Option(help="folder for best_model")] = Path("output/imported"),

@@ -210,5 +210,6 @@ def _no_checkpoint(folder: Path) -> str:
     if not folder.exists():
         return f"{folder} does not exist; give a folder that training wrote, such as output/best_model"
     inside = next((f for f in ("best_model", "epoch_1") if (folder / f / INFO).exists()), None)
-    way_out = f"give {folder / inside}" if inside else "give a folder that training wrote, such as output/best_model"
+    usual = "give a folder that training wrote, such as output/best_model; import-weights makes one of other weights"
+    way_out = f"give {folder / inside}" if inside else usual
     return f"{folder} is not a checkpoint (it holds no {INFO}); {way_out}"

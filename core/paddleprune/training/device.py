@@ -6,6 +6,7 @@ from paddleprune.amounts import known_device
 from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError
 from paddleprune.launched import gpu_here
+from paddleprune.settings import AmpName
 
 
 def select_device(name: str) -> str:
@@ -43,11 +44,21 @@ def _seen(has_cuda: bool, gpus: int) -> str:
     return f"Paddle sees {gpus} GPU(s), numbered from 0; use another number, or device 'cpu'"
 
 
-def check_amp(amp: bool, device: str) -> None:
-    """Refuse mixed precision where Paddle would silently leave it off.
+def check_amp(amp: AmpName | None, device: str) -> None:
+    """Refuse mixed precision where Paddle would leave it off, or where the GPU can't.
 
     Raises:
-        ConfigError: amp on a CPU; Paddle's `auto_cast` has no effect there (measured on 3.3.1).
+        ConfigError: amp on a CPU: Paddle's `auto_cast` has no effect there, and its CPU has neither convolutions nor
+            matrix products of bfloat16 (measured on 3.3.1); or on a GPU that lacks the type.
     """
-    if amp and not device.startswith("gpu"):
-        raise ConfigError(f"`amp` needs a GPU, and the device is {device!r}: leave `amp` off, or choose device='gpu'")
+    if amp is None:
+        return
+    if not device.startswith("gpu"):
+        raise ConfigError(
+            f"`amp` {amp} needs a GPU, and the device is {device!r}, where Paddle trains in float32 alone: "
+            "leave `amp` out, or choose device='gpu'"
+        )
+    known = require("paddle", "training").amp
+    can = known.is_bfloat16_supported if amp == "bf16" else known.is_float16_supported
+    if not can(device):
+        raise ConfigError(f"`amp` {amp} is not there: {device} doesn't compute in it; leave `amp` out, or try fp16")

@@ -15,7 +15,7 @@ from paddleprune.settings import TrainSettings
 from paddleprune.specs import Contract
 from paddleprune.training.average import Average
 from paddleprune.training.checkpoint import CheckpointInfo, read_info
-from paddleprune.training.device import check_amp, select_device
+from paddleprune.training.device import select_device
 from paddleprune.training.freezing import freeze
 from paddleprune.training.loader import TrainLoader
 from paddleprune.training.mixing import Mixing
@@ -95,7 +95,7 @@ def fit(
         CheckpointError: `resume` can't be read or doesn't fit.
         SaveError: the disk is full; the last checkpoint is whole.
     """
-    check_amp(settings.amp, select_device(settings.device))
+    select_device(settings.device)
     if settings.sync_norms:
         layer = ranks.synchronised(layer)
     size, workers = settings.train_batch_size, settings.num_workers

@@ -11,6 +11,7 @@ from paddle import nn
 
 from paddleprune.interfaces import Batch, Loss
 from paddleprune.measure.evaluation import flatten
+from paddleprune.settings import AmpName
 from paddleprune.training.average import Average
 from paddleprune.training.loader import to_tensors
 from paddleprune.training.mixing import Mixing
@@ -19,12 +20,16 @@ from paddleprune.training.ranks import ALONE, Ranks
 from paddleprune.training.sparsity import Lasso
 from paddleprune.training.teacher import Teacher
 
+_TYPES: dict[AmpName, str] = {"bf16": "bfloat16", "fp16": "float16"}
+"""What Paddle calls them."""
+
 
 class TrainStep:
     """Forward, loss, backward, update; the learning rate schedule moves on by one.
 
-    Mixed precision is Paddle's level O1: float16 where it is safe, weights in float32, the loss scaled
-    so that small gradients survive (Micikevicius et al., 2018).
+    Mixed precision is Paddle's level O1: half the bits where it is safe, weights in float32. In float16 the loss is
+    scaled, so that small gradients survive (Micikevicius et al., 2018); bfloat16 has the range of float32, and needs
+    no scaling.
     """
 
     def __init__(
@@ -33,13 +38,14 @@ class TrainStep:
         loss: Loss,
         optimizer: Any,
         schedule: Any,
-        amp: bool,
+        amp: AmpName | None,
         average: Average | None = None,
         teacher: Teacher | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
         self.layer, self.loss, self.optimizer, self.schedule = layer, loss, optimizer, schedule
-        self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp else None
+        self.amp = amp
+        self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**15) if amp == "fp16" else None
         self.average, self.teacher, self.ranks = average, teacher, ranks
         self.lasso: Lasso | None = None
         self.mixing: Mixing | None = None
@@ -49,7 +55,7 @@ class TrainStep:
         value = 0.0
         for number, part in enumerate(parts):
             inputs, targets = to_tensors(part[0]), to_tensors(part[1])
-            with paddle.amp.auto_cast(enable=self.scaler is not None, dtype="float16", level="O1"):
+            with paddle.amp.auto_cast(enable=self.amp is not None, dtype=_TYPES[self.amp or "fp16"], level="O1"):
                 loss = self._loss(inputs, targets, number) / len(parts)
             value += float(loss)
             if not np.isfinite(value):
