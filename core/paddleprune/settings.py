@@ -223,10 +223,17 @@ ROUNDS = "with flops or params: cut and retrain so many times, a step further ea
 """What `rounds` does."""
 
 
+RecipeName: TypeAlias = Literal["fast", "best"]
+"""How a cut model is retrained, where that is left to this project."""
+RECIPE = "from pretrain_weights, cut or to be cut: how to retrain, as far as nothing else is said: fast or best"
+"""What `recipe` does."""
+
+
 class RetrainSettings(PruneSettings):
     """How much is cut before training, and in how many rounds."""
 
     rounds: int = Field(1, ge=1, description=ROUNDS)
+    recipe: RecipeName | None = Field(None, description=RECIPE)
 
 
 SHARES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)

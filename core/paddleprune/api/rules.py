@@ -29,6 +29,7 @@ class Request:
         timed: does training stop when a time is over?
         resumed: is it to go on from an epoch that was named?
         sparse: are units pulled towards zero?
+        recipe: is it left to this project how to retrain?
     """
 
     settings: PruneSettings
@@ -42,6 +43,7 @@ class Request:
     timed: bool = False
     resumed: bool = False
     sparse: bool = False
+    recipe: bool = False
 
     @property
     def cuts(self) -> bool:
@@ -90,6 +92,14 @@ RULES = (
     Rule(
         lambda asked: asked.cuts and not asked.weights,
         "pruning starts from trained weights: give pretrain_weights, the model that was analyzed",
+    ),
+    Rule(
+        lambda asked: asked.recipe and not asked.weights,
+        "a recipe retrains trained weights: give pretrain_weights, the model that was cut or is to be cut",
+    ),
+    Rule(
+        lambda asked: asked.recipe and asked.resumed,
+        "a recipe says how a run begins, resume_checkpoint how one goes on: leave one of them out",
     ),
     Rule(
         lambda asked: asked.rounds > 1 and asked.table,

@@ -12,6 +12,7 @@ from paddleprune.settings import (
     DEPTH,
     GROUPS_HELP,
     ORDER_HELP,
+    RECIPE,
     ROUNDS,
     RUNTIMES,
     AnalyzeSettings,
@@ -20,6 +21,7 @@ from paddleprune.settings import (
     OrderName,
     PruneSettings,
     QuantizeSettings,
+    RecipeName,
     RuntimeName,
     TrainSettings,
 )
@@ -58,6 +60,7 @@ class _ModelRun(_SampledRun, Budget):
         None, description="table of pretrain_weights: prune with it, then train; eval_metric_loss is 0.05 if unset"
     )
     rounds: int = Field(1, ge=1, description=ROUNDS)
+    recipe: RecipeName | None = Field(None, description=RECIPE)
     repair: bool = Field(True, description="repair the cut network before training goes on from it")
     criterion: OrderName | None = Field(None, description=f"{ORDER_HELP} [default: obs]")
     round_to: int = Field(

@@ -13,8 +13,10 @@ from paddleprune.api.job import Job, run
 from paddleprune.api.loading import Evaluation, as_path, check_labels, options_for
 from paddleprune.api.origin import Origin, checkpoint_source
 from paddleprune.api.pruning import Wish
+from paddleprune.api.recipe import retraining
 from paddleprune.api.rules import Request, check
 from paddleprune.api.teaching import check_teacher
+from paddleprune.console import say
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
@@ -25,6 +27,7 @@ from paddleprune.settings import (
     REPAIRED_RATE,
     USUAL_TOLERANCE,
     Budget,
+    RecipeName,
     RetrainSettings,
     TimingSettings,
     TrainSettings,
@@ -59,6 +62,7 @@ def train(
     round_to: int = 1,
     depth: bool = False,
     rounds: int = 1,
+    recipe: RecipeName | None = None,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
     criterion: str | Scorer | None = None,
@@ -95,6 +99,9 @@ def train(
             leaves share ** (k / K) of the cost, and trains for a Kth of `num_epochs`, the last one for the rest. Each
             starts from the best model of the one before and scores its units anew; the earlier ones are runs of their
             own in `round_1`, `round_2` …, and learning rates, warm-up and early stop are each round's.
+        recipe: how to retrain what was cut, as far as the other arguments don't say: "fast" or "best". Both train as
+            the run did that `pretrain_weights` is from, but at a quarter of its learning rate, which falls by a
+            cosine: "fast" for a fifth of its epochs, "best" for as many.
         exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
             make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
@@ -122,9 +129,11 @@ def train(
     """
     order, scorer = (criterion, None) if isinstance(criterion, str) else (None, criterion)
     budget = {name: settings.pop(name) for name in Budget.model_fields if name in settings}
+    by_recipe, line = retraining(recipe, pretrain_weights, repair)
+    settings = {**by_recipe, **settings}
     settings["ranks"] = check_ranks(settings.get("ranks"))
     chosen = validated(TrainSettings, settings, "training", SETTING)
-    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth, rounds)
+    how = _how(chosen, sensitivities_file, {**budget, "criterion": order}, round_to, depth, rounds, recipe)
     request = Request(
         how,
         table=sensitivities_file is not None,
@@ -137,6 +146,7 @@ def train(
         timed=chosen.max_time is not None,
         resumed=resume_checkpoint is not None,
         sparse=chosen.sparsity > 0,
+        recipe=recipe is not None,
     )
     check(request)
     if teacher is None and settings.keys() & {"distill", "distill_layers"}:
@@ -148,6 +158,8 @@ def train(
     device = select_device(chosen.device)
     check_amp(chosen.amp, device)
     ranks = join(device, chosen.sync_norms)
+    if line:
+        say(line)
     registry, folder = Registry.discover(), user_path(save_dir)
     registry.task(task)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
@@ -229,6 +241,7 @@ def _how(
     round_to: int,
     depth: bool,
     rounds: int,
+    recipe: RecipeName | None,
 ) -> RetrainSettings:
     """How to prune; a table without a budget is cut at the usual tolerance."""
     said = {name: value for name, value in budget.items() if value is not None}
@@ -240,6 +253,7 @@ def _how(
         "round_to": round_to,
         "depth": depth,
         "rounds": rounds,
+        "recipe": recipe,
     }
     return validated(RetrainSettings, {**said, **more}, "prune", SETTING)
 

@@ -79,7 +79,10 @@ _ROUTES: Mapping[str, Callable[..., Any]] = {
     "multiply": _binary("elementwise_mul"),
     "maximum": _binary("elementwise_max"),
     "minimum": _binary("elementwise_min"),
-    **{kind: _unary(kind) for kind in ("sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "abs", "floor", "sin", "cos")},
+    **{
+        kind: _unary(kind)
+        for kind in ("sigmoid", "tanh", "exp", "log", "log2", "sqrt", "rsqrt", "abs", "floor", "sin", "cos")
+    },
     "gelu": lambda x, approximate=False, name=None: _append("gelu", {"X": x}, {"approximate": bool(approximate)}),
     "softplus": lambda x, beta=1.0, threshold=20.0, name=None: _append(
         "softplus", {"X": x}, {"beta": float(beta), "threshold": float(threshold)}
