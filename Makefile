@@ -16,8 +16,10 @@ SUITES := paddleseg==2.8.0 paddledet==2.6.0
 SUITES_IMPORT := 'numpy<2.4' scikit-learn scipy requests six tqdm filelock prettytable pycocotools pandas easydict visualdl
 # What makes the pages of the docs a site.
 MKDOCS := mkdocs-material==9.8.2 mkdocstrings[python]==1.0.8 mkdocstrings-python==2.0.11 griffe-pydantic==1.3.2
+# What sees which thread holds Python's lock.
+SPY := py-spy==0.4.3
 
-.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 bench-scale fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray ray clean
+.PHONY: help setup demo test lint format docs bench-sweep bench-repair bench-retrain bench-budgets bench-latency bench-outputs bench-solver bench-int8 bench-scale bench-decode fuzz faults coverage tracing test-slow test-paddles test-paddlex test-suites test-browser test-ray ray clean
 
 help:
 	@echo "make setup         install everything into $(VENV)"
@@ -35,6 +37,7 @@ help:
 	@echo "make bench-solver  how long a plan for 500 groups takes, and what exchange between groups gains"
 	@echo "make bench-int8    INT8 after training: what it costs and saves, dense and pruned (half an hour)"
 	@echo "make bench-scale   large lists, and how much two workers save, as processes and on Ray; simulated for more (20 minutes)"
+	@echo "make bench-decode  how long decoding holds Python's lock, and what processes would cost (5 minutes)"
 	@echo "make fuzz          prune 10,000 random networks at random"
 	@echo "make faults        kill commands at random, damage files: nothing may be lost (over half an hour)"
 	@echo "make coverage      how many filters of published networks can be removed; beside PaddleSlim"
@@ -102,6 +105,11 @@ bench-int8: setup
 bench-scale: ray
 	$(VENV)-ray/bin/python benchmarks/scale.py
 
+bench-decode: setup
+	$(PYTHON) -m venv $(VENV)-spy
+	$(VENV)-spy/bin/python $(PIP) install $(SPY)
+	$(BIN)/python benchmarks/decode.py --spy $(VENV)-spy/bin/py-spy
+
 fuzz: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m paddleprune.testing.fuzz --networks 10000 --jobs 2
 
@@ -162,5 +170,5 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-paddledet $(VENV)-ray $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-paddledet $(VENV)-ray $(VENV)-spy $(VENV)-docs $(VENV)-spy $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+SPY = pytest.mark.skipif(shutil.which("py-spy") is None, reason="py-spy isn't installed; `make bench-decode` does")
 SLIM = pytest.mark.skipif(importlib.util.find_spec("paddleslim") is None, reason="PaddleSlim isn't installed")
 
 
@@ -51,6 +53,19 @@ def test_coverage_counts_every_filter_of_a_family_and_of_paddle_s_own_version() 
     rows = {line.split("  ")[0]: line.split()[-5:] for line in table.splitlines()}
     assert rows["lenet"][:2] == ["226", "226"]  # 6 + 16 filters, 120 + 84 rows; the last layer feeds the output
     assert rows["shufflenet_v2_x0_25"][0] == rows["shufflenet_v2_x0_25"][1]
+
+
+@SPY
+@pytest.mark.slow
+def test_decoding_says_how_long_it_holds_the_lock_and_what_a_process_would_cost() -> None:
+    found, _ = figures("decode.py", "classification", "--seconds", "3")
+    known = found.pop("known")
+    assert known["held_share"] == pytest.approx(known["known_share"], abs=0.15)
+    assert list(found) == ["classification 500x375", "classification 1920x1080"]
+    for row in found.values():
+        assert 0 < row["held_share"] < 0.6
+        assert row["held_ms"] == pytest.approx(row["held_share"] * row["cpu_ms"])
+        assert row["handed_over_ms"] > 0
 
 
 @SLIM

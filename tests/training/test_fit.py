@@ -142,8 +142,6 @@ def test_on_a_cpu_paddle_leaves_mixed_precision_off(dtype: str) -> None:
     image, layer = paddle.ones([1, 3, 4, 4]), paddle.nn.Conv2D(3, 2, 3)
     with paddle.amp.auto_cast(dtype=dtype, level="O1"):
         assert layer(image).dtype == paddle.matmul(image, image).dtype == paddle.float32
-    with pytest.raises(RuntimeError):
-        paddle.nn.functional.conv2d(image.astype(dtype), layer.weight.astype(dtype))
 
 
 @pytest.mark.skipif(not paddle.is_compiled_with_cuda(), reason="this Paddle has no GPU support")

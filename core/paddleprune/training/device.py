@@ -48,8 +48,8 @@ def check_amp(amp: AmpName | None, device: str) -> None:
     """Refuse mixed precision where Paddle would leave it off, or where the GPU can't.
 
     Raises:
-        ConfigError: amp on a CPU: Paddle's `auto_cast` has no effect there, and its CPU has neither convolutions nor
-            matrix products of bfloat16 (measured on 3.3.1); or on a GPU that lacks the type.
+        ConfigError: amp on a CPU: Paddle's `auto_cast` has no effect there, in either type (measured on 3.3.1); or on a
+            GPU that lacks the type.
     """
     if amp is None:
         return
