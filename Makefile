@@ -170,5 +170,5 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-paddledet $(VENV)-ray $(VENV)-spy $(VENV)-docs $(VENV)-spy $(PADDLES:%=$(VENV)-paddle-%) output dist
+	rm -rf $(VENV) $(VENV)-paddlex $(VENV)-paddleseg $(VENV)-paddledet $(VENV)-ray $(VENV)-spy $(VENV)-docs $(PADDLES:%=$(VENV)-paddle-%) output dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
