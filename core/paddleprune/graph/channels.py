@@ -207,6 +207,8 @@ class ChannelGraph:
         shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
         branches: the residual branches, the protected ones included; empty where nobody asked for them.
         operations: what each operation of the traced program is called.
+        ends: calls of layers, (name, which call), whose results a proof compares instead of the outputs, where a
+            forward ends in a choice; empty where it compares the outputs.
     """
 
     inputs: tuple[Any, ...]
@@ -226,6 +228,7 @@ class ChannelGraph:
     shifts: Mapping[str, str] = field(default_factory=dict)
     branches: tuple[Branch, ...] = ()
     operations: tuple[str, ...] = ()
+    ends: tuple[tuple[str, int], ...] = ()
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.
