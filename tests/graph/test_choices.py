@@ -59,7 +59,7 @@ def test_the_numbers_from_which_a_forward_chooses_are_proved(choose: Any) -> Non
     layer = Detector(choose)
     layer.eval()
     graph = paddleprune.trace(layer, SHAPE)
-    assert {name for name, _ in graph.channels.ends} == {"boxes", "scores"}
+    assert {name for name, _ in graph.channels.ends.calls} == {"boxes", "scores"}
     assert [group.name for group in graph.prunable] == ["stem.0"]
     certificate = paddleprune.shrink(layer, paddleprune.plan(graph, {"stem.0": 0.5}))
     assert certificate.passed
@@ -75,7 +75,7 @@ def test_what_lies_behind_an_untraceable_choice_is_no_part_of_the_trace() -> Non
 
 def test_what_is_computed_behind_a_choice_is_compared_itself() -> None:
     graph = paddleprune.trace(Detector(by_matrix, nn.Conv2D(16, 2, 1)), SHAPE)
-    assert {name for name, _ in graph.channels.ends} == {"boxes", "scores", "behind"}
+    assert {name for name, _ in graph.channels.ends.calls} == {"boxes", "scores", "behind"}
 
 
 class Gated(nn.Layer):
@@ -91,7 +91,7 @@ class Gated(nn.Layer):
 
 
 def test_a_choice_in_the_middle_ends_nothing() -> None:
-    assert paddleprune.trace(Gated(), SHAPE).channels.ends == (("b", 0),)
+    assert paddleprune.trace(Gated(), SHAPE).channels.ends.calls == (("b", 0),)
 
 
 class Scaled(Detector):
@@ -100,6 +100,19 @@ class Scaled(Detector):
     def forward(self, image: Tensor) -> Any:
         x = self.stem(image) * float(self.stem[0].weight.shape[0])
         return self.choose(self.boxes(x).flatten(2).transpose([0, 2, 1]), self.scores(x).flatten(2))
+
+
+class ScaledBehind(Detector):
+    """The same behind its heads, where a proof compares nothing."""
+
+    def forward(self, image: Tensor) -> Any:
+        x = self.stem(image)
+        return self.choose(self.boxes(x).flatten(2).transpose([0, 2, 1]), self.scores(x).flatten(2) / x.shape[1])
+
+
+def test_what_chooses_must_still_do_the_same() -> None:
+    graph = paddleprune.trace(ScaledBehind(by_matrix), SHAPE)
+    assert "what follows its last layers changes with it" in str(graph["stem.0"].protected)
 
 
 def test_what_is_chosen_from_must_still_be_the_same() -> None:

@@ -211,7 +211,7 @@ class SlimEngine:
         return undo
 
     def _shrink_and_compare(self, plan: SlimPlan, probe: Sequence[Any]) -> tuple[Undo, Certificate]:
-        inputs, trains, ends = tuple(probe), self.graph.trains, self.graph.ends
+        inputs, trains, ends = tuple(probe), self.graph.trains, self.graph.ends.calls
         ignored = noise(self._layer, inputs, trains, ends)[1] if trains else ()
         undo = _snapshot(self._layer, plan.kept)
         self._mask(plan)

@@ -83,7 +83,7 @@ def build_graph(
         shifts=find_shifts(traced.evaluating),
         branches=branches,
         operations=traced.evaluating.names,
-        ends=find_ends(traced.evaluating, walker, fixed),
+        ends=find_ends(traced.evaluating, walker, fixed, branches),
     )
 
 

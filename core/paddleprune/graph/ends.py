@@ -6,19 +6,17 @@ what a choice returns proves nothing, and what it reads does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import paddle
 from paddle import nn
 
+from paddleprune.graph.branches import Branch
+from paddleprune.graph.channels import Call, Ends
 from paddleprune.graph.trace import Op, Trace
 from paddleprune.graph.walker import Walker
-
-Call: TypeAlias = tuple[str, int]
-"""A layer's structured name, and which of its calls in a forward."""
 
 _CHOICES = {
     *("nms", "matrix_nms", "multiclass_nms3", "generate_proposals"),
@@ -29,60 +27,58 @@ _CHOICES = {
 """Operations that compare numbers, and whose results jump where two of them change places."""
 
 
-@dataclass(frozen=True)
-class _Search:
-    """The way from what a network returns back to the calls that give the numbers.
-
-    Attributes:
-        makers: value id -> the operation that made it.
-        calls: value id -> the call of a layer that gives it, of those whose width stays and that choose nothing.
-        weights: ids of parameters.
-    """
-
-    makers: dict[str, Op]
-    calls: dict[str, Call]
-    weights: Collection[str]
-
-    def calls_behind(self, outputs: Collection[str]) -> tuple[Call, ...]:
-        """The calls from which outputs are computed without parameters; none if there are parameters on the way."""
-        found: dict[Call, None] = {}
-        waiting, known = list(outputs), set(outputs)
-        while waiting:
-            value = waiting.pop()
-            if value in self.weights:
-                return ()
-            if value in self.calls:
-                found[self.calls[value]] = None
-            elif value in self.makers:
-                sources = {source.id for source in self.makers[value].inputs if source is not None}
-                waiting += sources - known
-                known |= sources
-        return tuple(found)
-
-
-def find_ends(traced: Trace, walker: Walker, stay: Collection[int]) -> tuple[Call, ...]:
+def find_ends(traced: Trace, walker: Walker, stay: Collection[int], branches: Iterable[Branch] = ()) -> Ends:
     """The calls whose results are compared instead of the outputs, where the last steps of a forward choose.
 
     Args:
         traced: the forward in evaluation mode.
         walker: after its walk.
         stay: representatives of the atoms that can't be removed.
+        branches: what may go as a whole.
 
     Returns:
-        Calls of layers; none if nothing chooses, or parameters are used behind these calls.
+        Nothing if nothing chooses, or parameters are used behind the calls that could be compared.
     """
-    makers = {value.id: op for op in traced.ops for value in op.outputs if value is not None}
     weights = traced.strangers | set(traced.parameters)
     chosen = _chosen(traced, weights)
-    outputs = {value.id for value in traced.outputs}
-    if outputs.isdisjoint(chosen) and not traced.partly:
-        return ()
+    if chosen.isdisjoint(value.id for value in traced.outputs) and not traced.partly:
+        return Ends()
+    loose = {value for branch in branches for name in branch.layers for value in traced.calls.get(name, ())}
     calls: dict[str, Call] = {}
     for name, results in traced.calls.items():
         for number, value in enumerate(results):
-            if value is not None and value not in chosen and not _loses(walker, value, stay):
+            if value is not None and value not in chosen | loose and not _loses(walker, value, stay):
                 calls.setdefault(value, (name, number))
-    return _Search(makers, calls, weights).calls_behind(outputs)
+    met, _ = _behind(traced, calls.keys())
+    ends = tuple(call for value, call in calls.items() if value in met)
+    return Ends() if met & weights else Ends(ends, behind(traced, ends))
+
+
+def behind(traced: Trace, calls: Iterable[Call]) -> tuple[str, ...]:
+    """What a forward does with the results of some calls, an entry for each operation.
+
+    It is the same for two forwards that do the same with them.
+    """
+    values = {traced.calls[name][number] for name, number in calls if number < len(traced.calls.get(name, ()))}
+    _, ops = _behind(traced, {value for value in values if value is not None})
+    return tuple(f"{op.name} {_numbers(op)}" for op in ops)
+
+
+def _behind(traced: Trace, values: Collection[str]) -> tuple[set[str], list[Op]]:
+    """What is met on the way from the outputs back to some values, and the operations on it, in order."""
+    met = {value.id for value in traced.outputs}
+    ops: list[Op] = []
+    for op in reversed(traced.ops):
+        if any(value is not None and value.id in met and value.id not in values for value in op.outputs):
+            ops.append(op)
+            met.update(value.id for value in op.inputs if value is not None)
+    return met, ops[::-1]
+
+
+def _numbers(op: Op) -> list[tuple[str, Any]]:
+    """What an operation is told."""
+    plain = (bool, int, float, str, list, tuple)
+    return sorted((name, value) for name, value in op.attrs.items() if isinstance(value, plain))
 
 
 def _chosen(traced: Trace, weights: Collection[str]) -> set[str]:

@@ -110,8 +110,7 @@ def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
 
     Where the layer's own code asks whether it trains, what it does then is traced, too.
     """
-    captured = capture(layer, inputs, partly=True)
-    evaluated = _described(captured, layer, inputs)
+    captured, evaluated = trace_evaluating(layer, inputs)
     if not captured.asked:
         return Traces(evaluated)
     try:
@@ -121,6 +120,12 @@ def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
     if _gist(trained) == _gist(captured):
         return Traces(evaluated)
     return Traces(evaluated, _described(trained, layer, inputs))
+
+
+def trace_evaluating(layer: nn.Layer, inputs: Sequence[Any]) -> tuple[Capture, Trace]:
+    """The same in evaluation mode alone; with the capture, whose values have their ids as long as it is there."""
+    captured = capture(layer, inputs, partly=True)
+    return captured, _described(captured, layer, inputs)
 
 
 def _gist(captured: Capture) -> tuple[Any, ...]:

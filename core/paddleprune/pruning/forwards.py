@@ -13,7 +13,8 @@ import paddle
 from paddle import nn
 
 from paddleprune.errors import said_by
-from paddleprune.graph.ends import Call, noted
+from paddleprune.graph.channels import Call
+from paddleprune.graph.ends import noted
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.modes import evaluating, training
 from paddleprune.graph.state import unchanged_buffers, undisturbed

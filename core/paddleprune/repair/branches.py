@@ -15,7 +15,7 @@ from paddle import nn
 from paddleprune.console import progress
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
-from paddleprune.graph.ends import Call
+from paddleprune.graph.channels import Call
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array
@@ -45,7 +45,7 @@ def branch_losses(
         PlanError: the network has no outputs of floating-point numbers.
     """
     free = [branch for branch in graph.branches if not branch.protected and branch.name not in whole]
-    restore, dense, found = snapshot(layer, graph), _outputs(layer, record, graph.ends), dict[str, float]()
+    restore, dense, found = snapshot(layer, graph), _outputs(layer, record, graph.ends.calls), dict[str, float]()
     if not any(dense):
         raise PlanError("the network's outputs are no floating-point numbers, so that branches can't be scored by them")
     with progress("try without each branch", len(free)) as bar:
@@ -53,7 +53,7 @@ def branch_losses(
             try:
                 shrink(layer, graph, [branch.unit])
                 repair(layer, record, Cut.of(graph, graph.keeps([branch.unit]), [branch]), ridge=ridge)
-                found[branch.name] = _moved(dense, _outputs(layer, record, graph.ends))
+                found[branch.name] = _moved(dense, _outputs(layer, record, graph.ends.calls))
             finally:
                 restore(layer)
             bar.advance(note=f"{branch.name} {found[branch.name]:.3g}")
