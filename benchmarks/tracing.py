@@ -63,9 +63,9 @@ def time_native(layer: nn.Layer, shapes: Sequence[tuple[int, ...]], runs: int) -
 def _time_once(layer: nn.Layer, shapes: Sequence[tuple[int, ...]]) -> Timing:
     capture, seen = tracing.capture, []
 
-    def timed(*args: Any) -> tracing.Capture:
+    def timed(*args: Any, **options: Any) -> tracing.Capture:
         start = time.process_time()
-        captured = capture(*args)
+        captured = capture(*args, **options)
         seen.append((time.process_time() - start, len(captured.ops)))
         return captured
 

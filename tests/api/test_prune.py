@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from paddle import nn
 from test_bad_input import refused
 
 import paddleprune
+from paddleprune.api.batches import first_samples
 from paddleprune.errors import ConfigError, PlanError
+from paddleprune.graph import Input
 from paddleprune.graph.tensors import named_tensors
 
 
@@ -134,6 +137,51 @@ def test_any_layer_within_a_loss() -> None:
     with pytest.raises(ConfigError, match="0 for the dense layer"):
         paddleprune.prune_layer(graph, lambda layer: 0.0, calibration=images[:64], max_loss=0.1)
     np.testing.assert_array_equal(layer[0].weight.numpy(), before["0.weight"])
+
+
+def test_calibration_of_a_layer_may_give_batches() -> None:
+    layer, images = layer_and_metric()
+    graph = paddleprune.trace(layer, images[:1])
+    before = {name: tensor.numpy().copy() for name, tensor in named_tensors(layer).items()}
+    found = []
+    labelled = paddle.io.DataLoader(paddle.io.TensorDataset([images, paddle.arange(96)]), batch_size=20)
+    for calibration in (images, labelled, (part.numpy() for part in images.split(4))):
+        plan = paddleprune.plan(graph, {"0": 0.5})
+        paddleprune.shrink(layer, plan, calibration=calibration)
+        assert plan.plan.repair.samples == 96
+        found.append(layer[2].weight.numpy())
+        plan.undo(layer)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    wrong = {"batch 0 of calibration holds 'ab'": ["ab"], "batch 1 of": [images, 5], "gives no samples": []}
+    for message, batches in wrong.items():
+        with pytest.raises(ConfigError, match=message):
+            paddleprune.shrink(layer, paddleprune.plan(graph, {"0": 0.5}), calibration=iter(batches))
+    for name, tensor in named_tensors(layer).items():
+        np.testing.assert_array_equal(tensor.numpy(), before[name])
+
+
+def test_batches_are_read_no_further_than_is_asked() -> None:
+    read = []
+
+    def batches() -> Iterator[dict[str, np.ndarray]]:
+        for number in range(100):
+            read.append(number)
+            yield {"image": np.full((8, 2), number), "label": np.zeros(8)}
+
+    (given,) = first_samples(batches(), [{"image": Input((1, 2))}], 20)
+    assert given["image"].shape == (20, 2)
+    assert read == [0, 1, 2]
+    with pytest.raises(ConfigError, match="1 parts, and the network takes 2"):
+        first_samples(batches(), [Input((1, 2)), Input((1, 2))], 20)
+
+
+def test_calibration_of_a_checkpoint_may_give_batches(data: Path, work: Path, dense: Path) -> None:
+    images = np.random.default_rng(0).standard_normal((6, 8, 3, 32, 32)).astype("float32")
+    cut = paddleprune.prune(
+        dense, eval_dataset=data, save_dir=work / "by batches", calibration=iter(images), flops=0.5, samples=40
+    )
+    assert cut.plan.repair.samples == 40
 
 
 @pytest.mark.slow

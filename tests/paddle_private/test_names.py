@@ -29,7 +29,7 @@ _ARGUMENTS: dict[type, tuple[Any, ...]] = {
 }
 """What makes a layer of a type; convolutions take more."""
 _OPERATION = ("name", "attrs", "num_operands", "operands_source", "results", "blocks", "clone")
-_VALUE = ("id", "initialized", "is_dense_tensor_type", "shape", "dtype", "is_same")
+_VALUE = ("id", "initialized", "is_dense_tensor_type", "shape", "dtype", "is_same", "use_empty")
 """What is asked of operations and values while a program is read."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from paddleprune.api.batches import CalibrationData, as_dataset
 from paddleprune.api.budgets import Priced, better, ceiling_of
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.cutting import cut_and_repaired
@@ -32,7 +33,7 @@ def front(
     eval_dataset: Data,
     save_dir: str | Path,
     train_dataset: Data | None = None,
-    calibration: Data | None = None,
+    calibration: CalibrationData | None = None,
     sensitivities_file: str | Path | None = None,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
@@ -72,7 +73,8 @@ def front(
     check_writable(folder / "front.json")
     loaded = open_model(registry, as_path(checkpoint))
     evaluation = evaluation_of(registry, loaded, eval_dataset)
-    samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
+    given = as_dataset(calibration, loaded, chosen.samples)
+    samples = open_calibration(registry, loaded, given, train_dataset, eval_dataset)
     table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
     wish = Wish(chosen, table, exclude, only, scorer, calibration=samples)
     wish = wished(registry, loaded, wish, train_dataset, eval_dataset)

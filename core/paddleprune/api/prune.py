@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddleprune.api.batches import CalibrationData, as_dataset
 from paddleprune.api.calibration import open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import as_path, evaluation_of, open_model
@@ -45,7 +46,7 @@ def prune(
     eval_dataset: Data,
     save_dir: str | Path,
     train_dataset: Data | None = None,
-    calibration: Data | None = None,
+    calibration: CalibrationData | None = None,
     sensitivities_file: str | Path | None = None,
     exclude: str | Sequence[str] = (),
     only: str | Sequence[str] = (),
@@ -67,7 +68,8 @@ def prune(
         train_dataset: what the repair's samples are drawn from, preprocessed as for evaluation, and with their labels
             those that the criteria "taylor" and "obd" look at; by default the training split of `eval_dataset`, if
             that is a folder.
-        calibration: other samples for the repair, instead; without labels is fine.
+        calibration: other samples for the repair, instead; without labels is fine. Anything that gives batches of
+            inputs, such as a `paddle.io.DataLoader`, will do: its first samples are taken, without labels.
         sensitivities_file: the table that `analyze` measured of the checkpoint. Its losses may then say how many units
             of each group go: of that plan and the one without a table the better is taken, measured on half of the
             evaluation samples. Within a group those go first that a repair can do without.
@@ -94,7 +96,8 @@ def prune(
         best = place_for_model(folder, overwrite)
         loaded = open_model(registry, as_path(checkpoint))
         evaluation = evaluation_of(registry, loaded, eval_dataset)
-        samples = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset)
+        given = as_dataset(calibration, loaded, chosen.samples)
+        samples = open_calibration(registry, loaded, given, train_dataset, eval_dataset)
         table = None if sensitivities_file is None else as_path(sensitivities_file, "sensitivities_file")
         wish = Wish(chosen, table, exclude, only, scorer, calibration=samples)
         wish = wished(registry, loaded, wish, train_dataset, eval_dataset)

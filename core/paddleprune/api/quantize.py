@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paddleprune import __version__
+from paddleprune.api.batches import CalibrationData, as_dataset
 from paddleprune.api.calibration import calibration_inputs, open_calibration
 from paddleprune.api.data import Data
 from paddleprune.api.loading import Evaluation, as_path, evaluation_of, open_model
@@ -56,7 +57,7 @@ def quantize(
     eval_dataset: Data,
     save_dir: str | Path,
     train_dataset: Data | None = None,
-    calibration: Data | None = None,
+    calibration: CalibrationData | None = None,
     **settings: Any,
 ) -> Quantized:
     """Write a checkpoint, pruned or not, as ONNX in INT8, without training.
@@ -70,7 +71,8 @@ def quantize(
         save_dir: gets `model.onnx` and `quantized.json`, which says how it was made and what it costs.
         train_dataset: what the samples for the ranges are drawn from, preprocessed as for evaluation; by default the
             training split of `eval_dataset`, if that is a folder.
-        calibration: other samples, instead; without labels is fine.
+        calibration: other samples, instead; without labels is fine. It may be a `paddle.io.DataLoader`, as for
+            `prune`.
         **settings: any field of `QuantizeSettings`: max_loss, samples, threads, batch_size.
 
     Returns:
@@ -90,7 +92,8 @@ def quantize(
     registry, folder = Registry.discover(), user_path(save_dir)
     loaded = open_model(registry, as_path(checkpoint))
     evaluation = evaluation_of(registry, loaded, eval_dataset)
-    drawn = open_calibration(registry, loaded, calibration, train_dataset, eval_dataset, PURPOSE)
+    given = as_dataset(calibration, loaded, asked.samples)
+    drawn = open_calibration(registry, loaded, given, train_dataset, eval_dataset, PURPOSE)
     samples = calibration_inputs(drawn, asked.samples)
     with making(folder) as place:
         bench = Bench.of(loaded.layer, loaded.options.input_shapes(), samples, place)

@@ -211,17 +211,17 @@ class SlimEngine:
         return undo
 
     def _shrink_and_compare(self, plan: SlimPlan, probe: Sequence[Any]) -> tuple[Undo, Certificate]:
-        inputs, trains = tuple(probe), self.graph.trains
-        ignored = noise(self._layer, inputs, trains)[1] if trains else ()
+        inputs, trains, ends = tuple(probe), self.graph.trains, self.graph.ends.calls
+        ignored = noise(self._layer, inputs, trains, ends)[1] if trains else ()
         undo = _snapshot(self._layer, plan.kept)
         self._mask(plan)
         try:
-            expected = run(self._layer, inputs, trains)
+            expected = run(self._layer, inputs, trains, ends)
         finally:
             undo()
         undo = self._shrink(plan)
         try:
-            certificate = compare(expected.leaves, run(self._layer, inputs, trains).leaves, ignored)
+            certificate = compare(expected.leaves, run(self._layer, inputs, trains, ends).leaves, ignored)
             return undo, certificate.model_copy(update={"training": trains})
         except BaseException:
             undo()

@@ -13,6 +13,7 @@ from paddleprune.graph import rules
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.capture import Said
 from paddleprune.graph.channels import Axis, ChannelGraph, Group, Product, Read, Width
+from paddleprune.graph.ends import find_ends
 from paddleprune.graph.inputs import read_inputs
 from paddleprune.graph.residuals import find_branches
 from paddleprune.graph.shifts import find_shifts
@@ -57,9 +58,10 @@ def build_graph(
     written = find_written(layer, walker, traced)
     axes, along = tuple(_axes(walker)), walker.along()
     branches = find_branches(traced.evaluating, walker) if depth else ()
+    fixed, blurred = _reasons(walker, inexact)
     return ChannelGraph(
         inputs=wanted,
-        groups=_groups(axes, along, *_reasons(walker, inexact)),
+        groups=_groups(axes, along, fixed, blurred),
         axes=axes,
         reads=tuple(Read(read.op, read.operand, read.axis, find(read.units)) for read in walker.reads),
         shapes=walker.shapes,
@@ -81,6 +83,7 @@ def build_graph(
         shifts=find_shifts(traced.evaluating),
         branches=branches,
         operations=traced.evaluating.names,
+        ends=find_ends(traced.evaluating, walker, fixed, branches),
     )
 
 

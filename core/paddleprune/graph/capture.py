@@ -18,13 +18,20 @@ import paddle
 from paddle import nn
 
 from paddleprune.errors import GraphError, said_by
-from paddleprune.graph.inputs import input_specs, leaves, read_inputs
+from paddleprune.graph.inputs import input_specs, leaves, map_leaves, random_inputs, read_inputs
 from paddleprune.graph.kept import kept_activations
 from paddleprune.graph.modes import Mode, evaluating, switches, training
-from paddleprune.graph.state import undisturbed
+from paddleprune.graph.state import unchanged_buffers, undisturbed
 from paddleprune.graph.telling import hearing
 from paddleprune.graph.tensors import named_tensors
-from paddleprune.paddle_private.programs import Value, follow_in_place, short_stacks, without_debug_names
+from paddleprune.paddle_private.programs import (
+    Value,
+    finite_loops,
+    follow_in_place,
+    short_stacks,
+    unread_tensors,
+    without_debug_names,
+)
 
 _FRAMES = 24
 """Of the Python stack at an operation: enough to find the line of a forward that calls it through three sequences."""
@@ -58,6 +65,8 @@ class Capture:
         program: what owns them all.
         calls, overwritten, said: as a trace's.
         asked: whether the layer's own code asked for its mode, or switches more with it than Paddle does.
+        partly: whether it ends behind the last layer that has parameters, since what follows can't be traced; its
+            outputs are then the values that nothing has read until there.
     """
 
     ops: list[Any]
@@ -68,6 +77,7 @@ class Capture:
     overwritten: frozenset[str]
     said: list[Said]
     asked: bool
+    partly: bool = False
 
     def parameter(self, raw: Any) -> str | None:
         """The structured name of the parameter that an operation declares; None for any other operation."""
@@ -95,7 +105,32 @@ class _Plain(_Rewritten):
         return self.layer(*inputs)
 
 
-def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *, train: bool = False) -> Capture:
+class _Partly(_Plain):
+    """The same until it fails, if by then every layer that has parameters has run as often as it does.
+
+    Args:
+        layer: the layer.
+        calls: layer name -> how often it runs.
+    """
+
+    def __init__(self, layer: nn.Layer, calls: Mapping[str, int]) -> None:
+        super().__init__(layer)
+        self.wanted, self.made, self.failed = calls, dict[str, list[str | None]](), False
+
+    @paddle.jit.not_to_static  # type: ignore[untyped-decorator]
+    def forward(self, inputs: list[Any]) -> Any:
+        try:
+            return self.layer(*inputs)
+        except Exception:
+            if any(len(self.made.get(name, ())) != count for name, count in self.wanted.items()):
+                raise
+            self.failed = True
+            return unread_tensors()
+
+
+def capture(
+    layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *, train: bool = False, partly: bool = False
+) -> Capture:
     """Run a layer's forward through Paddle's tracer; the layer is left as it was.
 
     Args:
@@ -103,6 +138,7 @@ def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *,
         inputs: an entry for each argument of its forward, as `read_inputs` takes them.
         batch: another size of the batch axis than they have.
         train: what the layer's own code does in training mode; in evaluation mode otherwise.
+        partly: be content with what comes before that can't be traced, if no layer with parameters lies behind it.
 
     Raises:
         GraphError: the forward can't be traced (wrong shapes, data-dependent Python, …).
@@ -110,7 +146,13 @@ def capture(layer: nn.Layer, inputs: Sequence[Any], batch: int | None = None, *,
     wanted = read_inputs(inputs)
     try:
         with (training if train else evaluating)(layer) as mode:
-            return _first_that_works(layer, input_specs(wanted, batch), mode)
+            try:
+                return _first_that_works(layer, input_specs(wanted, batch), mode)
+            except Exception as error:
+                found = _until_it_fails(layer, wanted, mode) if partly else None
+                if found is None:
+                    raise error
+                return found
     except Exception as error:
         shapes = [leaf.shape for leaf in leaves(wanted)]
         raise GraphError(f"cannot trace {type(layer).__name__} for input shapes {shapes}: {said_by(error)}") from error
@@ -124,6 +166,22 @@ def _first_that_works(layer: nn.Layer, specs: Any, mode: Mode) -> Capture:
         return _capture(_Rewritten(layer), specs, mode)
 
 
+def _until_it_fails(layer: nn.Layer, wanted: tuple[Any, ...], mode: Mode) -> Capture | None:
+    """What comes before a part that can't be traced, and that no layer with parameters lies behind; else None."""
+    if layer.parameters(include_sublayers=False):  # nobody knows when it is done with them
+        return None
+    holders = {name for name, sub in layer.named_sublayers() if sub.parameters(include_sublayers=False)}
+    try:
+        with undisturbed(layer), unchanged_buffers(layer), _calls_noted(layer) as calls, paddle.no_grad():
+            layer(*map_leaves(paddle.to_tensor, list(random_inputs(wanted))))
+        counts = {name: len(made) for name, made in calls.items() if name in holders}
+        with short_stacks(_FRAMES):
+            found = _capture(_Partly(layer, counts), input_specs(wanted), mode)
+    except Exception:  # the reason why it can't be traced at all says more
+        return None
+    return found
+
+
 def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
     layer = wrapper.layer
     tensors = named_tensors(layer)
@@ -133,15 +191,19 @@ def _capture(wrapper: _Rewritten, specs: Any, mode: Mode) -> Capture:
         undisturbed(layer),
         kept_activations(layer) as overwritten,
         without_debug_names(),
+        finite_loops(),
         _calls_noted(layer) as calls,
         _sizes_noted(layer, isinstance(wrapper, _Plain)) as said,
     ):
+        if isinstance(wrapper, _Partly):
+            wrapper.made = calls
         program = traced.forward.main_program
         ops = list(program.global_block().ops)
         outputs = follow_in_place(ops, list(traced.forward.outputs))
     names = {tensor.name: name for name, tensor in tensors.items() if name not in overwritten}
     asked = mode.asked or switches(layer)
-    return Capture(ops, outputs, names, program, calls, frozenset(overwritten), said, asked)
+    partly = isinstance(wrapper, _Partly) and wrapper.failed
+    return Capture(ops, outputs, names, program, calls, frozenset(overwritten), said, asked, partly)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ Role: TypeAlias = Literal["own", "read", "follow", "index"]
 An index axis holds numbers of channels: its entries go with the units that they pick.
 """
 Shape: TypeAlias = tuple[int, ...]
+Call: TypeAlias = tuple[str, int]
+"""A layer's structured name, and which of its calls in a forward."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,20 @@ class Product:
     flops: int
     axes: tuple[Atoms, ...]
     op: int | None = None
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where what a forward chooses from is there.
+
+    Attributes:
+        calls: of layers, whose results are compared instead of the outputs; none where the outputs are.
+        behind: what the forward does with these results, an entry for each operation. A cut may not change it: a
+            number among it may be a width.
+    """
+
+    calls: tuple[Call, ...] = ()
+    behind: tuple[str, ...] = ()
 
 
 class Limits:
@@ -207,6 +223,7 @@ class ChannelGraph:
         shifts: weight -> the running mean that can take up a constant added to the output of the weight's layer.
         branches: the residual branches, the protected ones included; empty where nobody asked for them.
         operations: what each operation of the traced program is called.
+        ends: what a proof compares instead of the outputs, where a forward ends in a choice.
     """
 
     inputs: tuple[Any, ...]
@@ -226,6 +243,7 @@ class ChannelGraph:
     shifts: Mapping[str, str] = field(default_factory=dict)
     branches: tuple[Branch, ...] = ()
     operations: tuple[str, ...] = ()
+    ends: Ends = field(default_factory=Ends)
 
     def __getitem__(self, name: str) -> Group:
         """A group by name.

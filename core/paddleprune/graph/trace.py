@@ -70,6 +70,7 @@ class Trace:
         calls: layer name -> for each of its calls the id of the tensor that it gives; None where that isn't one.
         said: the sizes that forwards write.
         names: what each operation is called, those that declare parameters included.
+        partly: as a capture's.
     """
 
     ops: tuple[Op, ...]
@@ -81,6 +82,7 @@ class Trace:
     overwritten: frozenset[str]
     said: Sequence[Said] = ()
     names: tuple[str, ...] = ()
+    partly: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,7 @@ def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
 
     Where the layer's own code asks whether it trains, what it does then is traced, too.
     """
-    captured = capture(layer, inputs)
-    evaluated = _described(captured, layer, inputs)
+    captured, evaluated = trace_evaluating(layer, inputs)
     if not captured.asked:
         return Traces(evaluated)
     try:
@@ -119,6 +120,12 @@ def trace(layer: nn.Layer, inputs: Sequence[Any]) -> Traces:
     if _gist(trained) == _gist(captured):
         return Traces(evaluated)
     return Traces(evaluated, _described(trained, layer, inputs))
+
+
+def trace_evaluating(layer: nn.Layer, inputs: Sequence[Any]) -> tuple[Capture, Trace]:
+    """The same in evaluation mode alone; with the capture, whose values have their ids as long as it is there."""
+    captured = capture(layer, inputs, partly=True)
+    return captured, _described(captured, layer, inputs)
 
 
 def _gist(captured: Capture) -> tuple[Any, ...]:
@@ -148,6 +155,7 @@ def _described(captured: Capture, layer: nn.Layer, inputs: Sequence[Any]) -> Tra
         overwritten=captured.overwritten,
         said=captured.said,
         names=tuple(raw.name() for raw in captured.ops),
+        partly=captured.partly,
     )
 
 

@@ -86,6 +86,33 @@ def follow_in_place(operations: Sequence[Any], outputs: Sequence[Any]) -> list[A
 
 
 @contextmanager
+def finite_loops() -> Iterator[None]:
+    """While open, a Python loop over a traced tensor ends: over one whose length only the data know, with an error.
+
+    Paddle gives such a loop one part after the other for ever.
+    """
+
+    def each(value: Any) -> Iterator[Any]:
+        if not value.shape or value.shape[0] < 0:
+            raise TypeError("a loop over a tensor whose length depends on the data can't be traced")
+        return (value[i] for i in range(value.shape[0]))
+
+    Value.__iter__ = each
+    try:
+        yield
+    finally:
+        del Value.__iter__
+
+
+def unread_tensors() -> list[Any]:
+    """What the operations of the program that is being traced give, where no other one reads any of it."""
+    ops = paddle.static.default_main_program().global_block().ops
+    results = [[value for value in op.results() if value.initialized()] for op in ops if op.num_operands()]
+    unread = [values for values in results if all(value.use_empty() for value in values)]
+    return [value for values in unread for value in values if value.is_dense_tensor_type()]
+
+
+@contextmanager
 def without_debug_names() -> Iterator[None]:
     """Paddle names what each layer adds to a program, and counts all operations so far for it: quadratic."""
     module = vars(paddle_layers)

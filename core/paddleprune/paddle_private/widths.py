@@ -120,6 +120,20 @@ def _size_of(axis: int, attribute: str) -> Callable[[nn.Layer, Any], None]:
     return lambda layer, shape: setattr(layer, attribute, shape[axis])
 
 
+def _gates(layer: nn.Layer) -> int:
+    """How many rows a recurrent layer or cell has for each number of its states."""
+    if isinstance(layer, (nn.LSTM, nn.LSTMCell)):
+        return 4
+    return 3 if isinstance(layer, (nn.GRU, nn.GRUCell)) else 1
+
+
+def _fit_recurrent(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    """[gates * hidden, input], of the first layer."""
+    layer.input_size = shape[1]
+    if isinstance(layer, (*_CELLS, *_RECURRENT)):  # how many gates somebody else's has, nobody knows
+        layer.hidden_size = shape[0] // _gates(layer)
+
+
 _CONVOLUTION = Kind(
     types=(*CONVOLUTIONS, DeformConv2D),
     weight="weight",
@@ -134,8 +148,8 @@ KINDS = (
     Kind((nn.Embedding,), "weight", ("_embedding_dim",), _size_of(1, "_embedding_dim")),
     Kind(BATCH_NORMS, "weight", ("_num_features",), _size_of(0, "_num_features")),
     Kind((nn.PReLU,), "_weight", ("_num_parameters",), _size_of(0, "_num_parameters")),
-    Kind(_CELLS, "weight_ih", ("input_size",), _size_of(1, "input_size")),
-    Kind(_RECURRENT, "weight_ih_l0", ("input_size",), _size_of(1, "input_size")),
+    Kind(_CELLS, "weight_ih", ("input_size",), _fit_recurrent, ("hidden_size",)),
+    Kind(_RECURRENT, "weight_ih_l0", ("input_size",), _fit_recurrent, ("hidden_size",)),
 )
 """All kinds; the first that fits counts."""
 WIDTHS = tuple(dict.fromkeys(name for kind in KINDS for name in (*kind.widths, *kind.besides)))

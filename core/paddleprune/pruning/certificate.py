@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from paddle import nn
 
-from paddleprune.errors import CertificateError, PlanError
+from paddleprune.errors import CertificateError, GraphError, PlanError
 from paddleprune.graph import ChannelGraph, masked
+from paddleprune.graph.ends import behind
 from paddleprune.graph.tensors import named_tensors, saved_tensors
+from paddleprune.graph.trace import trace_evaluating
 from paddleprune.interfaces import Array
 from paddleprune.pruning.emptied import emptied_in
 from paddleprune.pruning.forwards import ForwardError, Outputs, is_numbers, noise, run, same
@@ -87,7 +89,7 @@ def _unsaved(layer: nn.Layer, graph: ChannelGraph) -> list[str]:
 def _certified(layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], inputs: tuple[Any, ...]) -> Certificate:
     """Shrink a layer, if that is exact."""
     try:
-        dense = run(layer, inputs, graph.trains)
+        dense = run(layer, inputs, graph.trains, graph.ends.calls)
     except ForwardError as error:
         raise CertificateError(f"the network itself doesn't run on the probe: {error}; nothing was changed") from error
     problem, ignored = "", frozenset[int]()
@@ -106,7 +108,7 @@ def _certified(layer: nn.Layer, graph: ChannelGraph, removed: Sequence[int], inp
                 f"the shrunk network's outputs differ by {certificate.max_difference:.3g} from the masked one's "
                 f"(they reach {certificate.scale:.3g})"
             )
-        chance, ignored = noise(layer, inputs, graph.trains)
+        chance, ignored = noise(layer, inputs, graph.trains, graph.ends.calls)
         if chance:
             problem = "the forward draws random numbers in evaluation mode, so that nothing can be proved"
         if chance or not ignored:
@@ -148,17 +150,36 @@ def shrink_and_compare(
     try:
         rest, exact = graph.without(inexact), [unit for unit in removed if unit not in set(inexact)]
         with masked(layer, rest, exact):
-            expected = run(layer, inputs, graph.trains)
+            expected = run(layer, inputs, graph.trains, graph.ends.calls)
         undo = shrink(layer, rest, exact).after(undo)
-        certificate = compare(expected.leaves, run(layer, inputs, graph.trains).leaves, ignored, strict=strict)
+        got = run(layer, inputs, graph.trains, graph.ends.calls)
+        certificate = compare(expected.leaves, got.leaves, ignored, strict=strict)
+        _check_behind(layer, graph)
     except BaseException:
         undo(layer)
         raise
     names = tuple(group.name for group in graph.groups if set(group.units) & set(inexact))
     said: dict[str, Any] = {"inexact": names, "training": graph.trains}
-    if dense is not None and exact and not inexact:
+    alike = dense is not None and _shapes(dense.leaves) == _shapes(expected.leaves)  # or the data decide how many
+    if dense is not None and alike and exact and not inexact:
         said["moved"] = _difference(dense.leaves, expected.leaves, ignored)
     return undo, certificate.model_copy(update=said)
+
+
+def _check_behind(layer: nn.Layer, graph: ChannelGraph) -> None:
+    """Check that a shrunk network does with what is compared, where that isn't its outputs, what the dense one does.
+
+    Raises:
+        Unlike: it doesn't.
+    """
+    if not graph.ends.calls:
+        return
+    try:
+        _, traced = trace_evaluating(layer, graph.inputs)
+    except GraphError as error:
+        raise Unlike(str(error)) from error
+    if behind(traced, graph.ends.calls) != graph.ends.behind:
+        raise Unlike("what follows its last layers changes with it")
 
 
 def compare(
@@ -174,7 +195,7 @@ def compare(
     Raises:
         Unlike: they differ in number, kind or shape, or in what isn't a tensor; or they aren't finite.
     """
-    shapes = [[x.shape if is_numbers(x) else type(x).__name__ for x in leaves] for leaves in (expected, got)]
+    shapes = [_shapes(leaves) for leaves in (expected, got)]
     if shapes[0] != shapes[1]:
         raise Unlike(f"output shapes {shapes[0]} became {shapes[1]}")
     for a, b in zip(expected, got, strict=True):
@@ -192,6 +213,10 @@ def compare(
         tolerance=TOLERANCE,
         batch=len(numbers[0]) if numbers and numbers[0].ndim else 1,
     )
+
+
+def _shapes(leaves: Sequence[Any]) -> list[Any]:
+    return [x.shape if is_numbers(x) else type(x).__name__ for x in leaves]
 
 
 def _difference(expected: Sequence[Any], got: Sequence[Any], ignored: Collection[int]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,8 @@ import paddle
 from paddle import nn
 
 from paddleprune.errors import said_by
+from paddleprune.graph.channels import Call
+from paddleprune.graph.ends import noted
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.modes import evaluating, training
 from paddleprune.graph.state import unchanged_buffers, undisturbed
@@ -49,29 +51,45 @@ class Outputs:
         return (*self.evaluated, *self.trained)
 
 
-def run(layer: nn.Layer, inputs: Sequence[Any], trains: bool, seed: int = 0) -> Outputs:
+def run(layer: nn.Layer, inputs: Sequence[Any], trains: bool, ends: Collection[Call] = (), seed: int = 0) -> Outputs:
     """Run a layer on a probe; it is left as it was, and so are the generators of random numbers.
 
     Args:
         layer: any layer.
         inputs: an array, or a nest of arrays, for each argument of its forward.
         trains: whether to run it in training mode, too, as its own code has that.
+        ends: calls whose results stand for what it returns in evaluation mode, as a graph has them.
         seed: of what the forward draws.
 
     Raises:
         ForwardError: it doesn't run.
     """
-    evaluated = _run(layer, inputs, False, seed)
-    return Outputs(evaluated, _run(layer, inputs, True, seed) if trains else ())
+    evaluated = _run(layer, inputs, False, ends, seed)
+    return Outputs(evaluated, _run(layer, inputs, True, (), seed) if trains else ())
 
 
-def noise(layer: nn.Layer, inputs: Sequence[Any], trains: bool) -> tuple[bool, frozenset[int]]:
+def returned(layer: nn.Layer, inputs: Sequence[Any], ends: Collection[Call]) -> tuple[Any, ...]:
+    """The leaves of what a layer returns; or, if it ends in a choice, what it chooses from.
+
+    Args:
+        layer: any layer.
+        inputs: a tensor, or a nest of tensors, for each argument of its forward.
+        ends: calls whose results are what it chooses from; none if it doesn't.
+    """
+    with noted(layer, ends) as found:
+        outputs = flatten(layer(*inputs))
+    return tuple(found[call] for call in ends) if ends else outputs
+
+
+def noise(
+    layer: nn.Layer, inputs: Sequence[Any], trains: bool, ends: Collection[Call] = ()
+) -> tuple[bool, frozenset[int]]:
     """What random numbers decide: whether any output in evaluation mode, and which leaves in training mode.
 
     Raises:
         ForwardError: the layer doesn't run.
     """
-    one, other = run(layer, inputs, trains, 0), run(layer, inputs, trains, 1)
+    one, other = run(layer, inputs, trains, ends, 0), run(layer, inputs, trains, ends, 1)
     count = len(one.evaluated)
     if len(one.leaves) != len(other.leaves):
         return True, frozenset()
@@ -80,11 +98,11 @@ def noise(layer: nn.Layer, inputs: Sequence[Any], trains: bool) -> tuple[bool, f
     return any(i < count for i in differ), frozenset(i for i in differ if i >= count)
 
 
-def _run(layer: nn.Layer, inputs: Sequence[Any], train: bool, seed: int) -> tuple[Any, ...]:
+def _run(layer: nn.Layer, inputs: Sequence[Any], train: bool, ends: Collection[Call], seed: int) -> tuple[Any, ...]:
     mode = training if train else evaluating
     with mode(layer), undisturbed(layer), unchanged_buffers(layer), _chance(seed), paddle.no_grad():
         try:
-            return tuple(map(_leaf, flatten(layer(*map_leaves(paddle.to_tensor, list(inputs))))))
+            return tuple(map(_leaf, returned(layer, map_leaves(paddle.to_tensor, list(inputs)), ends)))
         except Exception as error:
             raise ForwardError(error, train) from error
 

@@ -47,7 +47,7 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
     if graph.prunable and trial.problem(graph, graph.prunable) is None:
         return _with_branches(graph, trial)
     try:
-        run(layer, inputs, graph.trains)
+        run(layer, inputs, graph.trains, graph.ends.calls)
     except ForwardError as error:
         if error.trains:
             return protect_hard_coded(layer, replace(graph, trains=False, untraced=str(error)), probe)

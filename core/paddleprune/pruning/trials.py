@@ -62,7 +62,7 @@ class Trial:
 
     def know_noise(self, graph: ChannelGraph) -> None:
         """Find out what of the outputs random numbers decide."""
-        self._chance, self._ignored = noise(self._layer, self._inputs, graph.trains)
+        self._chance, self._ignored = noise(self._layer, self._inputs, graph.trains, graph.ends.calls)
 
     def culprits(self, graph: ChannelGraph, groups: Sequence[Group]) -> dict[str, str]:
         """The groups that can't be cut, with the reasons."""
@@ -99,7 +99,7 @@ class Trial:
         for larger in (_doubled, _twice):
             try:
                 with _hearing(self._layer, hear):
-                    run(self._layer, map_leaves(larger, list(self._inputs)), graph.trains)
+                    run(self._layer, map_leaves(larger, list(self._inputs)), graph.trains, graph.ends.calls)
             except ForwardError:  # it takes inputs of one size: what it writes until then counts
                 continue
             break

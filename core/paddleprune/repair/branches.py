@@ -6,6 +6,7 @@ It is measured: the mean square by which the outputs move, in one unit with the 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import paddle
@@ -14,10 +15,11 @@ from paddle import nn
 from paddleprune.console import progress
 from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
+from paddleprune.graph.channels import Call
 from paddleprune.graph.inputs import map_leaves
 from paddleprune.graph.modes import in_mode
 from paddleprune.interfaces import Array
-from paddleprune.measure.evaluation import flatten
+from paddleprune.pruning.forwards import returned
 from paddleprune.pruning.surgery import shrink, snapshot
 from paddleprune.repair.network import Cut, repair
 from paddleprune.repair.record import Record
@@ -43,7 +45,7 @@ def branch_losses(
         PlanError: the network has no outputs of floating-point numbers.
     """
     free = [branch for branch in graph.branches if not branch.protected and branch.name not in whole]
-    restore, dense, found = snapshot(layer, graph), _outputs(layer, record), dict[str, float]()
+    restore, dense, found = snapshot(layer, graph), _outputs(layer, record, graph.ends.calls), dict[str, float]()
     if not any(dense):
         raise PlanError("the network's outputs are no floating-point numbers, so that branches can't be scored by them")
     with progress("try without each branch", len(free)) as bar:
@@ -51,20 +53,24 @@ def branch_losses(
             try:
                 shrink(layer, graph, [branch.unit])
                 repair(layer, record, Cut.of(graph, graph.keeps([branch.unit]), [branch]), ridge=ridge)
-                found[branch.name] = _moved(dense, _outputs(layer, record))
+                found[branch.name] = _moved(dense, _outputs(layer, record, graph.ends.calls))
             finally:
                 restore(layer)
             bar.advance(note=f"{branch.name} {found[branch.name]:.3g}")
     return found
 
 
-def _outputs(layer: nn.Layer, record: Record) -> list[list[Array]]:
+def _outputs(layer: nn.Layer, record: Record, ends: Collection[Call]) -> list[list[Array]]:
     """For each batch, numbers of each output."""
     with in_mode(layer, train=False), paddle.no_grad():
         return [
-            [_some(output) for output in flatten(layer(*map_leaves(paddle.to_tensor, list(batch)))) if _counts(output)]
+            [_some(output) for output in returned(layer, _tensors(batch), ends) if _counts(output)]
             for batch in small_batches(record)
         ]
+
+
+def _tensors(batch: tuple[Any, ...]) -> list[Any]:
+    return list(map_leaves(paddle.to_tensor, list(batch)))
 
 
 def _counts(output: object) -> bool:

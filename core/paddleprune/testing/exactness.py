@@ -90,7 +90,7 @@ def check_exact(
         AssertionError: the outputs differ, the sizes aren't those predicted, or the layer isn't restored.
     """
     probe = tuple(inputs)
-    dense = run(layer, probe, graph.trains)
+    dense = run(layer, probe, graph.trains, graph.ends.calls)
     try:
         undo, certificate = shrink_and_compare(layer, graph, removed, probe, dense=dense)
     except (ForwardError, Unlike) as error:
@@ -103,6 +103,6 @@ def check_exact(
         assert parameters == graph.cost(removed).parameters, "the number of parameters isn't the predicted one"
     finally:
         undo(layer)
-    again = run(layer, probe, graph.trains)
+    again = run(layer, probe, graph.trains, graph.ends.calls)
     assert all(np.array_equal(a, b) for a, b in zip(dense.leaves, again.leaves, strict=True)), "it isn't restored"
     return certificate.max_difference / max(certificate.scale, 1e-12)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from paddle import nn
 
 from paddleprune.api.layer.graph import LayerGraph
-from paddleprune.api.layer.inputs import read_probe
+from paddleprune.api.layer.inputs import read_calibration, read_probe
 from paddleprune.engines import Engine, open_engine
 from paddleprune.errors import CheckpointError, PlanError
 from paddleprune.files import user_path
@@ -128,7 +128,8 @@ def shrink(
         probe: inputs of the layer for the proof, an example for each argument of its forward; by default those of
             the trace.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward (200 suffice), to repair it
-            with; what that gave is in `plan.plan.repair`.
+            with; what that gave is in `plan.plan.repair`. Of a `paddle.io.DataLoader`, or anything else that gives
+            batches, the first 256 samples are taken, without labels.
         ridge: how strongly the repair keeps to the weights that the cut left.
         memory: bytes that the repair may take; by default a quarter of what is free.
 
@@ -149,7 +150,7 @@ def shrink(
         raise PlanError("the layer was shrunk with this plan already; plan.undo(layer) restores it")
     graph, inputs = plan.graph, plan.graph.probe if probe is None else read_probe(probe)
     graph.check_current()
-    seen = None if calibration is None else record(layer, read_probe(calibration), memory)
+    seen = None if calibration is None else record(layer, read_calibration(calibration, graph.channels.inputs), memory)
     undo, cut = snapshot(layer, graph.channels), plan.engine.cut(plan.plan)
     done = plan.engine.prune(plan.plan, inputs)
     if seen is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from paddleprune.api.batches import ENOUGH, first_samples, gives_batches
 from paddleprune.errors import ConfigError
 from paddleprune.graph import Input, random_inputs
 from paddleprune.graph.inputs import leaves, map_leaves
@@ -53,6 +55,19 @@ def read_probe(given: Any) -> tuple[Any, ...]:
                 f"the probe holds {leaf!r}; give tensors or arrays, such as paddle.randn([8, 3, 224, 224])"
             )
     return tuple(map_leaves(np.asarray, arguments))
+
+
+def read_calibration(given: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Real inputs of a network, as arrays: examples as for `read_probe`, or the first ones of some batches.
+
+    Args:
+        given: what the user gave; anything else to iterate over than a list or a tuple gives batches.
+        inputs: what was traced, as nests of `Input`.
+
+    Raises:
+        ConfigError: there is something else than tensors and arrays, or nothing.
+    """
+    return first_samples(given, inputs, ENOUGH) if gives_batches(given) else read_probe(given)
 
 
 def _is_shape(given: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from paddleprune.api.budgets import Priced, within
 from paddleprune.api.layer.cuts import LayerPlan
 from paddleprune.api.layer.graph import LayerGraph
-from paddleprune.api.layer.inputs import read_probe
+from paddleprune.api.layer.inputs import read_calibration
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import Engine, left_whole, open_engine
 from paddleprune.errors import ConfigError, PlanError
@@ -55,7 +55,7 @@ def plan(
         threads: CPU threads for the latency; all cores by default.
         onednn: whether the latency is that with oneDNN; it can be off in Paddle Inference alone.
         calibration: real inputs of the layer, [N, ...] for each argument of its forward: those units then go first
-            that a repair with the same inputs can do without.
+            that a repair with the same inputs can do without. It may give batches, as for `shrink`.
         criterion: what makes a unit matter: "l1", the default, "l2", "fpgm", "bn_scale" or "lamp"; a function of your
             own, as `paddleprune.interfaces.Scorer` says; or what `score_units` gave for "taylor" or "obd". Within a
             budget it takes the place of what `calibration` says ("obs"), which then has no part in the plan. A table
@@ -131,7 +131,7 @@ def _within(
 ) -> LayerPlan:
     """The plan that meets a budget's limits."""
     layer, channels = graph.layer, graph.channels
-    seen = None if calibration is None else record(layer, read_probe(calibration))
+    seen = None if calibration is None else record(layer, read_calibration(calibration, channels.inputs))
     priced = Priced.of(layer, engine, asked)
     path = paths_for(engine, layer, channels, priced.costs, asked, seen=seen, table=table, whole=whole)[0]
     return LayerPlan(graph, _bound(within(path, channels, priced, asked), graph), engine)

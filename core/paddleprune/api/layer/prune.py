@@ -11,7 +11,7 @@ from paddleprune.api.budgets import Priced, decide
 from paddleprune.api.cutting import Cutter, carry_out
 from paddleprune.api.layer.cuts import LayerPlan, adopt
 from paddleprune.api.layer.graph import LayerGraph, as_number
-from paddleprune.api.layer.inputs import read_probe
+from paddleprune.api.layer.inputs import read_calibration
 from paddleprune.api.paths import paths_for
 from paddleprune.engines import open_engine
 from paddleprune.errors import ConfigError
@@ -40,7 +40,8 @@ def prune_layer(
     Args:
         graph: the traced layer.
         evaluate: gives the metric of the layer, which is in evaluation mode; called for every plan that is tried.
-        calibration: real inputs of the layer, [N, ...] for each argument of its forward; 200 suffice.
+        calibration: real inputs of the layer, [N, ...] for each argument of its forward, or something that gives
+            batches, as for `shrink`; 200 suffice.
         judge: gives the metric on samples that `evaluate` doesn't see, for the losses that are reported; without it
             they are those that the search saw, and a little optimistic.
         table: what `analyze_layer` measured: its losses then say how many units of each group go. Within a group those
@@ -77,7 +78,7 @@ def prune_layer(
     else:
         engine = open_engine("native", layer, channels, ranking or "l1")
     with in_mode(layer, train=False):
-        seen = record(layer, read_probe(calibration), chosen.memory)
+        seen = record(layer, read_calibration(calibration, channels.inputs), chosen.memory)
         cutter = Cutter(layer, channels, engine, seen, chosen.ridge, graph.probe)
         measure = _measured(layer, evaluate, higher_is_better)
         judged = measure if judge is None else _measured(layer, judge, higher_is_better)

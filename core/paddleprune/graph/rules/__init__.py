@@ -122,6 +122,7 @@ EFFECTS: tuple[tuple[Rule, str], ...] = (
     (reduce.softmax, "softmax softmax_ log_softmax gumbel_softmax"),
     (reduce.ordered, "argmax argmin topk argsort kthvalue mode median"),
     (reduce.ordered, "cummax cummin cumsum cumsum_ cumprod logcumsumexp"),
+    (reduce.selected, "nms matrix_nms multiclass_nms3 nonzero masked_select unique"),
     # made out of nothing, or of sizes
     (follow.uniform, "full full_ full_int_array"),
     (follow.uniform_like, "full_like"),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from paddleprune.graph.atoms import Track
+from paddleprune.graph.atoms import Atoms, Track
 from paddleprune.graph.rules.common import NotCovered, channel_axis, only_along, present, shape_of
 from paddleprune.graph.rules.computed import computed
 from paddleprune.graph.trace import Op, Value
@@ -80,23 +80,52 @@ def embedding(walker: Walker, op: Op) -> None:
 
 
 def recurrent(walker: Walker, op: Op) -> None:
-    """[time, batch, channels] to states: the first layer's weights read the channels; the states stay."""
-    x, weights = present(op.inputs[0]), walker.lists.get(present(op.inputs[2]).id)
-    if weights is None or not all(walker.is_parameter(weight) for weight in weights):
+    """[time, batch, channels] to hidden states: a unit is a state's number, with its row in every gate.
+
+    One number says how wide all layers and directions are, so that they lose the same units. A unit is read by the
+    states of the next step, too.
+    """
+    x, y = present(op.inputs[0]), present(op.outputs[0])
+    listed = present(op.inputs[2])
+    weights, packed = walker.lists.get(listed.id), walker.packed.get(listed.id)
+    if weights is None or packed is None or not all(walker.is_parameter(weight) for weight in weights):
         raise NotCovered
-    for value in (op.inputs[1], op.inputs[3]):
-        if value is not None:
-            walker.fix(value, f"{op.name} at {op.where} takes it as states or lengths")
+    if op.inputs[3] is not None:
+        walker.fix(op.inputs[3], f"{op.name} at {op.where} takes it as lengths")
     read, rest = walker.vector(x, 2, op)
     for track in rest:
         walker.table.fix(track.atoms, f"{op.name} at {op.where} mixes positions")
     walker.read(op, 0, 2, read.atoms)
+    units, ways = walker.table.fresh(int(op.attrs["hidden_size"])), 2 if op.attrs["is_bidirec"] else 1
+    zero = _start(walker, op, units)
     matrices = [weight for weight in weights if len(shape_of(weight)) == 2]  # of each layer and direction two
-    for weight in matrices[: 4 if op.attrs["is_bidirec"] else 2 : 2]:
-        walker.note(weight, 1, "read", read.atoms)
-    for weight in matrices[::2]:  # listed, with the reason
-        made = walker.table.fresh(shape_of(weight)[0])
-        walker.note(weight, 0, "own", made)
-        walker.table.fix(made, f"{op.name} at {op.where} keeps them as states from one step to the next")
-    for weight in matrices:
+    for place, weight in enumerate(matrices):
+        rows = np.tile(units, shape_of(weight)[0] // len(units))
+        own, first = place % 2 == 0, place < 2 * ways
+        columns = units if not own else read.atoms if first else np.tile(units, ways)
+        walker.note(weight, 0, "own" if own else "follow", rows)
+        walker.note(weight, 1, "read", columns)
+        if not (own and first):
+            walker.read(packed, packed.inputs.index(weight), 1, columns)
         walker.use(weight, shape_of(x)[0])
+    for bias in (weight for weight in weights if len(shape_of(weight)) == 1):
+        walker.note(bias, 0, "follow", np.tile(units, shape_of(bias)[0] // len(units)))
+    walker.put_along(y, 2, np.tile(units, ways), zero=zero)
+    last = (Track(units.reshape(1, 1, -1), zero),)
+    walker.pieces[present(op.outputs[2]).id] = [(last, frozenset[int]())] * (2 if op.attrs["mode"] == "LSTM" else 1)
+
+
+def _start(walker: Walker, op: Op, units: Atoms) -> bool:
+    """Tie what states begin with to them; are they zero where nothing comes in?"""
+    reason, zero = f"{op.name} at {op.where} takes it as states", True
+    for value in walker.lists.get(present(op.inputs[1]).id, ()):
+        number = walker.constant(value)
+        zero = zero and number is not None and not np.any(number)
+        if 2 in walker.loose_axes(value):
+            walker.embody(value, 2)
+        if 2 not in walker.loose_axes(value):
+            track, rest = walker.vector(value, 2, op)
+            walker.table.unite(units, track.atoms, reason)
+            for other in rest:
+                walker.table.fix(other.atoms, reason)
+    return zero

@@ -89,3 +89,10 @@ def ordered(walker: Walker, op: Op) -> None:
             kept.append(Track(track.atoms if len(shape_of(y)) == rank else track.atoms.squeeze(axis), False))
     for value in op.outputs:
         walker.put(value, kept)
+
+
+def selected(walker: Walker, op: Op) -> None:
+    """Boxes or positions that are chosen by their numbers: what decides it stays."""
+    for value in op.inputs:
+        if value is not None:
+            walker.fix(value, f"{op.name} at {op.where} chooses by it")

@@ -118,6 +118,48 @@ def transformer(x: Shape, heads: int, hidden: int, activation: str, before: bool
     return nn.TransformerEncoderLayer(x[2], heads, hidden, activation=activation, normalize_before=before)
 
 
+class Recurrent(nn.Layer):
+    """Steps that are read one after the other, from states of zeros, given ones or learned ones on."""
+
+    def __init__(self, rnn: nn.Layer, start: str, gives: str) -> None:
+        super().__init__()
+        self.rnn, self.start, self.gives = rnn, start, gives
+        self.first = self.create_parameter([rnn.num_layers * rnn.num_directions, 1, rnn.hidden_size])
+
+    def forward(self, x: Any) -> Any:
+        """[N, L, C] -> [N, L, ways * hidden]; or the last states, [N, layers * ways, hidden]."""
+        states: Any = None
+        if self.start == "learned":
+            states = self.first.expand([-1, x.shape[0], -1])
+        elif self.start == "zeros":
+            states = paddle.zeros([self.rnn.num_layers * self.rnn.num_directions, x.shape[0], self.rnn.hidden_size])
+        if states is not None and isinstance(self.rnn, nn.LSTM):
+            states = (states, states)
+        outputs, last = self.rnn(x, states)
+        if self.gives == "outputs":
+            return outputs
+        return (last[0] if isinstance(self.rnn, nn.LSTM) else last).transpose([1, 0, 2])
+
+
+_RECURRENT = {"gru": nn.GRU, "lstm": nn.LSTM, "simple": nn.SimpleRNN}
+
+
+@layer(
+    rank(
+        3,
+        cell=tuple(_RECURRENT),
+        hidden=(4, 3),
+        layers=(1, 2),
+        direction=("forward", "bidirect"),
+        start=("nothing", "zeros", "learned"),
+        gives=("outputs", "states"),
+    )
+)
+def recurrent(x: Shape, cell: str, hidden: int, layers: int, direction: str, start: str, gives: str) -> nn.Layer:
+    """`paddle.nn.LSTM` and its kind."""
+    return Recurrent(_RECURRENT[cell](x[2], hidden, layers, direction), start, gives)
+
+
 class NonLocal(nn.Layer):
     """Attention of every position of an image to every other."""
 
