@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -180,7 +181,8 @@ def _foresee(family: str, costs: Costs) -> None:
 
 
 def _elsewhere(what: Callable[..., Any], *given: Any) -> Any:
-    """What a function returns in a fresh process."""
+    """What a function returns in a fresh process, which computes on one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(what, *given).result()
 

@@ -30,6 +30,7 @@ def test_what_is_known_of_the_run_decides(dense: Path, pruned: Path, tmp_path: P
     assert again is not None
     best, _ = retraining("best", dense, repair=True)
     assert best["num_epochs"] == before.settings.num_epochs
+    assert best["learning_rate"] == before.settings.learning_rate / 2
     unrepaired, _ = retraining("best", dense, repair=False)
     assert unrepaired["learning_rate"] == before.settings.learning_rate
     lowered, _ = retraining("best", pruned, repair=True)

@@ -100,8 +100,8 @@ def train(
             starts from the best model of the one before and scores its units anew; the earlier ones are runs of their
             own in `round_1`, `round_2` …, and learning rates, warm-up and early stop are each round's.
         recipe: how to retrain what was cut, as far as the other arguments don't say: "fast" or "best". Both train as
-            the run did that `pretrain_weights` is from, but at a quarter of its learning rate, which falls by a
-            cosine: "fast" for a fifth of its epochs, "best" for as many.
+            the run did that `pretrain_weights` is from, with a learning rate that falls by a cosine: "fast" for a
+            fifth of its epochs, from a quarter of its rate, "best" for as many, from half of it.
         exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
             make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
