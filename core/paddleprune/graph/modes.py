@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
+
+from paddleprune.paddle_private.widths import RECURRENT
 
 
 class Mode:
@@ -82,6 +84,30 @@ def in_mode(layer: nn.Layer, *, train: bool) -> Iterator[None]:
         layer.train() if subs[0][1] else layer.eval()
         for sub, mode in subs:
             vars(sub)["training"] = mode
+
+
+@contextmanager
+def differentiable(layer: nn.Layer) -> Iterator[list[Tensor]]:
+    """While open, the layer does what it does in evaluation mode, and has gradients; afterwards as above.
+
+    Paddle's recurrent layers have none in that mode: they train meanwhile, and drop nothing. Nor have they any for
+    what they read alone: this yields their weights, whose gradients must be asked for as well.
+    """
+    with in_mode(layer, train=False):
+        recurrent = [sub for sub in layer.sublayers(include_self=True) if isinstance(sub, RECURRENT)]
+        weights = [weight for sub in recurrent for weight in sub.parameters()]
+        before = [sub.dropout for sub in recurrent], [weight.stop_gradient for weight in weights]
+        for sub in recurrent:
+            sub.training, sub.dropout = True, 0.0
+        for weight in weights:
+            weight.stop_gradient = False
+        try:
+            yield weights
+        finally:
+            for sub, share in zip(recurrent, before[0], strict=True):
+                sub.dropout = share
+            for weight, frozen in zip(weights, before[1], strict=True):
+                weight.stop_gradient = frozen
 
 
 def switches(layer: nn.Layer) -> bool:

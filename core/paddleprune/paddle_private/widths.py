@@ -19,7 +19,7 @@ NORM_SHAPE = "_normalized_shape"
 TRANSPOSED = (nn.Conv1DTranspose, nn.Conv2DTranspose, nn.Conv3DTranspose)
 CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D, *TRANSPOSED)
 _CELLS = (nn.SimpleRNNCell, nn.LSTMCell, nn.GRUCell)
-_RECURRENT = (nn.SimpleRNN, nn.LSTM, nn.GRU)
+RECURRENT = (nn.SimpleRNN, nn.LSTM, nn.GRU)
 BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
@@ -130,7 +130,7 @@ def _gates(layer: nn.Layer) -> int:
 def _fit_recurrent(layer: nn.Layer, shape: tuple[int, ...]) -> None:
     """[gates * hidden, input], of the first layer."""
     layer.input_size = shape[1]
-    if isinstance(layer, (*_CELLS, *_RECURRENT)):  # how many gates somebody else's has, nobody knows
+    if isinstance(layer, (*_CELLS, *RECURRENT)):  # how many gates somebody else's has, nobody knows
         layer.hidden_size = shape[0] // _gates(layer)
 
 
@@ -149,7 +149,7 @@ KINDS = (
     Kind(BATCH_NORMS, "weight", ("_num_features",), _size_of(0, "_num_features")),
     Kind((nn.PReLU,), "_weight", ("_num_parameters",), _size_of(0, "_num_parameters")),
     Kind(_CELLS, "weight_ih", ("input_size",), _fit_recurrent, ("hidden_size",)),
-    Kind(_RECURRENT, "weight_ih_l0", ("input_size",), _fit_recurrent, ("hidden_size",)),
+    Kind(RECURRENT, "weight_ih_l0", ("input_size",), _fit_recurrent, ("hidden_size",)),
 )
 """All kinds; the first that fits counts."""
 WIDTHS = tuple(dict.fromkeys(name for kind in KINDS for name in (*kind.widths, *kind.besides)))

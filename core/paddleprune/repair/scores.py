@@ -11,7 +11,7 @@ projection's gradient: a diagonal Gauss-Newton matrix. So the scores of all laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from paddleprune.errors import PlanError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.atoms import FIXED, Atoms
 from paddleprune.graph.inputs import map_leaves
-from paddleprune.graph.modes import in_mode
+from paddleprune.graph.modes import differentiable
 from paddleprune.graph.tensors import viewed
 from paddleprune.interfaces import Array
 from paddleprune.measure.evaluation import flatten
@@ -175,9 +175,9 @@ def _statistics(layer: nn.Layer, record: Record, chosen: frozenset[str]) -> dict
     found = {name: _Statistics(sub) for name, sub in readable(layer) if name in chosen}
     batches = list(small_batches(record))
     samples = sum(size_of(batch) for batch in batches)
-    with in_mode(layer, train=False), progress("score the units", len(batches)) as bar:
+    with differentiable(layer) as others, progress("score the units", len(batches)) as bar:
         for batch in batches:
-            _learn(layer, batch, samples, found, generator)
+            _learn(layer, batch, samples, found, generator, others)
             bar.advance()
     return found
 
@@ -188,8 +188,9 @@ def _learn(
     samples: int,
     found: Mapping[str, _Statistics],
     generator: np.random.Generator,
+    others: Sequence[paddle.Tensor],
 ) -> None:
-    """One pass forward and back."""
+    """One pass forward and back; gradients of others are asked for, too, and left alone."""
     made: list[tuple[str, nn.Layer, paddle.Tensor]] = []
     size = size_of(batch)
 
@@ -214,8 +215,9 @@ def _learn(
     moved = [_projection(output, generator) for output in outputs if _is_float(output)]
     if not moved:
         raise PlanError("the network's outputs are no floating-point numbers, so that units can't be scored by them")
-    gradients = paddle.grad(sum(moved[1:], moved[0]), [output for _, _, output in made], allow_unused=True)
-    for (name, sub, _), gradient in zip(made, gradients, strict=True):
+    wanted = [*(output for _, _, output in made), *others]
+    gradients = paddle.grad(sum(moved[1:], moved[0]), wanted, allow_unused=True)
+    for (name, sub, _), gradient in zip(made, gradients, strict=False):
         if gradient is not None:
             found[name].add_slopes(by_channel(sub, viewed(gradient)), samples)
 

@@ -25,7 +25,7 @@ from paddleprune.console import progress
 from paddleprune.errors import ConfigError, PaddlePruneError
 from paddleprune.graph import ChannelGraph
 from paddleprune.graph.inputs import leaves, map_leaves
-from paddleprune.graph.modes import in_mode
+from paddleprune.graph.modes import differentiable
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.interfaces import Array, Batch, Loss
 from paddleprune.measure.evaluation import flatten
@@ -122,7 +122,7 @@ def _backward(layer: nn.Layer, loss: Loss, inputs: tuple[Array, ...], targets: A
 def _differentiable(layer: nn.Layer, tensors: Mapping[str, Tensor], graph: ChannelGraph) -> Iterator[None]:
     """While open, the layer is in evaluation mode, and frozen parameters have gradients, too."""
     frozen = [tensors[name] for name in graph.parameters if name in tensors and tensors[name].stop_gradient]
-    with in_mode(layer, train=False):
+    with differentiable(layer):
         _freeze(frozen, False)
         try:
             yield
