@@ -66,7 +66,7 @@ def trained(layer: nn.Layer) -> nn.Layer:
 
 def export(layer: nn.Layer, prefix: Path, old: bool = False, size: tuple[int, ...] = SHAPE) -> Path:
     spec = [paddle.static.InputSpec([None, *size], "float32")]
-    with old_ir.guard() if old else nullcontext():
+    with old_ir.tracing() if old else nullcontext():
         paddle.jit.save(paddle.jit.to_static(layer, input_spec=spec, full_graph=True), str(prefix))
     return prefix.with_suffix(".pdiparams")
 
