@@ -208,7 +208,7 @@ def _learn(
 
     hooks = [sub.register_forward_post_hook(watch(name)) for name, sub in readable(layer) if name in found]
     try:
-        outputs = flatten(layer(*map_leaves(_differentiable, list(batch))))
+        outputs = flatten(layer(*map_leaves(_as_input, list(batch))))
     finally:
         for hook in hooks:
             hook.remove()
@@ -229,7 +229,7 @@ def _projection(output: paddle.Tensor, generator: np.random.Generator) -> paddle
     return (output.astype("float32") * paddle.to_tensor(numbers)).sum() * float(scale)
 
 
-def _differentiable(array: Array) -> paddle.Tensor:
+def _as_input(array: Array) -> paddle.Tensor:
     tensor = paddle.to_tensor(array)
     if _is_float(tensor):
         tensor.stop_gradient = False  # or nothing has a gradient where all weights are frozen

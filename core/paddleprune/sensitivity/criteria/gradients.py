@@ -87,7 +87,7 @@ def unit_sums(layer: nn.Layer, graph: ChannelGraph, loss: Loss, batches: Batches
     """
     tensors, quiet = named_tensors(layer), np.fromiter(graph.quiet, np.int64)
     rows = []
-    with _differentiable(layer, tensors, graph), progress("gradients", len(batches)) as bar:
+    with _all_differentiable(layer, tensors, graph), progress("gradients", len(batches)) as bar:
         for inputs, targets in batches:
             layer.clear_gradients()
             _backward(layer, loss, inputs, targets)
@@ -119,7 +119,7 @@ def _backward(layer: nn.Layer, loss: Loss, inputs: tuple[Array, ...], targets: A
 
 
 @contextmanager
-def _differentiable(layer: nn.Layer, tensors: Mapping[str, Tensor], graph: ChannelGraph) -> Iterator[None]:
+def _all_differentiable(layer: nn.Layer, tensors: Mapping[str, Tensor], graph: ChannelGraph) -> Iterator[None]:
     """While open, the layer is in evaluation mode, and frozen parameters have gradients, too."""
     frozen = [tensors[name] for name in graph.parameters if name in tensors and tensors[name].stop_gradient]
     with differentiable(layer):
