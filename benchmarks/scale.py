@@ -166,9 +166,10 @@ def summed(found: Mapping[str, Any], samples: int) -> dict[str, float | None]:
 def _foresee(family: str, costs: Costs) -> None:
     """What all of a large data set would take, on threads as fast as this one."""
     print(
-        f"{family}: a process starts in {costs.start:.1f} s, has its network after {costs.load:.1f} s; an image is "
-        f"decoded in {costs.decode * 1e3:.1f} ms and evaluated in {costs.dense * 1e3:.1f} ms"
+        f"{family}: a process starts in {costs.start:.1f} s, opens its network in {costs.open:.1f} s, "
+        f"compiles it in {costs.compile:.1f} s"
     )
+    print(f"{family}: an image is decoded in {costs.decode * 1e3:.1f} ms and evaluated in {costs.dense * 1e3:.1f} ms")
     for samples, fits in ((5_000, True), (50_000, False)):
         one = costs.sweep(samples, 1, fits=fits)
         for workers in (1, 8, 64):

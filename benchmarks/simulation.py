@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddleprune.measure.evaluation import HASHED, LARGE
+
 _MEGABYTE = 1e6
 
 
@@ -18,7 +20,8 @@ class Costs:
 
     Attributes:
         start: until a process has imported what it needs.
-        load: until the network is there, traced and compiled.
+        open: until the network is there, and its groups are known.
+        compile: until it can be run.
         decode: a sample.
         dense: a sample, through the whole network.
         groups: for each group what it costs whatever the data (it is compiled), and what a sample costs, all ratios
@@ -26,28 +29,31 @@ class Costs:
     """
 
     start: float
-    load: float
+    open: float
+    compile: float
     decode: float
     dense: float
     groups: tuple[tuple[float, float], ...]
-
-    def setup(self, samples: int) -> float:
-        """Until a process can begin with its first group."""
-        return self.start + self.load + samples * (self.decode + self.dense)
 
     def sweep(self, samples: int, workers: int, *, fits: bool = True) -> float:
         """Seconds of a whole sweep.
 
         Args:
             samples: how many.
-            workers: how many; one is the command's own process, several are processes beside it.
+            workers: how many; one is the command's own process, several are processes beside it, which share a CPU for
+                each worker with it.
             fits: whether the decoded samples stay in memory; else each group decodes them again.
         """
-        again = 0.0 if fits else self.decode
+        once, again = (self.decode, 0.0) if fits else (0.0, self.decode)
         each = [fixed + samples * (cost + again) for fixed, cost in self.groups]
+        hashed = samples if samples <= LARGE else HASHED
+        opened = self.start + self.open + hashed * self.decode
+        dense = self.compile + samples * (self.dense + again) + (samples - hashed) * once
         if workers == 1:
-            return self.setup(samples) + sum(each)
-        free = [2 * self.setup(samples)] * workers  # the command evaluates the dense network first
+            return opened + dense + sum(each)
+        started = max(opened, self.start * (1 + 1 / workers))
+        ready = started + self.open + self.compile + samples * once + dense / workers
+        free = [max(ready, opened + dense)] * workers  # what they find is compared with the dense network's outputs
         for seconds in each:
             heapq.heapreplace(free, free[0] + seconds)
         return max(free)
@@ -91,7 +97,7 @@ def measured(checkpoint: Path, data: Path, samples: int, ratios: Sequence[float]
     )
     with kept_heap():
         opened, loaded = _timed(job.open)
-        measurer, traced = _timed(lambda: job.measurer_of(opened))
+        measurer, tried = _timed(lambda: job.measurer_of(opened))
         _, decoded = _timed(opened.batches.digest)
         with Clock() as clock:
             baseline, dense = _timed(measurer.baseline)
@@ -103,7 +109,7 @@ def measured(checkpoint: Path, data: Path, samples: int, ratios: Sequence[float]
             fixed = clock.seconds["compiling"]
             groups.append((fixed, (took - fixed) / samples))
     each = (dense - compiled) / samples
-    return Costs(started, loaded + traced + compiled, decoded / samples, each, tuple(groups))
+    return Costs(started, loaded, tried + compiled, decoded / samples, each, tuple(groups))
 
 
 def _timed(what: Any) -> tuple[Any, float]:

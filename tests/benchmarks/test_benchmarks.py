@@ -27,12 +27,14 @@ def figures(name: str, *arguments: str) -> tuple[Any, str]:
 
 def test_a_simulated_sweep_deals_groups_to_whoever_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
-    costs = importlib.import_module("simulation").Costs(2.0, 3.0, 0.1, 0.4, ((1.0, 0.1), (1.0, 0.2), (1.0, 0.4)))
-    setup = 2.0 + 3.0 + 10 * 0.5
-    assert costs.sweep(10, 1) == pytest.approx(setup + 2.0 + 3.0 + 5.0)
-    assert costs.sweep(10, 2) == pytest.approx(2 * setup + max(2.0 + 5.0, 3.0))
-    assert costs.sweep(10, 64) == pytest.approx(2 * setup + 5.0)  # a group is the smallest piece
-    assert costs.sweep(10, 64, fits=False) == pytest.approx(2 * setup + 6.0)
+    costs = importlib.import_module("simulation").Costs(2.0, 1.0, 2.0, 0.1, 0.4, ((1.0, 0.1), (1.0, 0.2), (1.0, 0.4)))
+    opened, dense = 2.0 + 1.0 + 10 * 0.1, 2.0 + 10 * 0.4
+    assert costs.sweep(10, 1) == pytest.approx(opened + dense + 2.0 + 3.0 + 5.0)
+    ready = opened + 1.0 + 2.0 + 10 * 0.1
+    assert costs.sweep(10, 2) == pytest.approx(ready + dense / 2 + max(2.0 + 5.0, 3.0))
+    begun = opened + dense  # many workers wait for the dense network's outputs
+    assert costs.sweep(10, 64) == pytest.approx(begun + 5.0)  # a group is the smallest piece
+    assert costs.sweep(10, 64, fits=False) == pytest.approx(begun + 1.0 + 6.0)
     assert costs.read(10, 3, 1e6, 10.0) == pytest.approx(4.0)
 
 

@@ -18,13 +18,23 @@ from paddleprune.sensitivity.measuring.executor import Make
 
 
 def swept(make: Make, file: Path | None = None, *, workers: int = 2, together: bool = False) -> SensitivityTable:
-    measurer = WorkerMeasurer(Processes(workers), make, worker_jobs.measurer(), together=together)
-    return sweep(Drawn(6).groups, measurer, IDENTITY, save_file=file)
+    executor = Processes(workers)
+    with executor.open("worker_jobs"):
+        measurer = WorkerMeasurer(executor, make, worker_jobs.measurer(), together=together)
+        return sweep(Drawn(6).groups, measurer, IDENTITY, save_file=file)
 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_the_table_is_that_of_one_process(together: bool) -> None:
-    assert swept(worker_jobs.measurer, together=together) == Drawn(6).swept(Question())
+    assert swept(worker_jobs.spared, together=together) == Drawn(6).swept(Question())
+
+
+def test_what_was_found_on_other_batches_isn_t_taken_over() -> None:
+    with pytest.raises(DataError, match="a worker ran the dense network"):
+        worker_jobs.spared().baseline()
+    found, whole = swept(worker_jobs.in_other_batches), Drawn(6).swept(Question())
+    for name, points in whole.groups.items():
+        assert [point.metric for point in found.groups[name]] == [point.metric for point in points]
 
 
 def test_a_process_that_dies_costs_only_what_it_was_at(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -59,8 +69,9 @@ def test_threads_are_shared_and_the_environment_is_left_as_it_was() -> None:
 
 @pytest.mark.slow
 def test_a_real_network_in_two_processes() -> None:
-    measurer = WorkerMeasurer(Processes(2), worker_jobs.real, worker_jobs.real(), together=False)
     _, graph, _ = small.parts()
-    one = small.analyze()
-    two = sweep(graph.prunable, measurer, one.identity, ratios=small.RATIOS)
+    one, executor = small.analyze(), Processes(2)
+    with executor.open("worker_jobs"):
+        measurer = WorkerMeasurer(executor, worker_jobs.real, worker_jobs.real(), together=False)
+        two = sweep(graph.prunable, measurer, one.identity, ratios=small.RATIOS)
     assert two == one

@@ -33,6 +33,23 @@ def _with(networks: Drawn) -> DataMeasurer:
     return DataMeasurer(networks, Right(), Batches(Counted(), 25), Question())
 
 
+class _Spared(Drawn):
+    """Fails when the dense network is run."""
+
+    def _run(self, inputs: tuple[Array, ...], shares: Sequence[Mapping[str, float]]) -> Iterator[Outputs]:
+        if {} in shares:
+            raise DataError("a worker ran the dense network")
+        return super()._run(inputs, shares)
+
+
+def spared() -> DataMeasurer:
+    return _with(_Spared(6))
+
+
+def in_other_batches() -> DataMeasurer:
+    return DataMeasurer(Drawn(6), Right(), Batches(Counted(), 20), Question())
+
+
 class _Dies(Drawn):
     """Its process dies at the fourth group, unless a file says that one has died before."""
 
@@ -91,6 +108,7 @@ if __name__ == "__main__":
 
     from worker_jobs import slow as make  # under the name that the processes know
 
-    where = Path(sys.argv[1])
-    workers = WorkerMeasurer(Processes(2), partial(make, where), measurer(), together=False)
-    sweep(Drawn(6).groups, workers, IDENTITY, save_file=where)
+    where, executor = Path(sys.argv[1]), Processes(2)
+    with executor.open("worker_jobs"):
+        workers = WorkerMeasurer(executor, partial(make, where), measurer(), together=False)
+        sweep(Drawn(6).groups, workers, IDENTITY, save_file=where)

@@ -125,7 +125,7 @@ def test_paddledetection(tmp_path: Path) -> None:
 
     weights = ("--config", config, "--weights", "dense/paddledetection/model_final.pdparams")
     recipe = RECIPES / "prune_paddledetection.py"
-    said = run(tmp_path, python, recipe, *weights, "--epochs", 20, "--save-dir", "cut")
+    said = run(tmp_path, python, recipe, *weights, "--epochs", 60, "--save-dir", "cut")
     check_cut(tmp_path / "cut")
     precision = re.findall(r"Average (?:Precision|Recall) .* = (\S+)", said)
     assert len(precision) == 24

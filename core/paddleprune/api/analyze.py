@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def analyze(
     if executor == "ray":
         device = _cpu(device)
     kept = (free_memory() // 4 if memory is None else memory) // workers
-    with writing_table(where):
+    with writing_table(where), nullcontext() if elsewhere is None else elsewhere.open(Job.__module__):
         begun = SensitivityTable.load(where) if where.is_file() else None
         adaptive = time_budget is not None or not question.everything
         job = Job(
@@ -184,7 +185,7 @@ def analyze(
                 if executor == "ray":
                     job = replace(job, kept=None)  # what other machines keep isn't beside the table
                 _check_picklable(job)
-                dense = opened.measurer(question, None)
+                dense = opened.measurer(question, chosen.time_budget)
                 measurer = WorkerMeasurer(elsewhere, job.measurer, dense, together=time_budget is not None)
             table = sweep(
                 groups,

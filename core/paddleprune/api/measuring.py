@@ -19,7 +19,6 @@ from paddleprune.registry import Registry
 from paddleprune.sensitivity import (
     DataMeasurer,
     Importance,
-    Measurer,
     Question,
 )
 from paddleprune.sensitivity.criteria.gradients import BATCH
@@ -89,7 +88,7 @@ class Job:
         batches = Batches(drawn(evaluation.dataset, self.samples), self.batch_size, self.memory)
         return Opened(registry, loaded, engine, criterion, evaluation.metric, batches)
 
-    def measurer(self) -> Measurer:
+    def measurer(self) -> DataMeasurer:
         """What a process of its own measures with."""
         return self.measurer_of(self.open())
 

@@ -64,21 +64,35 @@ class DataMeasurer:
         self._time_budget = time_budget
         self._samples = len(batches.dataset)
         self._starts = range(0, self._samples, batches.batch_size)
-        self.dense: Baseline | None = None
+        self._known_dense: Baseline | None = None
 
     def baseline(self) -> float:
         """The dense network's primary metric."""
+        return self.dense.value
+
+    @property
+    def dense(self) -> Baseline:
+        """What is found of the dense network, on all samples; it is run once."""
+        if self._known_dense is None:
+            self._known_dense = self._run_dense()
+        return self._known_dense
+
+    def take_over(self, dense: Baseline) -> None:
+        """Don't run the dense network, but believe this, unless it was found on other batches."""
+        if list(dense.scores) == list(self._starts):
+            self._known_dense = dense
+
+    def _run_dense(self) -> Baseline:
         tally = Tally(self._metric)
         with self._evaluator.open(()) as stage, progress("baseline", len(self._starts)) as bar:
             for start in self._starts:
                 self._run(stage, start, [tally], [{}])
                 bar.advance()
-        self.dense = Baseline(tally.value(), tally.scores, self._samples, self._metric.higher_is_better)
-        return self.dense.value
+        return Baseline(tally.value(), tally.scores, self._samples, self._metric.higher_is_better)
 
     def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
         """Measure groups, each as far as is wanted."""
-        self._baseline, dense = baseline, self._dense.scores
+        self._baseline, dense = baseline, self.dense.scores
         groups = [_Group(name, known, self._metric, dense) for name, known in work.items()]
         total = sum(len(group.tallies) for group in groups) * self._samples
         deadline = None if self._time_budget is None else time.monotonic() + self._time_budget
@@ -127,7 +141,7 @@ class DataMeasurer:
             left = [self._samples - tally.samples for group in groups for tally in group.tallies.values()]
             bar.advance(sum(left), groups[-1].name)
         tallies = [(group.name, ratio, tally) for group in groups for ratio, tally in group.tallies.items()]
-        return {(name, ratio): self._dense.score(tally) for name, ratio, tally in tallies if tally.samples}
+        return {(name, ratio): self.dense.score(tally) for name, ratio, tally in tallies if tally.samples}
 
     def _pass(
         self, stage: Stage, groups: Sequence[_Group], starts: Sequence[int], bar: Bar, deadline: float | None
@@ -166,15 +180,8 @@ class DataMeasurer:
 
     def _known(self, group: _Group) -> Known:
         """What is known of a group by now."""
-        now = {ratio: self._dense.score(t) if t.samples else None for ratio, t in group.tallies.items()}
+        now = {ratio: self.dense.score(t) if t.samples else None for ratio, t in group.tallies.items()}
         return {**group.known, **now}
-
-    @property
-    def _dense(self) -> Baseline:
-        if self.dense is None:
-            self.baseline()
-        assert self.dense is not None
-        return self.dense
 
 
 class _Group:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -16,6 +17,7 @@ from paddleprune.errors import PaddlePruneError
 from paddleprune.machine.cpu import cpu_threads, limit_threads
 from paddleprune.sensitivity.measuring.executor import Make, Unit, Worker
 from paddleprune.sensitivity.measuring.measurer import Scores
+from paddleprune.sensitivity.measuring.scores import Baseline
 
 _SECONDS_TO_END = 5.0
 """That interrupted processes have to keep what they have begun."""
@@ -26,23 +28,30 @@ class Processes:
 
     def __init__(self, count: int) -> None:
         self.count, self._threads = count, max(1, cpu_threads() // count)
+        self._imports, self._begun, self._spare = "", list[_Child](), list[_Child]()
 
     @contextmanager
-    def open(self) -> Iterator[None]:
-        """While open, Paddle uses so many threads in each process that is started: it asks when it is imported."""
-        before = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = str(self._threads)
+    def open(self, imports: str) -> Iterator[None]:
+        """While open, processes import what they need, and can be started."""
+        self._imports = imports
         try:
+            self._spare = [self._begin() for _ in range(self.count)]
             yield
         finally:
-            if before is None:
-                del os.environ["OMP_NUM_THREADS"]
-            else:
-                os.environ["OMP_NUM_THREADS"] = before
+            for child in self._begun:
+                child.end()
+            self._begun, self._spare = [], []
 
-    def start(self, make: Make, baseline: float) -> Worker:
+    def _begin(self) -> _Child:
+        child = _Child(self._imports, self._threads)
+        self._begun.append(child)
+        return child
+
+    def start(self, make: Make) -> Worker:
         """A process of its own."""
-        return _Child(make, baseline, self._threads)
+        child = self._spare.pop() if self._spare else self._begin()
+        child.send(make)
+        return child
 
     def heard(self, workers: Sequence[Worker]) -> Sequence[Worker]:
         """Those whose pipe holds something."""
@@ -62,11 +71,11 @@ class Processes:
 class _Child:
     """A process that measures what it is given."""
 
-    def __init__(self, make: Make, baseline: float, threads: int) -> None:
+    def __init__(self, imports: str, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, there = context.Pipe()
-        self.process = context.Process(target=_work, args=(there, make, baseline, threads), daemon=True)
-        with _uninterrupted():
+        self.process = context.Process(target=_work, args=(there, imports, threads), daemon=True)
+        with _uninterrupted(), _threads_of_paddle(threads):
             self.process.start()
         there.close()
         self.unit: Unit = {}
@@ -75,9 +84,14 @@ class _Child:
     def free(self) -> bool:
         return not self.unit
 
-    def give(self, unit: Unit) -> None:
+    def send(self, what: Any) -> None:
+        """Say something, unless it is dead, which it tells when it is heard."""
+        with suppress(ConnectionError):
+            self.connection.send(what)
+
+    def give(self, unit: Unit, baseline: float, dense: Baseline) -> None:
         self.unit = unit
-        self.connection.send(unit)
+        self.send((unit, baseline, dense))
 
     def hear(self) -> Scores | None:
         try:
@@ -103,17 +117,20 @@ class _Child:
         self.connection.close()
 
 
-def _work(there: Connection, make: Make, baseline: float, threads: int) -> None:
-    """The life of a process: make a measurer, then measure what comes in."""
+def _work(there: Connection, imports: str, threads: int) -> None:
+    """The life of a process: import, make a measurer, then measure what comes in."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
     threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads(threads)
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
         try:
-            measurer = make()
+            import_module(imports)
+            measurer = there.recv()()
             signal.signal(signal.SIGINT, _once)
             while True:
-                for scores in measurer.measure(there.recv(), baseline):
+                unit, baseline, dense = there.recv()
+                measurer.take_over(dense)
+                for scores in measurer.measure(unit, baseline):
                     there.send(scores)
                 there.send(None)
         except PaddlePruneError as error:
@@ -145,3 +162,17 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _threads_of_paddle(count: int) -> Iterator[None]:
+    """Paddle uses so many threads in a process that is started meanwhile: it asks when it is imported."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

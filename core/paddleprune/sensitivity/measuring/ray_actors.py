@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from paddleprune.dependencies import require
 from paddleprune.errors import ConfigError, PaddlePruneError
 from paddleprune.machine.cpu import limit_threads
 from paddleprune.sensitivity.measuring.executor import Make, Unit, Worker
-from paddleprune.sensitivity.measuring.measurer import Measurer, Scores
+from paddleprune.sensitivity.measuring.measurer import DataMeasurer, Scores
+from paddleprune.sensitivity.measuring.scores import Baseline
 
 _SECONDS_OF_PATIENCE = 30.0
 """After which it is said that no actor has been started yet."""
@@ -43,16 +45,29 @@ class RayActors:
         self._ray = require("ray", 'executor="ray"')
         self.count, self._address, self._patient = count, address, True
         self._sent: Any = None
+        self._imports, self._begun, self._spare = "", list[_Handle](), list[_Handle]()
         if address is not None:
             _knock(address)
 
     @contextmanager
-    def open(self) -> Iterator[None]:
-        """Connected to the cluster.
+    def open(self, imports: str) -> Iterator[None]:
+        """Connected to the cluster, which begins actors as soon as a CPU is free.
 
         Raises:
             ConfigError: there is none.
         """
+        self._imports = imports
+        with self._connected():
+            try:
+                self._spare = [self._begin() for _ in range(self.count)]
+                yield
+            finally:
+                for handle in self._begun:
+                    handle.end()
+                self._begun, self._spare, self._sent = [], [], None
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
         if self._ray.is_initialized():
             yield
             return
@@ -66,11 +81,18 @@ class RayActors:
         finally:
             self._ray.shutdown()
 
-    def start(self, make: Make, baseline: float) -> Worker:
+    def _begin(self) -> _Handle:
+        handle = _Handle(self._ray, self._imports)
+        self._begun.append(handle)
+        return handle
+
+    def start(self, make: Make) -> Worker:
         """An actor, as soon as a CPU is free."""
         if self._sent is None:
             self._sent = self._ray.put(make)  # once, whatever data it carries
-        return _Handle(self._ray, self._sent, baseline)
+        handle = self._spare.pop() if self._spare else self._begin()
+        handle.load(self._sent)
+        return handle
 
     def heard(self, workers: Sequence[Worker]) -> Sequence[Worker]:
         """Those that have started, found something, or died."""
@@ -120,18 +142,22 @@ def _sigterm_kept() -> Iterator[None]:
 class _Handle:
     """An actor, from here."""
 
-    def __init__(self, ray: Any, sent: Any, baseline: float) -> None:
+    def __init__(self, ray: Any, imports: str) -> None:
         self._ray, self.unit, self._ready = ray, Unit(), False
-        self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor).remote(sent, baseline, str(Path.cwd()))
-        self.coming: Any = self._actor.load.remote()
+        self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor).remote(str(Path.cwd()), imports)
+        self.coming: Any = None
+
+    def load(self, sent: Any) -> None:
+        """Let it make its measurer."""
+        self.coming = self._actor.load.remote(sent)
 
     @property
     def free(self) -> bool:
         return self._ready and not self.unit
 
-    def give(self, unit: Unit) -> None:
+    def give(self, unit: Unit, baseline: float, dense: Baseline) -> None:
         self.unit = unit
-        self.coming = self._actor.measure.options(num_returns="streaming").remote(unit)
+        self.coming = self._actor.measure.options(num_returns="streaming").remote(unit, baseline, dense)
 
     def hear(self) -> Scores | None:
         try:
@@ -156,25 +182,27 @@ class _Handle:
 class _Actor:
     """What is on the cluster: a network, its data, and what measures with them."""
 
-    def __init__(self, make: Make, baseline: float, folder: str) -> None:
-        self._make, self._baseline, self._folder = make, baseline, folder
-        self._measurer: Measurer | None = None
+    def __init__(self, folder: str, imports: str) -> None:
+        self._folder = folder
+        self._measurer: DataMeasurer | None = None
+        import_module(imports)
 
-    def load(self) -> Scores | PaddlePruneError:
+    def load(self, make: Make) -> Scores | PaddlePruneError:
         """Make the measurer; nothing, or what is wrong."""
         limit_threads(1)
         try:
             self._enter()
-            self._measurer = self._make()
+            self._measurer = make()
         except PaddlePruneError as error:
             return error
         return {}
 
-    def measure(self, unit: Unit) -> Generator[Scores | PaddlePruneError, None, None]:
+    def measure(self, unit: Unit, baseline: float, dense: Baseline) -> Generator[Scores | PaddlePruneError, None, None]:
         """Scores as they are found, and what went wrong at last."""
         assert self._measurer is not None
+        self._measurer.take_over(dense)
         try:
-            yield from self._measurer.measure(unit, self._baseline)
+            yield from self._measurer.measure(unit, baseline)
         except PaddlePruneError as error:
             yield error
 

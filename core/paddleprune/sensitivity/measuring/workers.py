@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from paddleprune.console import progress, say
 from paddleprune.errors import WorkerError
 from paddleprune.sensitivity.measuring.executor import Executor, Make, Unit, Worker
-from paddleprune.sensitivity.measuring.measurer import Known, Measurer, Scores
+from paddleprune.sensitivity.measuring.measurer import DataMeasurer, Known, Scores
 
 _TRIES = 2
 
@@ -19,17 +19,19 @@ class WorkerMeasurer:
     One that dies costs what it had not yet told; another one tries that once more.
 
     Args:
-        executor: where the workers are, and how many.
+        executor: where the workers are, and how many; it is open.
         make: makes each worker's measurer.
-        dense: gives the baseline, in this process.
+        dense: measures the dense network, in this process, while the workers get ready.
         together: whether a worker gets all its groups at once, as a time budget wants it, or one after the other.
     """
 
-    def __init__(self, executor: Executor, make: Make, dense: Measurer, *, together: bool) -> None:
+    def __init__(self, executor: Executor, make: Make, dense: DataMeasurer, *, together: bool) -> None:
         self._executor, self._make, self._dense, self._together = executor, make, dense, together
+        self._workers: list[Worker] = []
 
     def baseline(self) -> float:
         """The dense network's primary metric."""
+        self._fill(self._executor.count)
         return self._dense.baseline()
 
     def measure(self, work: Mapping[str, Known], baseline: float) -> Generator[Scores, None, None]:
@@ -38,15 +40,16 @@ class WorkerMeasurer:
         Raises:
             WorkerError: a worker died twice at the same groups (the others have been measured), or before any.
         """
-        waiting, workers, deaths, lost = deque(self._units(work)), list[Worker](), _Deaths(), list[str]()
-        with progress("analyze", len(work)) as bar, self._executor.open():
+        waiting, workers, deaths, lost = deque(self._units(work)), self._workers, _Deaths(), list[str]()
+        self._fill(self._executor.count)
+        dense = self._dense.dense
+        with progress("analyze", len(work)) as bar:
             try:
                 while waiting or any(worker.unit for worker in workers):
-                    while waiting and len(workers) < self._executor.count:
-                        workers.append(self._executor.start(self._make, baseline))
+                    self._fill(self._executor.count if waiting else 0)
                     for worker in workers:
                         if waiting and worker.free:
-                            worker.give(waiting.popleft())
+                            worker.give(waiting.popleft(), baseline, dense)
                     for worker in self._executor.heard([worker for worker in workers if not worker.free]):
                         said = worker.hear()
                         if said is None:
@@ -61,14 +64,16 @@ class WorkerMeasurer:
             except KeyboardInterrupt:
                 self._executor.interrupt(workers)
                 raise
-            finally:
-                for worker in workers:
-                    worker.end()
         if lost:
             raise WorkerError(
                 f"a process died twice while it measured {', '.join(lost)}; everything else is in the table. "
                 "Run the same command with fewer workers, or a smaller batch_size if memory ran out"
             )
+
+    def _fill(self, count: int) -> None:
+        """Start workers until there are so many."""
+        while len(self._workers) < count:
+            self._workers.append(self._executor.start(self._make))
 
     def _units(self, work: Mapping[str, Known]) -> list[Unit]:
         names, count = list(work), self._executor.count
