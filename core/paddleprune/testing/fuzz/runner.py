@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from paddleprune.console import progress
+from paddleprune.console import progress, quiet
 from paddleprune.testing.fuzz.check import Tally
 from paddleprune.testing.fuzz.search import Failure, Told, search
 
@@ -102,6 +102,7 @@ class _Child:
 def _run_chunk(there: Connection, chunk: Chunk) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
+    quiet()  # a repair's bars
     chunk.job(chunk.number, chunk.networks, there.send)
 
 
