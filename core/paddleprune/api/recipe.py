@@ -11,7 +11,7 @@ from paddleprune.settings import REPAIRED_RATE, RecipeName, TrainSettings
 from paddleprune.training import Asked
 
 
-class _Recipe(NamedTuple):
+class Recipe(NamedTuple):
     """How a repaired network is trained on, as shares of the dense model's training.
 
     Attributes:
@@ -23,7 +23,7 @@ class _Recipe(NamedTuple):
     rate: float
 
 
-_RECIPES: Mapping[str, _Recipe] = {"fast": _Recipe(0.2, REPAIRED_RATE), "best": _Recipe(1.0, 0.5)}
+RECIPES: Mapping[str, Recipe] = {"fast": Recipe(0.2, REPAIRED_RATE), "best": Recipe(1.0, 0.5)}
 """A higher rate undoes more of the repair, and leads further if there is time."""
 _KEPT = (
     *("train_batch_size", "parts", "optimizer", "momentum", "weight_decay", "decay_norms", "clip_norm"),
@@ -45,14 +45,14 @@ def retraining(recipe: RecipeName | None, weights: Any, repair: bool) -> tuple[d
     Raises:
         CheckpointError: what that run was asked for can't be read.
     """
-    if recipe is None or recipe not in _RECIPES or not isinstance(weights, (str, Path)):
+    if recipe is None or recipe not in RECIPES or not isinstance(weights, (str, Path)):
         return {}, ""
     folder = Path(weights).expanduser().parent
     asked = Asked.of(folder)
     dense = TrainSettings() if asked is None else asked.settings
     lower = repair and (asked is None or asked.repair is None)
     found = {name: getattr(dense, name) for name in _KEPT}
-    chosen = _RECIPES[recipe]
+    chosen = RECIPES[recipe]
     found |= {
         "num_epochs": max(1, round(chosen.epochs * dense.num_epochs)),
         "learning_rate": dense.learning_rate * (chosen.rate if lower else 1),
