@@ -2,7 +2,8 @@
 
 All prunable groups are shrunk together, by different shares, and the network runs on a probe, in training mode too
 if it does something else then. If it fails or its outputs aren't the masked network's, halves of the groups are
-tried until the culprits stand alone. So are branches. Sizes that forwards write into `reshape` and `split` are told
+tried until the culprits stand alone. So are branches. Of large images it is corners that all of this is tried on, if
+the network takes them, and at last once the images. Sizes that forwards write into `reshape` and `split` are told
 what is left; where an attribute of the network's own layers is the width (`x.split([self.c, self.c])`), it is kept
 true. A network that fails as it is is no matter of widths: it says
 why.
@@ -23,7 +24,7 @@ from paddleprune.graph.channels import Width
 from paddleprune.graph.inputs import leaves
 from paddleprune.graph.telling import calls_of, is_size
 from paddleprune.pruning.forwards import ForwardError, run
-from paddleprune.pruning.trials import Trial
+from paddleprune.pruning.trials import Trial, corners
 
 
 def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any] | None = None) -> ChannelGraph:
@@ -42,7 +43,29 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
         GraphError: the dense network doesn't run on the probe.
     """
     inputs = random_inputs(graph.inputs) if probe is None else tuple(probe)
-    trial = Trial(layer, inputs)
+    small = corners(inputs)
+    if small is not None and _runs(layer, graph, small):
+        trial = Trial(layer, small)
+        protected = _protected(layer, graph, trial, small)
+        if trial.on(inputs).first_problem(protected, protected.prunable) is None:
+            return protected
+    return _protected(layer, graph, Trial(layer, inputs), inputs)
+
+
+def _runs(layer: nn.Layer, graph: ChannelGraph, inputs: tuple[Any, ...]) -> bool:
+    try:
+        run(layer, inputs, graph.trains, graph.ends.calls)
+    except ForwardError:
+        return False
+    return True
+
+
+def _protected(layer: nn.Layer, graph: ChannelGraph, trial: Trial, inputs: tuple[Any, ...]) -> ChannelGraph:
+    """The same for what is tried on certain inputs.
+
+    Raises:
+        GraphError: the dense network doesn't run on them.
+    """
     graph = _without_sizes_of_inputs(graph, trial)
     if graph.prunable and trial.problem(graph, graph.prunable) is None:
         return _with_branches(graph, trial)
@@ -50,7 +73,8 @@ def protect_hard_coded(layer: nn.Layer, graph: ChannelGraph, probe: Sequence[Any
         run(layer, inputs, graph.trains, graph.ends.calls)
     except ForwardError as error:
         if error.trains:
-            return protect_hard_coded(layer, replace(graph, trains=False, untraced=str(error)), probe)
+            untrained = replace(graph, trains=False, untraced=str(error))
+            return _protected(layer, untrained, Trial(layer, inputs), inputs)
         raise GraphError(_does_not_run(layer, inputs, error)) from error
     trial.know_noise(graph)
     graph, culprits = _telling(layer, graph, trial)
@@ -108,6 +132,8 @@ def _without_idle(layer: nn.Layer, graph: ChannelGraph, trial: Trial) -> Channel
     told = {w.size.layer for w in graph.written if w.needed}
     needed = {kinds[name] for name in trial.corrected(graph) | told}
     widths = [w for w in graph.widths if not is_size(w.attribute) or kinds[w.layer] in needed]
+    if len(widths) == len(graph.widths):
+        return graph
     fewer = replace(graph, widths=tuple(widths))
     return graph if trial.problem(fewer, fewer.prunable) else fewer
 

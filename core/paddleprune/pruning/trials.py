@@ -14,7 +14,7 @@ from paddle import nn
 from paddleprune.errors import said_by
 from paddleprune.graph import ChannelGraph, Group
 from paddleprune.graph.branches import Branch, outermost
-from paddleprune.graph.inputs import map_leaves
+from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.graph.telling import hearing, size_name
 from paddleprune.interfaces import Array
 from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
@@ -38,6 +38,22 @@ def _hearing(layer: nn.Layer, hear: Callable[[str, str, Any, Any], None]) -> Ite
         yield
 
 
+_SIDE = 64
+"""Of the images that cuts are tried on, if the network takes so small ones."""
+
+
+def corners(inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The same inputs with a corner of each image, which trials of large images are faster on; None if they are small.
+
+    Args:
+        inputs: arrays, or nests of them; images are [N, C, H, W], and all of one size.
+    """
+    sizes = {array.shape[2:] for array in leaves(list(inputs)) if array.ndim == 4}
+    if len(sizes) != 1 or min(next(iter(sizes))) < 2 * _SIDE:
+        return None
+    return tuple(map_leaves(lambda array: array[:, :, :_SIDE, :_SIDE] if array.ndim == 4 else array, list(inputs)))
+
+
 def _twice(array: Array) -> Array:
     """Twice as many samples."""
     return np.concatenate([array, array])
@@ -53,12 +69,27 @@ _SOME = ((0, 0.8, 0, 0.7, 0.8, 0, 0.7), (0.7, 0, 0.8, 0, 0.75), (0.8, 0.7, 0))
 """Large shares of some groups alone: what is computed from sizes may come out right where others are cut, or little."""
 
 
+def _gone(groups: Sequence[Group], shares: Sequence[float]) -> list[int]:
+    """The units that go when each group loses the next of these shares."""
+    order, gone = np.random.default_rng(len(shares)).permutation, list[int]()
+    for group, share in zip(groups, cycle(shares), strict=False):
+        if share:
+            gone += group.removable(order(group.units).tolist())[: max(1, group.count(share))]
+    return gone
+
+
 class Trial:
     """Cuts on trial, on one probe."""
 
     def __init__(self, layer: nn.Layer, inputs: tuple[Any, ...]) -> None:
         self._layer, self._inputs = layer, inputs
         self._chance, self._ignored = False, frozenset[int]()
+
+    def on(self, inputs: tuple[Any, ...]) -> Trial:
+        """The same on another probe, of which the same is left to chance."""
+        other = Trial(self._layer, inputs)
+        other._chance, other._ignored = self._chance, self._ignored
+        return other
 
     def know_noise(self, graph: ChannelGraph) -> None:
         """Find out what of the outputs random numbers decide."""
@@ -114,20 +145,17 @@ class Trial:
                 found.add(layer)
 
         with _hearing(self._layer, hear):
-            self.problem(graph, graph.prunable)
+            self.first_problem(graph, graph.prunable)
         return frozenset(found)
 
     def problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
         """What goes wrong when each group loses a different share of its units; None if nothing does."""
-        for shares in (_SHARES, *(_SOME if graph.written or graph.widths else ())):
-            order, gone = np.random.default_rng(len(shares)).permutation, list[int]()
-            for group, share in zip(groups, cycle(shares), strict=False):
-                if share:
-                    gone += group.removable(order(group.units).tolist())[: max(1, group.count(share))]
-            found = self._wrong(graph, gone)
-            if found is not None:
-                return found
-        return None
+        cuts = (_SHARES, *(_SOME if graph.written or graph.widths else ()))
+        return next(filter(None, (self._wrong(graph, _gone(groups, shares)) for shares in cuts)), None)
+
+    def first_problem(self, graph: ChannelGraph, groups: Sequence[Group]) -> str | None:
+        """What goes wrong in the first of the cuts that `problem` tries; None if nothing does."""
+        return self._wrong(graph, _gone(groups, _SHARES))
 
     def _wrong(self, graph: ChannelGraph, gone: Sequence[int]) -> str | None:
         """What goes wrong when these units go; None if nothing does."""
