@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import networks
 import numpy as np
 import paddle
@@ -11,7 +14,8 @@ from paddle import nn
 from paddleprune.graph import ChannelGraph, build_graph, explain, masked
 from paddleprune.graph.tensors import named_tensors
 from paddleprune.measure.evaluation import eager_forward
-from paddleprune.pruning import protect_hard_coded, shrink
+from paddleprune.pruning import certificate, protect_hard_coded, shrink
+from paddleprune.pruning.forwards import run
 from paddleprune.testing import check_exact, settle
 
 PROBE = np.random.default_rng(3).standard_normal((3, 3, 16, 16)).astype(np.float32)
@@ -93,6 +97,24 @@ def test_a_hard_coded_width_is_found_and_named() -> None:
     assert "hard-codes its width" in (checked["a"].protected or "")
     assert checked["stem.0"].protected is None
     assert checked["b"].protected is None
+
+
+@pytest.mark.parametrize(("side", "sides"), [(127, {127}), (128, {64, 128})])
+def test_cuts_are_tried_on_corners_of_large_images_and_on_the_images_at_last(
+    side: int, sides: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = set[int]()
+
+    def noted(layer: nn.Layer, inputs: Sequence[Any], *rest: Any) -> Any:
+        tried.add(inputs[0].shape[2])
+        return run(layer, inputs, *rest)
+
+    monkeypatch.setattr(certificate, "run", noted)
+    layer = networks.HardCodedForLargeImages()
+    layer.eval()
+    checked = protect_hard_coded(layer, build_graph(layer, [(1, 3, side, side)]))
+    assert "hard-codes its width" in (checked["a"].protected or "")
+    assert tried == sides
 
 
 def test_masking_restores_bit_for_bit_even_after_an_error() -> None:

@@ -32,15 +32,22 @@ WORDS = ("--ratios", "0.3,0.6", "--batch-size", "16", "--exclude", ",".join(WHOL
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of the cluster."""
+def cluster() -> Iterator[Cluster]:
+    """One of two nodes."""
     with pytest.MonkeyPatch.context() as patch:  # of what the nodes inherit
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))
         patch.setenv("RAY_worker_niceness", "0")  # on a busy machine the actors would starve
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
         cluster.add_node(num_cpus=1)
-        yield cluster.address
+        yield cluster
         cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Cluster) -> str:
+    """Of the cluster."""
+    address: str = cluster.address
+    return address
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +122,26 @@ def test_what_a_killed_actor_was_at_goes_elsewhere(
     assert killed
     assert "they are measured again" in capfd.readouterr().err
     assert file.read_bytes() == local.read_bytes()
+
+
+def test_what_a_lost_node_was_at_goes_elsewhere(
+    cluster: Cluster, model: Path, images: dict[str, str], table: bytes, tmp_path: Path
+) -> None:
+    node, file = next(iter(cluster.worker_nodes)), tmp_path / "table.json"
+
+    def lose() -> None:
+        while measured(file) < 2:
+            time.sleep(0.01)
+        cluster.remove_node(node, allow_graceful=False)
+
+    thread = threading.Thread(target=lose, daemon=True)
+    thread.start()
+    where = {"executor": "ray", "address": cluster.address, "workers": 2}
+    paddleprune.analyze(model, eval_dataset=images, save_file=file, **where, **HOW)
+    thread.join(30)
+    assert node not in cluster.worker_nodes
+    cluster.add_node(num_cpus=1)
+    assert file.read_bytes() == table
 
 
 def test_the_table_of_a_killed_command_goes_on(
