@@ -28,6 +28,7 @@ from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.pruning import Plan
 from paddleprune.pruning.surgery import snapshot
 from paddleprune.repair import Record, record, repair
+from paddleprune.settings import REPAIRED_RATE
 from paddleprune.solver import Ceiling, Costs, UnitPath, order_units
 from paddleprune.training import save_checkpoint
 
@@ -131,7 +132,7 @@ def _with_training(
         done = engine.prune(plan, tuple(part[:_PROBE] for part in work.samples))
         starts: Mapping[str, tuple[Callable[[], Any], float]] = {
             "cut": (lambda: None, 1.0),
-            "repaired": (lambda: repair(layer, seen, cut, ridge=0.1), 0.25),
+            "repaired": (lambda: repair(layer, seen, cut, ridge=0.1), REPAIRED_RATE),
         }
         for name, (prepare, rate) in starts.items():
             prepare()

@@ -2,9 +2,8 @@
 
 - `control`: the dense network, trained on.
 - `plain`: retrained from the cut alone, at the dense network's learning rate.
-- `repaired`: from the repaired network, at a quarter of it, as `train` does.
-- `best`: from the repaired network, as `train --recipe best` does.
-- `distilled`: as `repaired`, and learning the dense network's outputs.
+- `repaired`: from the repaired network, at half of it, as `train` does, and its recipes do.
+- `distilled`: likewise, and learning the dense network's outputs.
 - `layers`: likewise, and learning what its layers give, too.
 - `iterative`: from the repaired network, in rounds, as many as there are epochs but three at most.
 - `sparse`: the dense network is trained on for half of the epochs with its units pulled towards zero; then cut,
@@ -25,10 +24,9 @@ import numpy as np
 from trained import Trained, parser_of, trained
 
 import paddleprune
-from paddleprune.api.recipe import RECIPES
 from paddleprune.settings import REPAIRED_RATE
 
-SIDES = ("plain", "repaired", "best", "distilled", "layers", "iterative", "sparse")
+SIDES = ("plain", "repaired", "distilled", "layers", "iterative", "sparse")
 _ROUNDS = 3
 _SPARSITY = 2.0
 
@@ -62,7 +60,6 @@ def _sides(network: Trained, epochs: int) -> Mapping[str, tuple[Mapping[str, Any
     return {
         "plain": ({"repair": False}, 1.0),
         "repaired": ({}, REPAIRED_RATE),
-        "best": ({"lr_schedule": "cosine"}, RECIPES["best"].rate),
         "distilled": (taught, REPAIRED_RATE),
         "layers": ({**taught, "distill_layers": 1.0}, REPAIRED_RATE),
         "iterative": ({"rounds": min(_ROUNDS, epochs)}, REPAIRED_RATE),

@@ -109,7 +109,7 @@ class AnalyzeSettings(Contract):
 
 USUAL_TOLERANCE = 0.05
 """What each group alone may lose, where a table is given and nothing is said."""
-REPAIRED_RATE = 0.25
+REPAIRED_RATE = 0.5
 """What the usual learning rate is multiplied by where training goes on from a repaired network."""
 
 

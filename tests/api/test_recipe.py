@@ -20,7 +20,7 @@ def test_a_retraining_is_like_the_dense_one_but_gentler(data: Path, dense: Path,
     assert f"recipe fast, as {dense.parent} was: 1 epoch, momentum from a learning rate of" in done.stderr
     assert after["num_epochs"] == 1  # a fifth of three, rounded
     assert after["train_batch_size"] == before.settings.train_batch_size
-    assert after["learning_rate"] == pytest.approx(before.settings.learning_rate / 4)
+    assert after["learning_rate"] == pytest.approx(before.settings.learning_rate / 2)
     assert (after["lr_schedule"], after["eval_batch_size"]) == ("cosine", 24)
 
 
@@ -36,5 +36,5 @@ def test_what_is_known_of_the_run_decides(dense: Path, pruned: Path, tmp_path: P
     lowered, _ = retraining("best", pruned, repair=True)
     assert lowered["learning_rate"] == again.settings.learning_rate  # which was lowered already
     usual, line = retraining("fast", tmp_path / "copied" / "best_model", repair=True)
-    assert (usual["num_epochs"], usual["learning_rate"]) == (2, 0.025 / 4)
+    assert (usual["num_epochs"], usual["learning_rate"]) == (2, 0.025 / 2)
     assert "no run is known that made the model" in line

@@ -165,3 +165,21 @@ def test_a_slice_that_nobody_heard_isn_t_told_since_another_one_is() -> None:
     )
     for seed in (1, 2, 3):
         check(program, seed=seed)
+
+
+def test_a_wrong_width_that_changes_little_is_told_from_rounding() -> None:
+    """A slope of 0.0003 hides that the second part keeps its width: the outputs change by a ten-thousandth."""
+    program = Program(
+        (IMAGE,),
+        (
+            Step("conv", 0, per_group=4, **CONV),
+            Step("activation", 1, name="relu"),
+            Step("activation", 2, name="relu"),
+            Step("prelu", 1, slopes="each"),
+            Step("sliced", 4, first=2, how="cut"),
+            Step("linear", 3, features=4, bias=True),
+            Step("conv", 5, per_group=4, **CONV),
+        ),
+        7,
+    )
+    check(program, seed=2)

@@ -100,15 +100,15 @@ def train(
             starts from the best model of the one before and scores its units anew; the earlier ones are runs of their
             own in `round_1`, `round_2` …, and learning rates, warm-up and early stop are each round's.
         recipe: how to retrain what was cut, as far as the other arguments don't say: "fast" or "best". Both train as
-            the run did that `pretrain_weights` is from, with a learning rate that falls by a cosine: "fast" for a
-            fifth of its epochs, from a quarter of its rate, "best" for as many, from half of it.
+            the run did that `pretrain_weights` is from, with a learning rate that falls by a cosine from half of its
+            rate: "fast" for a fifth of its epochs, "best" for as many.
         exclude: groups that pruning leaves whole, by name, by glob (`features.0.*`) or by the type of the layers that
             make them (`type:Linear`).
         only: likewise, the groups that may be pruned, if not all.
         criterion: without a table, which units go first, as `prune` says ("obs" if unset); or a function of your own,
             which ranks the units, or ranked those of `sensitivities_file`.
         repair: whether the cut network is repaired before training goes on from it; then a learning rate that isn't
-            given is a quarter of the usual one, since more would undo the repair.
+            given is half of the usual one, since more would undo the repair.
         resume_checkpoint: an `epoch_N` folder of an earlier run, to continue exactly: in another `save_dir`, after
             another epoch than the last, or for more epochs.
         overwrite: remove an earlier run in `save_dir`, and start again.

@@ -17,12 +17,15 @@ from paddleprune.graph.branches import Branch, outermost
 from paddleprune.graph.inputs import leaves, map_leaves
 from paddleprune.graph.telling import hearing, size_name
 from paddleprune.interfaces import Array
-from paddleprune.pruning.certificate import Beside, Unlike, shrink_and_compare
+from paddleprune.pruning.certificate import Beside, Unlike, compare, shrink_and_compare
 from paddleprune.pruning.culprits import culprits
 from paddleprune.pruning.forwards import ForwardError, noise, run
 
 _ROUNDING = 1e-2
-"""Random images may amplify rounding beyond a certificate's tolerance; a wrong width changes outputs by far more."""
+"""Random images may amplify rounding beyond a certificate's tolerance, but not to such a share of the outputs."""
+_NUDGE, _TIMES = np.float32(1 + 1e-6), 100
+"""What images are multiplied by to see how far rounding is amplified; a wrong width changes more than so many times
+that."""
 
 
 @contextmanager
@@ -59,6 +62,11 @@ def _twice(array: Array) -> Array:
     return np.concatenate([array, array])
 
 
+def _nudged(array: Array) -> Array:
+    """Values that rounding could have made of them."""
+    return array * _NUDGE.astype(array.dtype) if array.dtype.kind == "f" else array
+
+
 def _doubled(array: Array) -> Array:
     """Twice as many samples, of images of twice the size."""
     return _twice(array).repeat(2, 2).repeat(2, 3) if array.ndim == 4 else _twice(array)
@@ -84,6 +92,7 @@ class Trial:
     def __init__(self, layer: nn.Layer, inputs: tuple[Any, ...]) -> None:
         self._layer, self._inputs = layer, inputs
         self._chance, self._ignored = False, frozenset[int]()
+        self._amplified: float | None = None
 
     def on(self, inputs: tuple[Any, ...]) -> Trial:
         """The same on another probe, of which the same is left to chance."""
@@ -172,8 +181,20 @@ class Trial:
         except Exception as error:  # the surgery's own, which is no fault of the forward
             return f"paddleprune fails to cut it ({said_by(error)})"
         undo(self._layer)
-        if certificate.max_difference <= _ROUNDING * certificate.scale:
+        if certificate.passed or certificate.max_difference <= self._rounding(graph) * certificate.scale:
             return None
         if self._chance:
             return "the forward draws random numbers in evaluation mode, so that its cut can't be proved"
         return "the forward hard-codes its width (its outputs change)"
+
+    def _rounding(self, graph: ChannelGraph) -> float:
+        """The share of the outputs that rounding may change, from what a nudge does to the dense network."""
+        if self._amplified is None:
+            images = (self._inputs, map_leaves(_nudged, list(self._inputs)))
+            try:
+                dense, nudged = (run(self._layer, some, graph.trains, graph.ends.calls) for some in images)
+                moved = compare(dense.leaves, nudged.leaves, self._ignored, strict=False)
+            except (ForwardError, Unlike):
+                return _ROUNDING
+            self._amplified = moved.max_difference / moved.scale if moved.scale else 0.0
+        return min(_ROUNDING, _TIMES * self._amplified)
