@@ -35,8 +35,9 @@ _HARD_CODING = {
     "helped",
 }
 """Kinds of steps that may write a width as a number, which the graph alone can't know."""
-_PARTED = {"parts", "sliced"}
-"""Kinds of steps of which a part may hold all positions of a single unit, which then stays."""
+_PARTED = {"parts", "sliced", "beside"}
+"""Kinds of steps of which a part may hold all positions of a single unit, which then stays; numbers beside channels can
+leave equal parts that hold unequally many of them."""
 _ALONE = 3
 """How many groups are cut alone, before all are cut together."""
 _REPAIRED = 30
