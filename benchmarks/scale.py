@@ -32,7 +32,7 @@ from simulation import Costs, measured
 from paddleprune.specs import ImageOptions
 from paddleprune.vision.dataset import ImageDataset
 
-_SAMPLES = {"mobilenet_v2": 256, "resnet50": 64}
+_SAMPLES = {"mobilenet_v2": 256, "resnet50": 16}
 """Family -> samples that a sweep of some minutes has."""
 _RATIOS = (0.3, 0.6)
 _BYTES, _FOLDER = 110_000, 1000
