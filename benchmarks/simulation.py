@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paddleprune.measure.evaluation import HASHED, LARGE
-
 _MEGABYTE = 1e6
 
 
@@ -44,6 +42,8 @@ class Costs:
                 each worker with it.
             fits: whether the decoded samples stay in memory; else each group decodes them again.
         """
+        from paddleprune.measure.evaluation import HASHED, LARGE
+
         once, again = (self.decode, 0.0) if fits else (0.0, self.decode)
         each = [fixed + samples * (cost + again) for fixed, cost in self.groups]
         hashed = samples if samples <= LARGE else HASHED
