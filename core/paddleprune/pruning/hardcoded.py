@@ -2,11 +2,11 @@
 
 All prunable groups are shrunk together, by different shares, and the network runs on a probe, in training mode too
 if it does something else then. If it fails or its outputs aren't the masked network's, halves of the groups are
-tried until the culprits stand alone. So are branches. Of large images it is corners that all of this is tried on, if
-the network takes them, and at last once the images. Sizes that forwards write into `reshape` and `split` are told
+tried until the culprits stand alone. So are branches. Sizes that forwards write into `reshape` and `split` are told
 what is left; where an attribute of the network's own layers is the width (`x.split([self.c, self.c])`), it is kept
-true. A network that fails as it is is no matter of widths: it says
-why.
+true. A network that fails as it is is no matter of widths: it says why.
+
+Of large images all of this is tried on corners, if the network takes them, and a last cut on the images.
 """
 
 from __future__ import annotations
