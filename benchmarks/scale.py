@@ -5,10 +5,10 @@ segmentation and detection (VOC) name a few files again and again; each is opene
 the clock and of the processor, and the peak of the process's memory before and after, in MB.
 
 `efficiency`: sweeps at 224x224 by one worker and by two, in processes and, where it is installed, by actors of Ray;
-each worker computes on one thread. The seconds are those of the whole call, workers' start included; all take turns, and
-the fastest of some runs counts, since other work on the machine only slows. The efficiency is the share of the workers'
-time that one process would have needed. A simulation, from the costs in one process,
-says the same, and what more workers would do with more images; its error is that of two workers.
+each worker computes on one thread. The seconds are those of the whole call, workers' start included. All sides take
+turns, and the fastest of their runs count, since other work on the machine only slows. The efficiency is the share of
+the workers' time that one process would have needed. A simulation, from the costs in one process, says the same, and
+what more workers would do with more images; its error is that of two workers.
 """
 
 from __future__ import annotations
