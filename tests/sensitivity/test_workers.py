@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small
@@ -14,7 +15,9 @@ from test_adaptive import IDENTITY, Drawn
 from paddleprune.errors import DataError, WorkerError
 from paddleprune.machine.cpu import cpu_threads
 from paddleprune.sensitivity import Processes, Question, SensitivityTable, WorkerMeasurer, sweep
-from paddleprune.sensitivity.measuring.executor import Make
+from paddleprune.sensitivity.measuring import processes
+from paddleprune.sensitivity.measuring.executor import Make, Unit
+from paddleprune.sensitivity.measuring.scores import Baseline
 
 
 def swept(make: Make, file: Path | None = None, *, workers: int = 2, together: bool = False) -> SensitivityTable:
@@ -75,3 +78,16 @@ def test_a_real_network_in_two_processes() -> None:
         measurer = WorkerMeasurer(executor, worker_jobs.real, worker_jobs.real(), together=False)
         two = sweep(graph.prunable, measurer, one.identity, ratios=small.RATIOS)
     assert two == one
+
+
+def test_neighbours_go_together_as_long_as_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = list[list[str]]()
+
+    def noted(self: Any, unit: Unit, baseline: float, dense: Baseline) -> None:
+        given.append(list(unit))
+        give(self, unit, baseline, dense)
+
+    give = processes._Child.give
+    monkeypatch.setattr(processes._Child, "give", noted)
+    swept(worker_jobs.measurer)
+    assert given == [["g0", "g1"], ["g2"], ["g3"], ["g4"], ["g5"]]

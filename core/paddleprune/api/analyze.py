@@ -19,7 +19,6 @@ from paddleprune.engines import left_whole
 from paddleprune.errors import ConfigError
 from paddleprune.files import user_path
 from paddleprune.interfaces import Scorer
-from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.drawn import LARGE
 from paddleprune.measure.evaluation import free_memory
 from paddleprune.sensitivity import (
@@ -175,28 +174,27 @@ def analyze(
         groups = everything[number - 1 :: count]
         job = replace(job, kept=Kept.beside(where, identity), criterion=opened.criterion, training=None)
         scores = opened.criterion.scores if isinstance(opened.criterion, Importance) else None
-        with kept_heap():
-            measurer: Measurer
-            if estimate is not None:
-                measurer = Taylor(opened)
-            elif elsewhere is None:
-                measurer = job.measurer_of(opened)
-            else:
-                if executor == "ray":
-                    job = replace(job, kept=None)  # what other machines keep isn't beside the table
-                _check_picklable(job)
-                dense = opened.measurer(question, chosen.time_budget)
-                measurer = WorkerMeasurer(elsewhere, job.measurer, dense, together=time_budget is not None)
-            table = sweep(
-                groups,
-                measurer,
-                identity,
-                ratios=shares,
-                question=question,
-                save_file=where,
-                ranked_by=scores,
-                listed=[group.name for group in everything],
-            )
+        measurer: Measurer
+        if estimate is not None:
+            measurer = Taylor(opened)
+        elif elsewhere is None:
+            measurer = job.measurer_of(opened)
+        else:
+            if executor == "ray":
+                job = replace(job, kept=None)  # what other machines keep isn't beside the table
+            _check_picklable(job)
+            dense = opened.measurer(question, chosen.time_budget)
+            measurer = WorkerMeasurer(elsewhere, job.measurer, dense, together=time_budget is not None)
+        table = sweep(
+            groups,
+            measurer,
+            identity,
+            ratios=shares,
+            question=question,
+            save_file=where,
+            ranked_by=scores,
+            listed=[group.name for group in everything],
+        )
     note = None if estimate else left_out(table, groups, shares, question)
     if note:
         say(note)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from paddleprune.console import Task as Bar
 from paddleprune.console import progress
 from paddleprune.interfaces import Array, Metric
+from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import Batches
 from paddleprune.sensitivity.masked.evaluators import Evaluator, Stage
 from paddleprune.sensitivity.measuring.kept import Kept
@@ -84,7 +85,7 @@ class DataMeasurer:
 
     def _run_dense(self) -> Baseline:
         tally = Tally(self._metric)
-        with self._evaluator.open(()) as stage, progress("baseline", len(self._starts)) as bar:
+        with kept_heap(), self._evaluator.open(()) as stage, progress("baseline", len(self._starts)) as bar:
             for start in self._starts:
                 self._run(stage, start, [tally], [{}])
                 bar.advance()
@@ -101,7 +102,7 @@ class DataMeasurer:
             for group in groups:
                 self._kept.load(group.name, self._baseline, self._batches.batch_size, group.tallies)
         batches = [[by_name[name] for name in names] for names in self._evaluator.together(list(by_name))]
-        with progress("analyze", total) as bar:
+        with kept_heap(), progress("analyze", total) as bar:
             if begun := sum(tally.samples for group in groups for tally in group.tallies.values()):
                 bar.advance(begun)
             if deadline is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 
 from paddleprune.console import progress, say
 from paddleprune.errors import WorkerError
@@ -11,6 +11,8 @@ from paddleprune.sensitivity.measuring.executor import Executor, Make, Unit, Wor
 from paddleprune.sensitivity.measuring.measurer import DataMeasurer, Known, Scores
 
 _TRIES = 2
+_MOST_TOGETHER = 8
+"""Neighbouring groups that a worker gets at once: they share the work before them."""
 
 
 class WorkerMeasurer:
@@ -41,6 +43,7 @@ class WorkerMeasurer:
             WorkerError: a worker died twice at the same groups (the others have been measured), or before any.
         """
         waiting, workers, deaths, lost = deque(self._units(work)), self._workers, _Deaths(), list[str]()
+        told = set[str]()
         self._fill(self._executor.count)
         dense = self._dense.dense
         with progress("analyze", len(work)) as bar:
@@ -55,10 +58,12 @@ class WorkerMeasurer:
                         if said is None:
                             workers.remove(worker)
                             worker.end()
-                            again, gone = deaths.sorted_out(worker.unit)
-                            waiting.extend([again] if again else [])
+                            again, gone = deaths.sorted_out(worker.unit, told)
+                            waiting.extend({name: known} for name, known in again.items())
                             lost += gone
                         elif said:
+                            open_ = {name for (name, _), score in said.items() if not score.complete}
+                            told |= {name for name, _ in said} - open_
                             bar.advance(len({name for name, _ in said}), next(iter(said))[0])
                             yield said
             except KeyboardInterrupt:
@@ -76,11 +81,17 @@ class WorkerMeasurer:
             self._workers.append(self._executor.start(self._make))
 
     def _units(self, work: Mapping[str, Known]) -> list[Unit]:
+        """Where a worker gets its groups one after the other: neighbours, ever fewer, so that all end together."""
         names, count = list(work), self._executor.count
-        if not self._together:
-            return [{name: work[name]} for name in names]
-        shares = [names[i::count] for i in range(count)]
-        return [{name: work[name] for name in share} for share in shares if share]
+        if self._together:
+            shares = [names[i::count] for i in range(count)]
+            return [{name: work[name] for name in share} for share in shares if share]
+        units = list[Unit]()
+        while names:
+            size = min(_MOST_TOGETHER, -(-len(names) // (2 * count)))
+            units.append({name: work[name] for name in names[:size]})
+            del names[:size]
+        return units
 
 
 class _Deaths:
@@ -90,8 +101,12 @@ class _Deaths:
         self._tries: dict[str, int] = {}
         self._early = 0
 
-    def sorted_out(self, unit: Unit) -> tuple[Unit, list[str]]:
-        """What of a dead worker's groups is tried again, and which are given up.
+    def sorted_out(self, unit: Unit, told: Collection[str]) -> tuple[Unit, list[str]]:
+        """What of a dead worker's groups is tried again, each by itself, and which are given up.
+
+        Args:
+            unit: what it had been given.
+            told: groups that it, or another one, has told to the end.
 
         Raises:
             WorkerError: workers die before they are given any.
@@ -100,6 +115,9 @@ class _Deaths:
             self._early += 1
             if self._early >= _TRIES:
                 raise WorkerError("a process died twice before it measured anything; memory may have run out")
+            return {}, []
+        unit = {name: known for name, known in unit.items() if name not in told}
+        if not unit:
             return {}, []
         for name in unit:
             self._tries[name] = self._tries.get(name, 0) + 1
