@@ -13,6 +13,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from paddleprune.console import quiet
 from paddleprune.errors import PaddlePruneError
 from paddleprune.machine.cpu import cpu_threads, limit_threads
 from paddleprune.sensitivity.measuring.executor import Make, Unit, Worker
@@ -120,6 +121,7 @@ class _Child:
 def _work(there: Connection, imports: str, threads: int) -> None:
     """The life of a process: import, make a measurer, then measure what comes in."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle's kernels print there
+    quiet()  # one bar for all is the command's
     threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads(threads)
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
