@@ -24,7 +24,6 @@ from paddleprune.api.measuring import measure_with
 from paddleprune.engines import open_engine
 from paddleprune.graph import build_graph
 from paddleprune.interfaces import Dataset, Reduction, Sample
-from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import Batches, eager_forward
 from paddleprune.registry import Registry
 from paddleprune.sensitivity import Identity, Question, SensitivityTable, sweep
@@ -79,7 +78,7 @@ def main() -> None:
     found: dict[str, float] = {}
     for what, metric, size in (("scores", Scores(data.labels), 4 * CLASSES), ("classes", Overlap(data.labels), 1)):
         batches, start = Batches(data, 16), time.perf_counter()
-        with Clock() as clock, kept_heap():
+        with Clock() as clock:
             engine = open_engine("native", layer, graph, "l1")
             measurer = measure_with(engine, metric, batches, Question())
             tables.append(

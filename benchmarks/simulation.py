@@ -86,7 +86,6 @@ def measured(checkpoint: Path, data: Path, samples: int, ratios: Sequence[float]
 
     from paddleprune.api.measuring import Job
     from paddleprune.machine.cpu import limit_threads
-    from paddleprune.machine.heap import kept_heap
     from paddleprune.sensitivity import Question
 
     limit_threads(1)
@@ -95,19 +94,18 @@ def measured(checkpoint: Path, data: Path, samples: int, ratios: Sequence[float]
     job = Job(
         checkpoint, data, samples=samples, memory=2**32, device="cpu", question=Question(), time_budget=None, **given
     )
-    with kept_heap():
-        opened, loaded = _timed(job.open)
-        measurer, tried = _timed(lambda: job.measurer_of(opened))
-        _, decoded = _timed(opened.batches.digest)
+    opened, loaded = _timed(job.open)
+    measurer, tried = _timed(lambda: job.measurer_of(opened))
+    _, decoded = _timed(opened.batches.digest)
+    with Clock() as clock:
+        baseline, dense = _timed(measurer.baseline)
+    compiled, groups = clock.seconds["compiling"], []
+    for group in opened.engine.groups:
+        work: dict[str, Any] = {group.name: dict.fromkeys(ratios)}
         with Clock() as clock:
-            baseline, dense = _timed(measurer.baseline)
-        compiled, groups = clock.seconds["compiling"], []
-        for group in opened.engine.groups:
-            work: dict[str, Any] = {group.name: dict.fromkeys(ratios)}
-            with Clock() as clock:
-                _, took = _timed(lambda work=work: list(measurer.measure(work, baseline)))
-            fixed = clock.seconds["compiling"]
-            groups.append((fixed, (took - fixed) / samples))
+            _, took = _timed(lambda work=work: list(measurer.measure(work, baseline)))
+        fixed = clock.seconds["compiling"]
+        groups.append((fixed, (took - fixed) / samples))
     each = (dense - compiled) / samples
     return Costs(started, loaded, tried + compiled, decoded / samples, each, tuple(groups))
 

@@ -42,7 +42,6 @@ from paddleprune.engines import open_engine
 from paddleprune.engines.native import NativeEngine
 from paddleprune.engines.paddleslim import SlimPruner
 from paddleprune.graph import ChannelGraph, random_inputs
-from paddleprune.machine.heap import kept_heap
 from paddleprune.measure.evaluation import Batches, eager_forward, evaluate
 from paddleprune.pruning.surgery import snapshot
 from paddleprune.repair import record, repair
@@ -86,7 +85,7 @@ def sweep_network(layer: nn.Layer, graph: ChannelGraph, data: Digits, question: 
         model="", data="", samples=len(data), metric=metric.primary, higher_is_better=True, criterion="l1"
     )
     start = time.perf_counter()
-    with Clock() as clock, kept_heap():
+    with Clock() as clock:
         engine = open_engine("native", layer, graph, "l1")
         measurer = measure_with(engine, metric, batches, question)
         table = sweep(engine.groups[::every], measurer, identity, question=question)
@@ -215,9 +214,8 @@ def peak(what: str, family: str) -> int:
     else:
         engine = open_engine("native", layer, graph, "l1")
         groups = engine.groups[:4]  # the borders of early groups are the largest
-        with kept_heap():
-            work: dict[str, Any] = {group.name: {0.5: None} for group in groups}
-            list(measure_with(engine, metric, batches, Question()).measure(work, 1.0))
+        work: dict[str, Any] = {group.name: {0.5: None} for group in groups}
+        list(measure_with(engine, metric, batches, Question()).measure(work, 1.0))
     status = Path("/proc/self/status").read_text()  # ru_maxrss would be at least what the parent took at the start
     return int(status.partition("VmHWM:")[2].split()[0])
 

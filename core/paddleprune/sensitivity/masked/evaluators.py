@@ -27,7 +27,7 @@ _LOOKED_AT = 4096
 """Numbers of an output that are compared for each group."""
 _WEIGHTS = 128 * 2**20
 """Bytes of weights that the suffixes that are open at once may have, in all."""
-_MOST_TOGETHER = 8
+MOST_TOGETHER = 8
 """Suffixes that are open at once; of more, the values of their borders take too much memory."""
 _OUTPUTS = 512 * 2**20
 """Bytes of a batch's outputs, for the entries of so many groups."""
@@ -130,11 +130,11 @@ class CompiledEvaluator:
     @property
     def most_samples(self) -> int:
         """A batch is run for many entries at once, and all their outputs are held."""
-        return max(1, _OUTPUTS // (self._expected.bytes_per_sample * _MOST_TOGETHER * len(RATIOS)))
+        return max(1, _OUTPUTS // (self._expected.bytes_per_sample * MOST_TOGETHER * len(RATIOS)))
 
     def together(self, groups: Sequence[str]) -> list[list[str]]:
         """Some groups that follow each other share a prefix; each has a suffix, with weights of its own."""
-        count = max(1, min(_MOST_TOGETHER, _WEIGHTS // self._network.source.size))
+        count = max(1, min(MOST_TOGETHER, _WEIGHTS // self._network.source.size))
         return [list(groups[i : i + count]) for i in range(0, len(groups), count)]
 
     @contextmanager

@@ -7,12 +7,11 @@ from collections.abc import Collection, Generator, Mapping
 
 from paddleprune.console import progress, say
 from paddleprune.errors import WorkerError
+from paddleprune.sensitivity.masked.evaluators import MOST_TOGETHER
 from paddleprune.sensitivity.measuring.executor import Executor, Make, Unit, Worker
 from paddleprune.sensitivity.measuring.measurer import DataMeasurer, Known, Scores
 
 _TRIES = 2
-_MOST_TOGETHER = 8
-"""Neighbouring groups that a worker gets at once: they share the work before them."""
 
 
 class WorkerMeasurer:
@@ -88,7 +87,7 @@ class WorkerMeasurer:
             return [{name: work[name] for name in share} for share in shares if share]
         units = list[Unit]()
         while names:
-            size = min(_MOST_TOGETHER, -(-len(names) // (2 * count)))
+            size = min(MOST_TOGETHER, -(-len(names) // (2 * count)))
             units.append({name: work[name] for name in names[:size]})
             del names[:size]
         return units
